@@ -1,0 +1,50 @@
+/* host.h - what the files of csrc/api share: the host behind the handle. */
+#ifndef HV_API_HOST_H
+#define HV_API_HOST_H
+
+#include "include/hv.h"
+#include "machine/machine.h"
+#include "port/firmware.h"
+#include "port/firmware_native.h"
+#include "port/hosted.h"
+
+#define MAX_BREAKS 64
+
+struct breakpoint {
+    uint32_t vm, pc;
+};
+
+struct hv_host {
+    struct hv_config  config;
+    struct machine   *machine;
+    struct hal        hal; /* HV_M_HYPERVISOR */
+    struct firmware   fw;  /* HV_M_FIRMWARE */
+    bool              booted; /* the bare machine was started */
+    struct channel    uart_in; /* bare: input its UART has no room for yet */
+    struct breakpoint breaks[MAX_BREAKS];
+    uint32_t          nr_breaks;
+    bool              at_break; /* stopped there last: run over it */
+};
+
+static inline bool host_has_hyp(const struct hv_host *host)
+{
+    return host->config.m_mode == HV_M_HYPERVISOR;
+}
+
+/* The guest of this number: HV_OK and *vm, with *vm NULL for the bare machine
+ * (number 0 on a host without hypervisor). */
+int host_guest(hv_host *host, uint32_t id, struct vm **vm);
+/* The same, and its vCPU or hart must exist. */
+int host_vcpu(hv_host *host, uint32_t id, uint32_t n, struct vm **vm);
+
+/* Instructions retired by a vCPU, up to now. */
+uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu);
+
+/* Text for the caller of an API function that failed. */
+void host_say(char *why, size_t n, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+#endif

@@ -1,0 +1,194 @@
+/* look.c - audit, hash, and views of frames, p2m and TLB.
+ *
+ * The TLB is checked against the tables here, on the one floor that sees both:
+ * P10, every entry is in the shadow that its hart runs on, with at least those
+ * rights. */
+#include "api/host.h"
+#include <string.h>
+
+#define FNV_PRIME 0x100000001b3ull
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    return (hash ^ value) * FNV_PRIME;
+}
+
+static uint32_t entry_rights(enum access access)
+{
+    static const uint32_t need[NR_ACCESS] = {
+        [ACCESS_FETCH] = PTE_X,
+        [ACCESS_LOAD] = PTE_R | PTE_X, /* X with MXR */
+        [ACCESS_STORE] = PTE_W,
+    };
+
+    return need[access];
+}
+
+/* Does the table the hart runs on still say so? */
+static bool tlb_entry_ok(hv_host *host, uint32_t root,
+                         const struct tlb_entry *entry, enum access access)
+{
+    uint32_t va = (uint32_t)entry->tag & ~(uint32_t)PAGE_MASK;
+    uint32_t pte = 0;
+
+    for (int level = 1; level >= 0; level--) {
+        uint32_t slot = root + 4 * (va >> (12 + 10 * level) & 1023);
+
+        if (!machine_ram_read(host->machine, slot, &pte, 4) ||
+            !(pte & PTE_V))
+            return false;
+        root = pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
+    }
+    return root == entry->page && (pte & entry_rights(access));
+}
+
+static bool tlb_ok(hv_host *host, uint32_t *va)
+{
+    struct hart *hart = machine_hart(host->machine, 0);
+    uint32_t     root = (hart->csr.satp & SATP_PPN_MASK) << PAGE_SHIFT;
+
+    if (host->hal.waiting[0])
+        return true; /* the next to run flushes, if it has another root */
+    for (int access = 0; access < NR_ACCESS; access++)
+        for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
+            const struct tlb_entry *e = &hart->tlb.entry[access][i];
+
+            *va = (uint32_t)e->tag & ~(uint32_t)PAGE_MASK;
+            if ((e->tag & 1) &&
+                !tlb_entry_ok(host, root, e, (enum access)access))
+                return false;
+        }
+    return true;
+}
+
+int hv_audit(hv_host *host, char *why, size_t n)
+{
+    uint32_t    frame = 0, va = 0;
+    const char *bad;
+
+    if (!host)
+        return HV_ERR_INVALID;
+    if (!host_has_hyp(host))
+        return HV_OK;
+    if (host->hal.broken) {
+        host_say(why, n, "%s", host->hal.why);
+        return HV_ERR_BROKEN;
+    }
+    bad = hyp_audit(&host->hal.hyp, &frame);
+    if (bad) {
+        host_say(why, n, "%s (frame %05x)", bad, (unsigned)frame);
+        return HV_ERR_AUDIT;
+    }
+    if (!tlb_ok(host, &va)) {
+        host_say(why, n, "P10: the TLB has an entry that no table has (va %08x)",
+                 (unsigned)va);
+        return HV_ERR_AUDIT;
+    }
+    return HV_OK;
+}
+
+static uint64_t hash_words(uint64_t hash, const uint32_t *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        hash = mix(hash, words[i]);
+    return hash;
+}
+
+static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
+{
+    const struct vcsr *csr = &vcpu->csr;
+    const uint32_t     words[] = {
+        (uint32_t)vcpu->state, vcpu->mode,    csr->sstatus, csr->sie,
+        csr->sip,              csr->stvec,    csr->scounteren,
+        csr->sscratch,         csr->sepc,     csr->scause,  csr->stval,
+        csr->satp,             vcpu->pv.entry, vcpu->pv.stack,
+        vcpu->pv.shared.raw,
+    };
+
+    hash = hash_words(hash, vcpu_regs(vcpu)->x, 32);
+    hash = mix(hash, vcpu_regs(vcpu)->pc);
+    hash = hash_words(hash, words, sizeof(words) / sizeof(words[0]));
+    hash = mix(hash, vcpu->timer);
+    return mix(hash, vcpu->insns);
+}
+
+/* The machine has every bit of guest memory; what it cannot see is what the
+ * hypervisor knows of each VM. */
+int hv_hash(hv_host *host, uint64_t *out)
+{
+    if (!host || !out)
+        return HV_ERR_INVALID;
+    if (host->hal.broken)
+        return HV_ERR_BROKEN;
+    uint64_t hash = machine_hash(host->machine, 0xcbf29ce484222325ull);
+    for (uint32_t slot = 1; host_has_hyp(host) && slot < MAX_VMS; slot++) {
+        struct vm *vm = host->hal.hyp.slot[slot];
+
+        if (!vm)
+            continue;
+        hash = mix(mix(hash, vm->id), (uint64_t)vm->state);
+        hash = mix(hash, vm->exit_code);
+        for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+            hash = hash_vcpu(hash, &vm->vcpu[i]);
+        hash = hash_words(hash, vm->p2m.hfn, vm->p2m.count);
+#define COUNTER(name, doc) hash = mix(hash, vm->count.name);
+#include "hyp/counters.def"
+#undef COUNTER
+    }
+    *out = hash;
+    return HV_OK;
+}
+
+int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out)
+{
+    if (!host || !out)
+        return HV_ERR_INVALID;
+    if (!host_has_hyp(host))
+        return HV_ERR_UNSUPPORTED;
+    struct frames *frames = &host->hal.hyp.frames;
+    if (!frame_exists(frames, (hfn_t){ hfn }))
+        return HV_ERR_ADDRESS;
+    const struct frame *frame = &frames->table[hfn - frames->first];
+    *out = (struct hv_frame){
+        .owner = frame->owner,
+        .type = frame->type,
+        .refs = frame->refs,
+        .gfn = frame->type == FRAME_PLAIN && frame->owner ? frame->gfn
+                                                          : NO_FRAME,
+    };
+    return HV_OK;
+}
+
+int hv_p2m(hv_host *host, uint32_t id, uint32_t gfn, uint32_t *hfn)
+{
+    struct vm *vm;
+    int        status = host_guest(host, id, &vm);
+    hfn_t      found;
+
+    if (status != HV_OK || !hfn)
+        return status != HV_OK ? status : HV_ERR_INVALID;
+    if (!vm)
+        return HV_ERR_UNSUPPORTED;
+    if (!p2m_has(vm, (gfn_t){ gfn }))
+        return HV_ERR_ADDRESS;
+    *hfn = p2m_lookup(vm, (gfn_t){ gfn }, &found) ? found.raw : NO_FRAME;
+    return HV_OK;
+}
+
+int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
+           struct hv_tlb_entry *out)
+{
+    if (!host || !out || hart >= host->config.harts || access < 0 ||
+        access >= (int)NR_ACCESS || index >= TLB_ENTRIES)
+        return HV_ERR_INVALID;
+    const struct tlb_entry *e =
+        &machine_hart(host->machine, hart)->tlb.entry[access][index];
+    *out = (struct hv_tlb_entry){
+        .valid = (uint32_t)e->tag & 1,
+        .va = (uint32_t)e->tag & ~(uint32_t)PAGE_MASK,
+        .pa = e->page,
+        .context = (uint32_t)(e->tag >> 32),
+        .mega = e->flags & TLB_MEGA,
+    };
+    return HV_OK;
+}

@@ -1,0 +1,248 @@
+/* audit.c - recompute everything from scratch, and say what does not add up.
+ *
+ * This file shares no code with what it checks beyond reading tables. The
+ * names are those of the properties in the book's chapter on isolation: P1
+ * authority, P2 free is clean, P3 counted references, P5 quota, P6
+ * conservation, P7 shadow justification (its hard half), P16 resource control.
+ * Cost: proportional to the frames of the machine plus the shadows in use. */
+#include "hyp/hyp.h"
+#include "hyp/timer.h"
+
+struct audit {
+    struct hyp *hyp;
+    uint32_t   *refs; /* recounted, by frame */
+    uint32_t    frame;
+};
+
+static uint32_t *refs_of(struct audit *a, uint32_t hfn)
+{
+    return &a->refs[hfn - a->hyp->frames.first];
+}
+
+static bool owned_by(struct audit *a, uint32_t hfn, uint32_t owner)
+{
+    a->frame = hfn;
+    return frame_exists(&a->hyp->frames, (hfn_t){ hfn }) &&
+           frame_of(&a->hyp->frames, (hfn_t){ hfn })->owner == owner;
+}
+
+static const char *audit_p2m(struct audit *a, struct vm *vm)
+{
+    uint32_t populated = 0;
+
+    for (uint32_t i = 0; i < vm->p2m.count; i++) {
+        uint32_t hfn = vm->p2m.hfn[i];
+
+        if (hfn == NO_FRAME)
+            continue;
+        if (!owned_by(a, hfn, vm->id))
+            return "P1: a p2m entry names a frame of somebody else";
+        struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
+        if (frame->type != FRAME_PLAIN || frame->gfn != vm->p2m.first + i)
+            return "P1: a frame is in two places of guest memory";
+        ++*refs_of(a, hfn);
+        populated++;
+    }
+    if (populated != vm->p2m.populated)
+        return "P6: populated frames miscounted";
+    return NULL;
+}
+
+/* A link: to the first level of one of this VM's own shadows. */
+static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
+                              uint32_t *links)
+{
+    uint32_t hfn = pte >> PTE_PPN_SHIFT;
+
+    if (!owned_by(a, hfn, OWNER_HYP))
+        return "P11: a shadow root links a frame that is no shadow";
+    struct shadow *table = shadow_of_frame(vm, (hfn_t){ hfn });
+    if (!table || !table->live)
+        return "P7: a shadow root links a table that is not in use";
+    if ((pte & 0x3ff) != PTE_V || shadow_kind(table) == SHADOW_ROOT ||
+        shadow_kind(table) == SHADOW_BARE)
+        return "P7: a malformed link in a shadow root";
+    ++*refs_of(a, hfn);
+    ++links[table - vm->shadows.pool];
+    return NULL;
+}
+
+/* A leaf: rights within the frame's VM, and the p2m says where it is seen. */
+static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
+{
+    uint32_t hfn = pte >> PTE_PPN_SHIFT;
+    uint32_t fixed = PTE_V | PTE_U | PTE_A | PTE_D;
+
+    if (!owned_by(a, hfn, vm->id))
+        return "P1: a shadow maps a frame of somebody else";
+    if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
+        return "P7: a malformed leaf in a shadow";
+    struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
+    hfn_t         now;
+    if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
+        return "P7: a shadow maps a frame that the p2m does not";
+    ++*refs_of(a, hfn);
+    return NULL;
+}
+
+static const char *audit_shadow(struct audit *a, struct vm *vm,
+                                struct shadow *shadow, uint32_t *links)
+{
+    bool root = shadow_kind(shadow) == SHADOW_ROOT ||
+                shadow_kind(shadow) == SHADOW_BARE;
+
+    *refs_of(a, shadow->hfn.raw) += 1;
+    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
+        uint32_t    pte = shadow_read(vm, shadow, i);
+        bool        used = shadow->used[i / 32] >> i % 32 & 1;
+        const char *bad = NULL;
+
+        a->frame = shadow->hfn.raw;
+        if (used != (pte != 0) || (pte && !shadow->live))
+            return "P3: a shadow entry that nobody accounts for";
+        if (pte && root)
+            bad = audit_link(a, vm, pte, links);
+        else if (pte)
+            bad = audit_leaf(a, vm, pte);
+        if (bad)
+            return bad;
+    }
+    return NULL;
+}
+
+static const char *audit_shadows(struct audit *a, struct vm *vm,
+                                 uint32_t *links)
+{
+    struct shadows *shadows = &vm->shadows;
+    uint32_t        live = 0, framed = 0;
+
+    for (uint32_t i = 0; i < shadows->count; i++)
+        links[i] = 0;
+    for (uint32_t i = 0; i < shadows->count; i++) {
+        struct shadow *shadow = &shadows->pool[i];
+
+        live += shadow->live;
+        if (shadow->hfn.raw == NO_FRAME)
+            continue;
+        framed++;
+        if (!owned_by(a, shadow->hfn.raw, OWNER_HYP))
+            return "P11: a shadow lives in somebody's frame";
+        const char *bad = audit_shadow(a, vm, shadow, links);
+        if (bad)
+            return bad;
+        *refs_of(a, shadow->hfn.raw) += shadow->holds;
+    }
+    for (uint32_t i = 0; i < shadows->count; i++)
+        if (links[i] != shadows->pool[i].links)
+            return "P3: links to a shadow miscounted";
+    if (live != shadows->in_use || framed != shadows->framed ||
+        framed > vm->config.shadow_frames)
+        return "P5: shadow pool miscounted";
+    return NULL;
+}
+
+static const char *audit_vcpus(struct audit *a, struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        struct vcpu *vcpu = &vm->vcpu[i];
+        bool ready = vcpu->state == VCPU_RUNNABLE && vm->state == VM_LIVE;
+
+        if (vcpu->queued != (ready && !vcpu->on))
+            return "P26: a runnable vCPU is not queued, or the reverse";
+        if (vcpu->on && vcpu->on->hyp->current != vcpu)
+            return "P16: two vCPUs claim one hart";
+        if (vcpu->on && vcpu->root &&
+            vcpu->on->hyp->real_satp != (SATP_MODE | vcpu->root->hfn.raw))
+            return "P16: a hart runs on a root that is not its vCPU's";
+    }
+    (void)a;
+    return NULL;
+}
+
+static const char *audit_frame(struct audit *a, uint32_t hfn,
+                               uint32_t *free, uint32_t *hyp)
+{
+    struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
+
+    a->frame = hfn;
+    *free += frame->owner == OWNER_FREE;
+    *hyp += frame->owner == OWNER_HYP;
+    if (frame->refs != *refs_of(a, hfn))
+        return frame->owner == OWNER_FREE
+                   ? "P2: a free frame is still referred to"
+                   : "P3: references to a frame miscounted";
+    if (frame->owner != OWNER_FREE && frame->owner != OWNER_HYP &&
+        !hyp_vm(a->hyp, frame->owner))
+        return "P40: a frame belongs to a VM that is gone";
+    return NULL;
+}
+
+static const char *audit_frames(struct audit *a, uint32_t promised)
+{
+    struct frames *frames = &a->hyp->frames;
+    uint32_t       free = 0, hyp = 0, listed = 0;
+
+    for (uint32_t i = 0; i < frames->count; i++) {
+        const char *bad = audit_frame(a, frames->first + i, &free, &hyp);
+        if (bad)
+            return bad;
+    }
+    a->frame = NO_FRAME;
+    for (uint32_t f = frames->free_head; f != NO_FRAME && listed <= free;
+         f = frame_of(frames, (hfn_t){ f })->gfn)
+        listed++;
+    if (free != frames->free || hyp != frames->hyp || listed != free)
+        return "P6: free or hypervisor frames miscounted";
+    if (promised != frames->reserved || promised > free)
+        return "P6: more memory is promised than there is";
+    return NULL;
+}
+
+static const char *audit_vm(struct audit *a, struct vm *vm)
+{
+    const char *bad = audit_p2m(a, vm);
+    uint32_t   *links;
+
+    if (bad)
+        return bad;
+    links = hal_alloc(a->hyp->hal, vm->shadows.count * sizeof(uint32_t));
+    if (!links)
+        return "no memory for the audit";
+    bad = audit_shadows(a, vm, links);
+    hal_free(a->hyp->hal, links);
+    return bad ? bad : audit_vcpus(a, vm);
+}
+
+static const char *audit_all(struct audit *a)
+{
+    uint32_t promised = 0;
+
+    for (uint32_t i = 0; i < a->hyp->frames.count; i++)
+        a->refs[i] = 0;
+    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+        struct vm *vm = a->hyp->slot[slot];
+
+        if (!vm)
+            continue;
+        const char *bad = audit_vm(a, vm);
+        if (bad)
+            return bad;
+        promised += vm->p2m.count - vm->p2m.populated +
+                    vm->config.shadow_frames - vm->shadows.framed;
+    }
+    return audit_frames(a, promised);
+}
+
+const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
+{
+    struct audit a = { .hyp = hyp, .frame = NO_FRAME };
+    const char  *bad;
+
+    a.refs = hal_alloc(hyp->hal, hyp->frames.count * sizeof(uint32_t));
+    if (!a.refs)
+        return "no memory for the audit";
+    bad = audit_all(&a);
+    hal_free(hyp->hal, a.refs);
+    *frame = a.frame;
+    return bad;
+}

@@ -1,0 +1,48 @@
+/* call.h - calls from a guest kernel: the standard SBI, and hv's own. */
+#ifndef HV_HYP_CALL_H
+#define HV_HYP_CALL_H
+
+#include "abi/sbi.h"
+#include "hyp/style.h"
+
+struct vcpu;
+
+struct sbi_ret {
+    int32_t  error; /* SBI_SUCCESS or SBI_ERR_x */
+    uint32_t value;
+};
+
+/* Serve the ecall this vCPU's kernel just executed. */
+enum trap_action call_dispatch(struct vcpu *vcpu);
+
+/*
+ * The standard extensions. False: no such extension. What comes back in a0 and
+ * a1 is in *ret; the legacy extensions return in a0 alone (*legacy).
+ */
+bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
+              struct sbi_ret *ret, bool *legacy);
+
+/* Their numbers. */
+enum {
+#define HYPERCALL(nr, name, nargs, version, signature, doc) HCALL_##name = (nr),
+#include "abi/hypercalls.def"
+#undef HYPERCALL
+};
+
+/* One of hv's own calls, by number. Some (iret, deliver, block, shutdown)
+ * replace the caller's state; *done is then set, and nothing is returned. */
+struct sbi_ret hypercall(struct vcpu *vcpu, uint32_t nr, const uint32_t *arg,
+                         bool *done);
+
+/* pv.c: the calls about traps and interrupts. */
+struct sbi_ret pv_set_shared(struct vcpu *vcpu, gpa_t page);
+struct sbi_ret pv_set_entry(struct vcpu *vcpu, uint32_t entry, uint32_t stack);
+bool pv_iret(struct vcpu *vcpu);
+struct sbi_ret pv_block(struct vcpu *vcpu);
+
+/* Bytes between a guest's memory and its console; at most PV_CONSOLE_MAX, and
+ * *value is how many. */
+struct sbi_ret console_write(struct vcpu *vcpu, gpa_t from, uint32_t len);
+struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len);
+
+#endif

@@ -1,0 +1,92 @@
+/* guestmem.c - the one way into a guest's memory: checked, page by page.
+ *
+ * A range is inside or it is not touched at all. Each page is translated for
+ * itself, since neighbours in guest memory are strangers in machine memory. */
+#include "hyp/assert.h"
+#include "hyp/hyp.h"
+
+bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len)
+{
+    uint32_t offset = pa.raw - RAM_BASE;
+
+    return offset <= vm->config.mem_size &&
+           len <= vm->config.mem_size - offset;
+}
+
+/* How much of [pa, pa + len) lies in its first page. */
+static uint32_t in_page(gpa_t pa, uint32_t len)
+{
+    uint32_t room = PAGE_SIZE - (pa.raw & PAGE_MASK);
+
+    return len < room ? len : room;
+}
+
+bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len)
+{
+    uint8_t *bytes = to;
+
+    if (!vm_owns(vm, pa, len))
+        return false;
+    while (len > 0) {
+        uint32_t n = in_page(pa, len);
+        hfn_t    hfn;
+
+        if (p2m_lookup(vm, gpa_frame(pa), &hfn)) {
+            hpa_t from = { hfn_base(hfn).raw | (pa.raw & PAGE_MASK) };
+            hal_read(vm->hyp->hal, from, bytes, n);
+        } else {
+            for (uint32_t i = 0; i < n; i++)
+                bytes[i] = 0; /* never touched: reads as zero, stays so */
+        }
+        bytes += n;
+        pa.raw += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
+              uint32_t len)
+{
+    const uint8_t *bytes = from;
+
+    if (!vm_owns(vm, pa, len))
+        return false;
+    while (len > 0) {
+        uint32_t n = in_page(pa, len);
+        hfn_t    hfn;
+        bool     there = p2m_populate(vm, pcpu, gpa_frame(pa), &hfn);
+
+        HV_ASSERT(vm->hyp->hal, there);
+        hpa_t to = { hfn_base(hfn).raw | (pa.raw & PAGE_MASK) };
+        hal_write(vm->hyp->hal, to, bytes, n);
+        bytes += n;
+        pa.raw += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val)
+{
+    hfn_t hfn;
+
+    if (!vm_owns(vm, pa, 4))
+        return false;
+    *val = 0;
+    if (p2m_lookup(vm, gpa_frame(pa), &hfn))
+        *val = hal_read32(vm->hyp->hal, (hpa_t){ hfn_base(hfn).raw |
+                                                 (pa.raw & PAGE_MASK) });
+    return true;
+}
+
+bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
+{
+    hfn_t hfn;
+
+    if (!vm_owns(vm, pa, 4) || !p2m_populate(vm, pcpu, gpa_frame(pa), &hfn))
+        return false;
+    hal_write32(vm->hyp->hal,
+                (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) }, val);
+    return true;
+}

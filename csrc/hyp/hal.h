@@ -1,0 +1,97 @@
+/* hal.h - everything the hypervisor may ask of the machine beneath it.
+ *
+ * Ports implement this header: port/hosted.c (the machine of csrc/machine, in
+ * this process) and, later, a bare one on real CSRs. Nothing in csrc/hyp may
+ * know which one it is linked with. Control runs upward: no function here runs
+ * a guest. The port calls hyp_trap() on every trap to M; when that returns,
+ * the guest that hal_enter() described last resumes. */
+#ifndef HV_HYP_HAL_H
+#define HV_HYP_HAL_H
+
+#include "abi/regs.h"
+#include "hyp/types.h"
+
+struct hal; /* the port's own */
+
+/* One per hart. The port makes it; the hypervisor hangs its own block on it. */
+struct pcpu {
+    struct hal     *hal;
+    uint32_t        id;
+    struct regs    *regs; /* of the guest that trapped, until hyp_trap returns */
+    struct hyp_cpu *hyp;
+};
+
+/* Elementary steps that cost cycles: abi/costs.def. */
+enum hal_cost {
+#define COST(name, value, doc) HAL_COST_##name,
+#include "abi/costs.def"
+#undef COST
+    HAL_NR_COSTS
+};
+
+/* What a guest runs in: the real privilege and the real translation. */
+struct world {
+    uint32_t satp; /* the real satp: a shadow root, never a guest's */
+    uint8_t  mode; /* PRIV_U for every deprivileged style */
+    bool     mxr;  /* the real mstatus.MXR */
+};
+
+struct trap {
+    uint32_t cause; /* as mcause */
+    uint32_t tval;  /* as mtval */
+};
+
+/* What to forget: one page's translations, or (size 0) all of them. */
+struct fence {
+    gva_t    va;
+    uint32_t size;
+};
+
+/* Machine memory. Leaving RAM is a hypervisor bug and halts the host. Every
+ * write goes through here, so that the machine can drop decoded code and
+ * reservations. */
+struct span { hpa_t base; uint32_t size; };
+struct span hal_ram(struct hal *hal);
+uint32_t hal_read32(struct hal *hal, hpa_t pa);
+void hal_write32(struct hal *hal, hpa_t pa, uint32_t val);
+void hal_read(struct hal *hal, hpa_t pa, void *to, uint32_t len);
+void hal_write(struct hal *hal, hpa_t pa, const void *from, uint32_t len);
+void hal_zero_frame(struct hal *hal, hpa_t pa);
+
+/* Memory for the hypervisor's own structures: no guest can reach it. NULL when
+ * there is none left. The contents are undefined, on purpose. */
+void *hal_alloc(struct hal *hal, size_t size);
+void hal_free(struct hal *hal, void *block);
+
+/* What the guest of this pCPU will run with once hyp_trap() returns. */
+void hal_enter(struct pcpu *pcpu, const struct world *world);
+/* Nothing to run: hyp_trap() is called again at the next interrupt. */
+void hal_wait(struct pcpu *pcpu);
+void hal_fence(struct pcpu *pcpu, struct fence what);
+/* Instructions written by others become visible to this hart's fetches. */
+void hal_fence_i(struct pcpu *pcpu);
+
+/* Time: this hart's clock in cycles and in ticks of `time`, instructions
+ * retired in guests, and the machine's timer (all ones: never). */
+uint64_t hal_cycles(struct pcpu *pcpu);
+uint64_t hal_time(struct pcpu *pcpu);
+uint64_t hal_instret(struct pcpu *pcpu);
+void hal_set_timer(struct pcpu *pcpu, uint64_t time);
+/* Work costs time: n elementary steps of this kind were done. */
+void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
+
+/* A VM's console: output is never lost; input is -1 when there is none. */
+void hal_console_put(struct hal *hal, uint32_t vm, uint8_t byte);
+int hal_console_get(struct hal *hal, uint32_t vm);
+
+/* A place, outside every locked region, where the port may run another pCPU's
+ * handler first, to explore races. */
+void hal_point(struct pcpu *pcpu, uint32_t id);
+
+_Noreturn void hal_halt(struct hal *hal, const char *why);
+
+/* To be provided by the hypervisor: the port calls it on every trap to M, and
+ * resumes the guest of this pCPU when it returns. */
+void hyp_trap(struct pcpu *pcpu, struct trap trap);
+
+#endif

@@ -1,0 +1,35 @@
+/* hyp.c - the hypervisor comes up and goes away. */
+#include "hyp/hyp.h"
+
+bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
+{
+    hyp->hal = hal;
+    hyp->config = *config;
+    hyp->nr_vms = 0;
+    hyp->nr_cpus = 0;
+    hyp->ended = 0;
+    hyp->queue_head = hyp->queue_tail = NULL;
+    hyp->timers = NULL;
+    for (uint32_t i = 0; i < MAX_VMS; i++) {
+        hyp->slot[i] = NULL;
+        hyp->generation[i] = 0;
+    }
+    return frames_init(&hyp->frames, hal);
+}
+
+void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = &hyp->cpu[hyp->nr_cpus++];
+
+    *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu };
+    pcpu->hyp = cpu;
+    hal_wait(pcpu);
+}
+
+void hyp_fini(struct hyp *hyp)
+{
+    for (uint32_t slot = 1; slot < MAX_VMS; slot++)
+        if (hyp->slot[slot])
+            vm_destroy(hyp->slot[slot]);
+    frames_fini(&hyp->frames);
+}

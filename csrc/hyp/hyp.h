@@ -1,0 +1,80 @@
+/* hyp.h - the hypervisor of one host: what it is made of, and what the floor
+ * above (csrc/api) may ask of it.
+ *
+ * Reading order of csrc/hyp: hal.h (the seam below), hyp.h, vm.h, vcpu.h (what
+ * there is); trap.c (what happens after an exit); emulate.c, vcsr.c (a kernel
+ * that does not know); hypercall.c, pv.c (one that does); frame.c, p2m.c,
+ * walk.c, shadow.c (memory); sched.c, timer.c (time); audit.c (what must
+ * always hold). */
+#ifndef HV_HYP_HYP_H
+#define HV_HYP_HYP_H
+
+#include "abi/memmap.h"
+#include "hyp/frame.h"
+#include "hyp/hal.h"
+#include "hyp/vm.h"
+
+#define MAX_VMS 1024 /* slots; slot 0 is never used */
+
+struct hyp_config {
+    uint32_t slice;    /* ticks of `time` that a vCPU may run at a stretch */
+    bool     ad_fault; /* guests get A/D page faults, as the machine does it */
+};
+
+/* What one hart is doing. */
+struct hyp_cpu {
+    struct hyp  *hyp;
+    struct pcpu *pcpu;
+    struct vcpu *current;    /* NULL: waiting */
+    uint64_t     slice_end;  /* time at which current is preempted */
+    uint64_t     work_start; /* cycle at which this exit's work began */
+    uint32_t     real_satp;  /* what the hart runs with now */
+    bool         resched;    /* choose again before leaving the hypervisor */
+    bool         stepping;   /* hyp_deliver() delivers, not the way out */
+    uint64_t     retired;    /* instructions emulated and traps delivered */
+};
+
+struct hyp {
+    struct hal       *hal;
+    struct hyp_config config;
+    struct frames     frames;
+    struct vm        *slot[MAX_VMS];
+    uint32_t          generation[MAX_VMS]; /* of the ids given out */
+    uint32_t          nr_vms;
+    uint32_t          ended; /* id of a VM that just ended, 0: none */
+    struct vcpu      *queue_head, *queue_tail; /* runnable, not running */
+    struct vcpu      *timers;                  /* armed, soonest first */
+    struct hyp_cpu    cpu[MAX_HARTS];
+    uint32_t          nr_cpus;
+};
+
+/* Set up over memory the caller gives. False: not enough memory for the frame
+ * table, and nothing is left behind. */
+bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config);
+void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu);
+/* Destroy all VMs and return all memory to the port. */
+void hyp_fini(struct hyp *hyp);
+
+/* NULL if there is no VM of this id, or not any more. */
+struct vm *hyp_vm(struct hyp *hyp, uint32_t id);
+
+/* Choose what this waiting hart runs (nothing, if nothing is runnable). */
+void hyp_schedule(struct pcpu *pcpu);
+/* Make this very vCPU the one that its hart runs next, if it is runnable. */
+bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu);
+
+/* For a debugger that wants one step at a time: with cpu->stepping set, an
+ * exit delivers no interrupt; this does, if one is due. */
+void hyp_deliver(struct pcpu *pcpu);
+
+/* There is input for this VM's console. */
+void hyp_console_input(struct hyp *hyp, struct vm *vm);
+
+/*
+ * Recompute every count and check every invariant from scratch. NULL if all
+ * holds, otherwise the name of the first property that does not; *frame is the
+ * frame it is about, or ~0.
+ */
+const char *hyp_audit(struct hyp *hyp, uint32_t *frame);
+
+#endif

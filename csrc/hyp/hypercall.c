@@ -1,0 +1,235 @@
+/* hypercall.c - hv's own calls, one small function each.
+ *
+ * The table is abi/hypercalls.def. Every call validates before it changes
+ * anything and does bounded work; when it returns an error it has changed
+ * nothing. A list that a guest names is copied in, entry by entry, each once. */
+#include "abi/pv.h"
+#include "hyp/assert.h"
+#include "hyp/call.h"
+#include "hyp/hyp.h"
+#include "hyp/sched.h"
+#include "hyp/timer.h"
+
+#define OK(v) ((struct sbi_ret){ SBI_SUCCESS, (v) })
+#define ERR(e) ((struct sbi_ret){ (e), 0 })
+
+/* A call's view: who, what, and whether it replaced the caller's state. */
+struct call {
+    struct vcpu    *vcpu;
+    const uint32_t *arg;
+    bool            done;
+};
+
+static struct sbi_ret do_features(struct call *c)
+{
+    switch (c->arg[0]) {
+    case 0:
+        return OK(PV_VERSION);
+    case 1:
+        return OK(PV_FEATURE_PT_UPDATE | PV_FEATURE_MULTICALL |
+                  PV_FEATURE_CONSOLE);
+    default:
+        return ERR(SBI_ERR_INVALID_PARAM);
+    }
+}
+
+static struct sbi_ret do_set_shared(struct call *c)
+{
+    return pv_set_shared(c->vcpu, (gpa_t){ c->arg[0] });
+}
+
+static struct sbi_ret do_set_entry(struct call *c)
+{
+    return pv_set_entry(c->vcpu, c->arg[0], c->arg[1]);
+}
+
+static struct sbi_ret do_iret(struct call *c)
+{
+    if (!pv_iret(c->vcpu)) {
+        vm_kill(c->vcpu->vm, "no trap entry: iret before set_shared, at pc",
+                vcpu_regs(c->vcpu)->pc);
+        return ERR(SBI_ERR_DENIED);
+    }
+    c->done = true;
+    return OK(0);
+}
+
+/* Interrupts are delivered on every way back to the guest: this is one. */
+static struct sbi_ret do_deliver(struct call *c)
+{
+    (void)c;
+    return OK(0);
+}
+
+static struct sbi_ret do_set_root(struct call *c)
+{
+    uint32_t satp = c->arg[0];
+    gpa_t    root = { (satp & SATP_PPN_MASK) << PAGE_SHIFT };
+
+    if (satp & ~(uint32_t)(SATP_MODE | SATP_PPN_MASK))
+        return ERR(SBI_ERR_INVALID_PARAM);
+    if (!(satp & SATP_MODE) && satp)
+        return ERR(SBI_ERR_INVALID_PARAM);
+    if (satp && ((satp & SATP_PPN_MASK) >> (32 - PAGE_SHIFT) ||
+                 !vm_owns(c->vcpu->vm, root, PAGE_SIZE)))
+        return ERR(SBI_ERR_INVALID_ADDRESS);
+    c->vcpu->csr.satp = satp;
+    return OK(0);
+}
+
+static struct sbi_ret do_fence(struct call *c)
+{
+    gva_t    va = { c->arg[0] & ~(uint32_t)PAGE_MASK };
+    uint32_t size = c->arg[1];
+    uint32_t pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+
+    if (size == 0 || pages > PV_PT_UPDATE_MAX) {
+        shadow_fence(c->vcpu->vm, c->vcpu->on, false, va);
+        return OK(0);
+    }
+    for (uint32_t i = 0; i < pages; i++, va.raw += PAGE_SIZE)
+        shadow_fence(c->vcpu->vm, c->vcpu->on, true, va);
+    return OK(0);
+}
+
+/* A whole list of `size`-byte records in the guest's RAM, word-aligned. */
+static bool list_ok(struct vm *vm, gpa_t list, uint32_t count, uint32_t max,
+                    uint32_t size)
+{
+    return count >= 1 && count <= max && list.raw % 4 == 0 &&
+           vm_owns(vm, list, count * size);
+}
+
+/* marker: pt-update */
+static struct sbi_ret do_pt_update(struct call *c)
+{
+    struct vm *vm = c->vcpu->vm;
+    gpa_t      list = { c->arg[0] };
+    uint32_t   count = c->arg[1];
+    uint32_t   entry[PV_PT_UPDATE_MAX][2]; /* slot, value: copied in once */
+
+    if (count < 1 || count > PV_PT_UPDATE_MAX || list.raw % 4 != 0)
+        return ERR(SBI_ERR_INVALID_PARAM);
+    if (!vm_read(vm, list, entry, count * PV_PT_UPDATE_SIZE))
+        return ERR(SBI_ERR_INVALID_ADDRESS);
+    for (uint32_t i = 0; i < count; i++) {
+        if (entry[i][0] % 4 != 0)
+            return ERR(SBI_ERR_INVALID_PARAM);
+        if (!vm_owns(vm, (gpa_t){ entry[i][0] }, 4))
+            return ERR(SBI_ERR_INVALID_ADDRESS);
+    }
+    hal_charge(c->vcpu->on, HAL_COST_guest_read, 2 * count);
+    hal_charge(c->vcpu->on, HAL_COST_guest_write, count);
+    for (uint32_t i = 0; i < count; i++) {
+        vm_write32(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, entry[i][1]);
+        shadow_forget_slot(vm, c->vcpu->on, (gpa_t){ entry[i][0] });
+    }
+    hal_fence(c->vcpu->on, (struct fence){ .size = 0 });
+    return OK(0);
+}
+/* marker: end */
+
+static bool multicall_may(uint32_t nr)
+{
+    /* Those that replace or end the caller's state, and itself. */
+    return nr != HCALL_iret && nr != HCALL_deliver && nr != HCALL_block &&
+           nr != HCALL_shutdown && nr != HCALL_multicall;
+}
+
+static struct sbi_ret do_multicall(struct call *c)
+{
+    struct vm *vm = c->vcpu->vm;
+    gpa_t      at = { c->arg[0] };
+    uint32_t   count = c->arg[1];
+
+    if (count < 1 || count > PV_MULTICALL_MAX || at.raw % 4 != 0)
+        return ERR(SBI_ERR_INVALID_PARAM);
+    if (!list_ok(vm, at, count, PV_MULTICALL_MAX, PV_MULTICALL_SIZE))
+        return ERR(SBI_ERR_INVALID_ADDRESS);
+    for (uint32_t i = 0; i < count; i++, at.raw += PV_MULTICALL_SIZE) {
+        uint32_t       record[PV_MULTICALL_SIZE / 4];
+        uint32_t       arg[6] = { 0 };
+        struct sbi_ret ret = ERR(SBI_ERR_DENIED);
+        bool           done = false;
+
+        vm_read(vm, at, record, sizeof(record));
+        for (uint32_t n = 0; n < 4; n++)
+            arg[n] = record[2 + n];
+        if (multicall_may(record[0]))
+            ret = hypercall(c->vcpu, record[0], arg, &done);
+        vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 },
+                   (uint32_t)ret.error);
+        hal_charge(c->vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
+    }
+    return OK(count);
+}
+
+static struct sbi_ret do_console_write(struct call *c)
+{
+    return console_write(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
+}
+
+static struct sbi_ret do_console_read(struct call *c)
+{
+    return console_read(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
+}
+
+static struct sbi_ret do_yield(struct call *c)
+{
+    sched_yield(c->vcpu);
+    return OK(0);
+}
+
+static struct sbi_ret do_block(struct call *c)
+{
+    return pv_block(c->vcpu);
+}
+
+static struct sbi_ret do_set_timer(struct call *c)
+{
+    uint64_t when = c->arg[0] | (uint64_t)c->arg[1] << 32;
+    uint64_t born = c->vcpu->vm->born_time;
+
+    timer_set(c->vcpu, when >= TIME_NEVER - born ? TIME_NEVER : when + born);
+    timer_expire(c->vcpu->vm->hyp, hal_time(c->vcpu->on));
+    return OK(0);
+}
+
+static struct sbi_ret do_shutdown(struct call *c)
+{
+    struct vm *vm = c->vcpu->vm;
+    uint32_t   code = c->arg[1];
+
+    if (c->arg[0] > PV_SHUTDOWN_CRASH)
+        return ERR(SBI_ERR_INVALID_PARAM);
+    if (c->arg[0] == PV_SHUTDOWN_CRASH && code == 0)
+        code = 1; /* a crash is never a success */
+    vm_off(vm, code, c->arg[0] == PV_SHUTDOWN_REBOOT);
+    c->done = true;
+    return OK(0);
+}
+
+/* marker: hypercall-table */
+static const struct {
+    struct sbi_ret (*fn)(struct call *c);
+    const char *name;
+} calls[] = {
+#define HYPERCALL(nr, name, nargs, version, signature, doc) \
+    [nr] = { do_##name, #name },
+#include "abi/hypercalls.def"
+#undef HYPERCALL
+};
+
+struct sbi_ret hypercall(struct vcpu *vcpu, uint32_t nr, const uint32_t *arg,
+                         bool *done)
+{
+    struct call c = { .vcpu = vcpu, .arg = arg };
+
+    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr].fn)
+        return ERR(SBI_ERR_NOT_SUPPORTED);
+    vcpu->vm->count.hypercalls++;
+    struct sbi_ret ret = calls[nr].fn(&c);
+    *done = c.done;
+    return ret;
+}
+/* marker: end */

@@ -1,0 +1,142 @@
+/* sched.c - round robin with preemption.
+ *
+ * Runnable vCPUs of all VMs wait in one queue; the one in front runs until its
+ * slice ends, it blocks, or it yields. Invariant: a vCPU is queued exactly
+ * when it is runnable, its VM is live, and it is on no hart. */
+#include "hyp/sched.h"
+#include "hyp/assert.h"
+#include "hyp/hyp.h"
+#include "hyp/timer.h"
+
+static void queue_push(struct hyp *hyp, struct vcpu *vcpu)
+{
+    vcpu->queued = true;
+    vcpu->queue_next = NULL;
+    if (hyp->queue_tail)
+        hyp->queue_tail->queue_next = vcpu;
+    else
+        hyp->queue_head = vcpu;
+    hyp->queue_tail = vcpu;
+}
+
+static void queue_remove(struct hyp *hyp, struct vcpu *vcpu)
+{
+    struct vcpu *before = NULL, *at = hyp->queue_head;
+
+    while (at != vcpu) {
+        before = at;
+        at = at->queue_next;
+    }
+    if (before)
+        before->queue_next = vcpu->queue_next;
+    else
+        hyp->queue_head = vcpu->queue_next;
+    if (hyp->queue_tail == vcpu)
+        hyp->queue_tail = before;
+    vcpu->queued = false;
+}
+
+void sched_wake(struct vcpu *vcpu)
+{
+    bool ready = vcpu->state == VCPU_RUNNABLE && vcpu->vm->state == VM_LIVE;
+
+    if (ready && !vcpu->on && !vcpu->queued)
+        queue_push(vcpu->vm->hyp, vcpu);
+}
+
+void sched_sleep(struct vcpu *vcpu)
+{
+    if (vcpu->queued)
+        queue_remove(vcpu->vm->hyp, vcpu);
+    if (vcpu->on)
+        vcpu->on->hyp->resched = true;
+}
+
+void sched_yield(struct vcpu *vcpu)
+{
+    if (vcpu->on)
+        vcpu->on->hyp->resched = true;
+}
+
+void sched_tick(struct pcpu *pcpu, uint64_t now)
+{
+    timer_expire(pcpu->hyp->hyp, now);
+    if (now >= pcpu->hyp->slice_end)
+        pcpu->hyp->resched = true;
+}
+
+void sched_deschedule(struct vcpu *vcpu)
+{
+    struct pcpu *pcpu = vcpu->on;
+
+    if (!pcpu)
+        return;
+    vcpu->saved = *pcpu->regs;
+    vcpu->on = NULL;
+    if (vcpu->root)
+        shadow_release(vcpu->vm, vcpu->root);
+    vcpu->root = NULL;
+    pcpu->hyp->current = NULL;
+    hal_wait(pcpu);
+    sched_wake(vcpu);
+}
+
+static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    queue_remove(cpu->hyp, vcpu);
+    vcpu->on = pcpu;
+    *pcpu->regs = vcpu->saved;
+    cpu->current = vcpu;
+    cpu->slice_end = hal_time(pcpu) + cpu->hyp->config.slice;
+    vcpu->vm->count.switches++;
+    hal_charge(pcpu, HAL_COST_world_switch, 1);
+}
+
+bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    if (cpu->current == vcpu)
+        return true;
+    if (!vcpu->queued)
+        return false;
+    if (cpu->current)
+        sched_deschedule(cpu->current);
+    sched_run(pcpu, vcpu);
+    cpu->resched = false;
+    return true;
+}
+
+/* The one in front; the present one, if it may go on, only when alone. */
+static void sched_pick(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+    struct vcpu    *old = cpu->current;
+    bool goes_on = old && old->state == VCPU_RUNNABLE &&
+                   old->vm->state == VM_LIVE;
+
+    cpu->resched = false;
+    hal_charge(pcpu, HAL_COST_pick, 1);
+    if (goes_on && !cpu->hyp->queue_head) {
+        cpu->slice_end = hal_time(pcpu) + cpu->hyp->config.slice;
+        return;
+    }
+    if (old)
+        sched_deschedule(old);
+    if (cpu->hyp->queue_head)
+        sched_run(pcpu, cpu->hyp->queue_head);
+}
+
+void sched_leave(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+    uint64_t        next = timer_next(cpu->hyp);
+
+    if (cpu->resched || !cpu->current)
+        sched_pick(pcpu);
+    if (cpu->current && cpu->slice_end < next)
+        next = cpu->slice_end;
+    hal_set_timer(pcpu, next);
+}

@@ -1,0 +1,123 @@
+/* shadow.h - shadow page tables: what the machine really walks for a guest.
+ *
+ *      guest's tables          p2m                shadow
+ *      gva -> gpa      then    gpa -> hpa    =    gva -> hpa
+ *
+ * A shadow table lives in a machine frame from a bounded pool of its VM and is
+ * filled on demand, one entry per fault. It is keyed by what it was derived
+ * from, so that it outlives a switch of address spaces:
+ *
+ *   ROOT      a guest's level-1 table, and a role
+ *   LEAF      a guest's level-0 table, and a role
+ *   FRAGMENT  4 MiB of guest memory, and rights: the inside of a guest
+ *             megapage, or of the untranslated mode
+ *   BARE      the root of the untranslated mode
+ *
+ * The role says whose eyes it is for. Both guest modes run in real U-mode, so
+ * what tells kernel from user is which tables are in force. MXR is no part of
+ * it: the real mstatus.MXR is the guest's.
+ *
+ * Synchronisation is lazy: a shadow is a big TLB. It may be stale exactly as a
+ * TLB may be, and a guest's sfence.vma brings it up to date. */
+#ifndef HV_HYP_SHADOW_H
+#define HV_HYP_SHADOW_H
+
+#include "hyp/hal.h"
+#include "hyp/walk.h"
+
+struct vm;
+struct vcpu;
+
+#define SHADOW_MIN_FRAMES     4
+#define SHADOW_DEFAULT_FRAMES 64
+#define SHADOW_BUCKETS        64
+
+enum shadow_kind { SHADOW_ROOT, SHADOW_LEAF, SHADOW_FRAGMENT, SHADOW_BARE };
+
+enum shadow_role {
+    ROLE_USER,       /* vU: pages with U */
+    ROLE_KERNEL,     /* vS: pages without U */
+    ROLE_KERNEL_SUM, /* vS with SUM: both, but no execution of U pages */
+};
+
+struct shadow {
+    uint32_t       key;   /* shadow_key() */
+    bool           live;  /* in use; else on the free list */
+    hfn_t          hfn;   /* its frame, NO_FRAME until first used */
+    uint32_t       holds; /* vCPUs that run on it, and work in progress */
+    uint32_t       links; /* entries of roots that point to it */
+    struct shadow *next;  /* in its bucket, or on the free list */
+    uint32_t       used[PT_ENTRIES / 32]; /* which entries are valid */
+};
+
+struct shadows {
+    struct shadow *pool;
+    uint32_t       count; /* size of the pool */
+    uint32_t       in_use;
+    uint32_t       framed; /* pool entries that have a frame */
+    uint32_t       hand;   /* eviction goes round */
+    struct shadow *free;
+    struct shadow *bucket[SHADOW_BUCKETS];
+};
+
+bool shadows_init(struct vm *vm);
+void shadows_fini(struct vm *vm);
+
+static inline uint32_t shadow_key(enum shadow_kind kind, uint32_t gfn,
+                                  enum shadow_role role, uint32_t rights)
+{
+    return gfn << 10 | (uint32_t)kind << 8 | (uint32_t)role << 6 | rights;
+}
+
+static inline enum shadow_kind shadow_kind(const struct shadow *shadow)
+{
+    return (enum shadow_kind)(shadow->key >> 8 & 3);
+}
+
+static inline enum shadow_role shadow_role(const struct shadow *shadow)
+{
+    return (enum shadow_role)(shadow->key >> 6 & 3);
+}
+
+static inline uint32_t shadow_gfn(const struct shadow *shadow)
+{
+    return shadow->key >> 10;
+}
+
+/* The table for this key, made if need be (which may evict another); comes
+ * with a hold, to be given back. */
+struct shadow *shadow_get(struct vcpu *vcpu, uint32_t key);
+void shadow_release(struct vm *vm, struct shadow *shadow);
+
+/* The root for the mode and address space that this vCPU is in. */
+uint32_t shadow_root_key(const struct vcpu *vcpu);
+
+/*
+ * The rights a shadow leaf may have for a guest leaf that was (or need not be)
+ * marked accessed: what the guest grants, what the role may see, and W only
+ * once the guest's D is set.
+ */
+uint32_t shadow_rights(uint32_t gpte, enum shadow_role role);
+
+/*
+ * The guest's tables allow this access, to RAM: make the machine's agree.
+ * False if no shadow entry can express exactly what is allowed (then the
+ * access must be emulated); nothing has changed then.
+ */
+bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
+                 const struct walk *walk);
+
+/* Forget translations, as sfence.vma asks: of one page, or all. */
+void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+
+/* The guest told us that it changed this entry of one of its tables. */
+void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot);
+
+/* One entry of a shadow table, for audit and views. */
+uint32_t shadow_read(const struct vm *vm, const struct shadow *shadow,
+                     uint32_t index);
+
+/* The shadow that lives in this frame, or NULL. */
+struct shadow *shadow_of_frame(struct vm *vm, hfn_t hfn);
+
+#endif

@@ -1,0 +1,141 @@
+/* shadow_fill.c - which shadow entry a guest's access needs.
+ *
+ * The guest touched an address; its tables allow that, the machine's do not
+ * know yet. Find the root for the guest's mode, the table below it, and write
+ * the one entry. */
+#include "hyp/assert.h"
+#include "hyp/hyp.h"
+#include "hyp/shadow_set.h"
+
+static enum shadow_role role_of(const struct vcpu *vcpu)
+{
+    if (vcpu->mode == PRIV_U)
+        return ROLE_USER;
+    return vcpu->csr.sstatus & MSTATUS_SUM ? ROLE_KERNEL_SUM : ROLE_KERNEL;
+}
+
+uint32_t shadow_root_key(const struct vcpu *vcpu)
+{
+    if (!(vcpu->csr.satp & SATP_MODE))
+        return shadow_key(SHADOW_BARE, 0, ROLE_USER, 0);
+    return shadow_key(SHADOW_ROOT, vcpu->csr.satp & SATP_PPN_MASK,
+                      role_of(vcpu), 0);
+}
+
+/* marker: shadow-rights */
+uint32_t shadow_rights(uint32_t gpte, enum shadow_role role)
+{
+    uint32_t rights = gpte & PTE_RWX;
+
+    if (!(gpte & PTE_D))
+        rights &= ~(uint32_t)PTE_W; /* the first store must be seen: sets D */
+    if (!(gpte & PTE_U))
+        return role == ROLE_USER ? 0 : rights;
+    if (role == ROLE_KERNEL)
+        return 0;
+    if (role == ROLE_KERNEL_SUM)
+        rights &= ~(uint32_t)PTE_X; /* SUM lets data through, never code */
+    return rights;
+}
+/* marker: end */
+
+/* What to link at level 1: the table's shadow, or a fragment of 4 MiB. */
+static uint32_t table_key(struct vcpu *vcpu, const struct walk *walk,
+                          uint32_t rights)
+{
+    gpa_t first = { walk->pa.raw & ~(uint32_t)(MEGAPAGE_SIZE - 1) };
+
+    if (walk->level == 0)
+        return shadow_key(SHADOW_LEAF, gpa_frame(walk->slot).raw,
+                          role_of(vcpu), 0);
+    return shadow_key(SHADOW_FRAGMENT, gpa_frame(first).raw, ROLE_USER,
+                      rights);
+}
+
+/* Is a cached entry what the guest's table says now? */
+static bool entry_current(struct vcpu *vcpu, const struct shadow *table,
+                          uint32_t index)
+{
+    gpa_t    slot = { (shadow_gfn(table) << PAGE_SHIFT) + 4 * index };
+    uint32_t spte = shadow_read(vcpu->vm, table, index);
+    uint32_t gpte;
+    hfn_t    hfn;
+
+    hal_charge(vcpu->on, HAL_COST_guest_read, 1);
+    return vm_read32(vcpu->vm, slot, &gpte) && (gpte & PTE_V) &&
+           (gpte & PTE_A) &&
+           p2m_lookup(vcpu->vm, (gfn_t){ gpte >> PTE_PPN_SHIFT }, &hfn) &&
+           hfn.raw == spte >> PTE_PPN_SHIFT &&
+           (spte & PTE_RWX & ~shadow_rights(gpte, shadow_role(table))) == 0;
+}
+
+/*
+ * A leaf table that was cached without being linked here may hold entries that
+ * were never reachable at these addresses. The machine would read them afresh,
+ * so entries that no longer agree with the guest's table go.
+ */
+static void resync(struct vcpu *vcpu, struct shadow *table)
+{
+    if (shadow_kind(table) != SHADOW_LEAF)
+        return;
+    for (uint32_t i = 0; i < PT_ENTRIES; i++)
+        if (shadow_used(table, i) && !entry_current(vcpu, table, i))
+            shadow_clear(vcpu->vm, vcpu->on, table, i);
+}
+
+static bool linked(const struct vm *vm, const struct shadow *root,
+                   uint32_t index, const struct shadow *table)
+{
+    return shadow_used(root, index) &&
+           shadow_read(vm, root, index) >> PTE_PPN_SHIFT == table->hfn.raw;
+}
+
+/* A load of an execute-only page under MXR, through a role that took X away:
+ * the one thing that rights in an entry cannot say. */
+static bool can_express(const struct vcpu *vcpu, uint32_t rights,
+                        enum access access)
+{
+    bool mxr = vcpu->csr.sstatus & MSTATUS_MXR;
+
+    switch (access) {
+    case ACCESS_FETCH:
+        return rights & PTE_X;
+    case ACCESS_LOAD:
+        return rights & (mxr ? PTE_R | PTE_X : PTE_R);
+    default:
+        return rights & PTE_W;
+    }
+}
+
+/* marker: shadow-fill */
+bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
+                 const struct walk *walk)
+{
+    struct vm *vm = vcpu->vm;
+    uint32_t   rights = PTE_RWX;
+    gva_t      page = { va.raw & ~(uint32_t)PAGE_MASK };
+    hfn_t      hfn;
+
+    if (walk->level >= 0)
+        rights = shadow_rights(walk->pte, role_of(vcpu));
+    if (!can_express(vcpu, rights, access))
+        return false;
+    bool there = p2m_populate(vm, vcpu->on, gpa_frame(walk->pa), &hfn);
+    HV_ASSERT(vm->hyp->hal, there);
+
+    struct shadow *root = shadow_get(vcpu, shadow_root_key(vcpu));
+    struct shadow *table = shadow_get(vcpu, table_key(vcpu, walk, rights));
+    bool           relinked = !linked(vm, root, pt_index(va, 1), table);
+
+    if (relinked) {
+        resync(vcpu, table);
+        shadow_set_link(vcpu, root, pt_index(va, 1), table);
+    }
+    shadow_set_leaf(vcpu, table, pt_index(va, 0), hfn, rights);
+    shadow_release(vm, table);
+    shadow_release(vm, root);
+    /* What was linked here before may still be in the TLB. */
+    hal_fence(vcpu->on, (struct fence){ page, relinked ? 0 : PAGE_SIZE });
+    return true;
+}
+/* marker: end */

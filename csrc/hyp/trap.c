@@ -1,0 +1,225 @@
+/* trap.c - what happens after an exit.
+ *
+ * Every exit comes through hyp_trap(): account for the time that the guest
+ * ran, decide what the trap means, choose who runs next, deliver interrupts,
+ * and describe to the port what to resume. Each handler answers with one of
+ * three words, and one switch acts on them. */
+#include "abi/cause.h"
+#include "abi/csr.h"
+#include "hyp/assert.h"
+#include "hyp/call.h"
+#include "hyp/hyp.h"
+#include "hyp/mmio.h"
+#include "hyp/sched.h"
+#include "hyp/timer.h"
+
+/* A guest whose trap handler traps at once, again and again, makes no
+ * progress, and never will. */
+#define STUCK_LIMIT 1000
+
+/* marker: on-page-fault */
+static enum trap_action on_page_fault(struct vcpu *vcpu, enum access access,
+                                      uint32_t tval)
+{
+    struct vm  *vm = vcpu->vm;
+    gva_t       va = { tval };
+    struct walk walk = walk_guest(vcpu, va, access);
+
+    if (walk.status != WALK_OK) {
+        vm->count.exit_fault++;
+        return vcpu_fault(vcpu,
+                          walk_cause(walk.status, access), tval);
+    }
+    walk_set_ad(vcpu, &walk, access);
+    if (!p2m_has(vm, gpa_frame(walk.pa)) ||
+        !shadow_fill(vcpu, va, access, &walk))
+        return mmio_emulate(vcpu, va, access, walk.pa);
+    vm->count.exit_shadow++;
+    return TRAP_RESUME;
+}
+/* marker: end */
+
+static enum trap_action on_fetch(struct vcpu *vcpu, struct trap trap)
+{
+    return on_page_fault(vcpu, ACCESS_FETCH, trap.tval);
+}
+
+static enum trap_action on_load(struct vcpu *vcpu, struct trap trap)
+{
+    return on_page_fault(vcpu, ACCESS_LOAD, trap.tval);
+}
+
+static enum trap_action on_store(struct vcpu *vcpu, struct trap trap)
+{
+    return on_page_fault(vcpu, ACCESS_STORE, trap.tval);
+}
+
+static enum trap_action on_illegal(struct vcpu *vcpu, struct trap trap)
+{
+    return vcpu->vm->config.style->illegal(vcpu, trap.tval);
+}
+
+/* The exception is the guest's own, just as the machine raised it. */
+static enum trap_action on_guest_error(struct vcpu *vcpu, struct trap trap)
+{
+    vcpu->vm->count.exit_error++;
+    return vcpu_fault(vcpu, trap.cause, trap.tval);
+}
+
+/* An ecall from the guest's user mode is the guest's own system call; from its
+ * kernel it is a call to us. */
+static enum trap_action on_ecall(struct vcpu *vcpu, struct trap trap)
+{
+    if (vcpu->mode == PRIV_S)
+        return call_dispatch(vcpu);
+    vcpu->vm->count.exit_syscall++;
+    return vcpu_fault(vcpu, trap.cause, 0);
+}
+
+/* marker: handlers */
+/* One row per cause we expect. An empty row is not an oversight: the machine
+ * cannot raise that cause while a guest runs, so seeing one is our bug. */
+static enum trap_action (*const handlers[NR_CAUSES])(struct vcpu *,
+                                                     struct trap) = {
+    [CAUSE_FETCH_MISALIGNED] = on_guest_error,
+    [CAUSE_ILLEGAL] = on_illegal,
+    [CAUSE_BREAKPOINT] = on_guest_error,
+    [CAUSE_LOAD_MISALIGNED] = on_guest_error,
+    [CAUSE_STORE_MISALIGNED] = on_guest_error,
+    [CAUSE_ECALL_U] = on_ecall,
+    [CAUSE_FETCH_PAGE] = on_fetch,
+    [CAUSE_LOAD_PAGE] = on_load,
+    [CAUSE_STORE_PAGE] = on_store,
+};
+/* marker: end */
+
+/* Deliver an exception or interrupt, unless the guest is beyond help. */
+static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (vcpu->insns != vcpu->stuck_insns)
+        vcpu->stuck = 0;
+    vcpu->stuck_insns = vcpu->insns;
+    if (++vcpu->stuck > STUCK_LIMIT) {
+        vm_kill(vm, "trap loop: its handler traps at once, at pc",
+                vcpu_regs(vcpu)->pc);
+        return TRAP_KILL;
+    }
+    if (fault.cause & CAUSE_INTERRUPT)
+        vm->count.injected_irqs++;
+    else
+        vm->count.injected_traps++;
+    vcpu->steps++;
+    vcpu->on->hyp->retired++;
+    hal_charge(vcpu->on, HAL_COST_inject, 1);
+    return vm->config.style->inject(vcpu, fault);
+}
+
+static void trap_exception(struct vcpu *vcpu, struct trap trap)
+{
+    struct hal *hal = vcpu->vm->hyp->hal;
+
+    HV_ASSERT(hal, vcpu->vm->state == VM_LIVE);
+    HV_ASSERT(hal, trap.cause < NR_CAUSES && handlers[trap.cause]);
+
+    enum trap_action action = handlers[trap.cause](vcpu, trap);
+    if (action == TRAP_REFLECT)
+        action = deliver(vcpu, vcpu->fault);
+    switch (action) {
+    case TRAP_RESUME:
+        break;
+    case TRAP_REFLECT:
+        HV_ASSERT(hal, !"a reflected trap was reflected");
+        break;
+    case TRAP_KILL:
+        HV_ASSERT(hal, vm_ended(vcpu->vm)); /* whoever kills must say why */
+        break;
+    }
+}
+
+static void trap_interrupt(struct pcpu *pcpu, uint32_t irq)
+{
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    if (vcpu && irq == IRQ_MTI)
+        vcpu->vm->count.exit_timer++;
+    else if (vcpu)
+        vcpu->vm->count.exit_other++;
+}
+
+/* The guest's own time ends here, the hypervisor's begins. */
+static void account_guest(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+    uint64_t insns = hal_instret(pcpu) - vcpu->insns_base;
+
+    vcpu->vm->count.guest_cycles += hal_cycles(pcpu) - vcpu->cycles_in;
+    vcpu->insns += insns;
+    vcpu->vm->count.exits++;
+    if (vcpu->vm->config.max_insns && !vm_ended(vcpu->vm) &&
+        vm_insns(vcpu->vm) >= vcpu->vm->config.max_insns)
+        vm_out_of_budget(vcpu->vm);
+}
+
+static void deliver_interrupt(struct pcpu *pcpu)
+{
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    if (!vcpu)
+        return;
+    int irq = vcpu->vm->config.style->pending(vcpu);
+    if (irq >= 0)
+        deliver(vcpu, (struct trap){ CAUSE_INTERRUPT | (uint32_t)irq, 0 });
+}
+
+/* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
+ * that is gone), so it goes round until what is chosen can run. */
+static void hyp_leave(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    timer_expire(cpu->hyp, hal_time(pcpu));
+    do {
+        sched_leave(pcpu);
+        if (!cpu->stepping)
+            deliver_interrupt(pcpu);
+    } while (cpu->resched);
+    if (!cpu->current)
+        return;
+    vcpu_enter_world(cpu->current);
+    cpu->current->insns_base = hal_instret(pcpu);
+    cpu->current->cycles_in = hal_cycles(pcpu);
+}
+
+void hyp_trap(struct pcpu *pcpu, struct trap trap)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+    struct vcpu    *vcpu = cpu->current;
+    uint32_t        vm_id = vcpu ? vcpu->vm->id : 0;
+    uint64_t        start = hal_cycles(pcpu);
+
+    if (vcpu)
+        account_guest(pcpu, vcpu);
+    hal_charge(pcpu, HAL_COST_exit, 1);
+    if (trap.cause & CAUSE_INTERRUPT)
+        trap_interrupt(pcpu, trap.cause & ~CAUSE_INTERRUPT);
+    else if (vcpu && !vm_ended(vcpu->vm))
+        trap_exception(vcpu, trap);
+    sched_tick(pcpu, hal_time(pcpu));
+    hyp_leave(pcpu);
+    struct vm *vm = hyp_vm(cpu->hyp, vm_id);
+    if (vm)
+        vm->count.hyp_cycles += hal_cycles(pcpu) - start;
+}
+
+void hyp_schedule(struct pcpu *pcpu)
+{
+    hyp_leave(pcpu);
+}
+
+void hyp_deliver(struct pcpu *pcpu)
+{
+    timer_expire(pcpu->hyp->hyp, hal_time(pcpu));
+    deliver_interrupt(pcpu);
+    hyp_leave(pcpu);
+}

@@ -1,0 +1,133 @@
+/* vcpu.c - one virtual hart: start, wait, retire, enter. */
+#include "hyp/vcpu.h"
+#include "abi/cause.h"
+#include "hyp/assert.h"
+#include "hyp/hyp.h"
+#include "hyp/sched.h"
+#include "hyp/timer.h"
+
+void vcpu_init(struct vcpu *vcpu, struct vm *vm, uint32_t id)
+{
+    *vcpu = (struct vcpu){
+        .vm = vm,
+        .id = id,
+        .mode = PRIV_S,
+        .timer = TIME_NEVER,
+    };
+}
+
+void vcpu_start(struct vcpu *vcpu, uint32_t pc, uint32_t a0, uint32_t a1,
+                uint32_t a2)
+{
+    struct regs *regs = vcpu_regs(vcpu);
+
+    *regs = (struct regs){ .pc = pc };
+    regs->x[REG_A0] = a0;
+    regs->x[REG_A1] = a1;
+    regs->x[REG_A2] = a2;
+    vcpu->mode = PRIV_S;
+    vcpu->csr = (struct vcsr){ .sstatus = 0 };
+    vcpu->pv = (struct pv_state){ .entry = 0 };
+    if (vcpu->vm->config.style->hypercalls) {
+        /* It has no CSRs to ask with: user memory is open to its kernel, and
+         * the counters to its programs. */
+        vcpu->csr.sstatus = MSTATUS_SUM;
+        vcpu->csr.scounteren = COUNTEREN_MASK;
+    }
+    vcpu->state = VCPU_RUNNABLE;
+    sched_wake(vcpu);
+}
+
+void vcpu_stop(struct vcpu *vcpu)
+{
+    timer_set(vcpu, TIME_NEVER);
+    vcpu->state = VCPU_STOPPED;
+    sched_sleep(vcpu);
+}
+
+struct regs *vcpu_regs(struct vcpu *vcpu)
+{
+    return vcpu->on ? vcpu->on->regs : &vcpu->saved;
+}
+
+void vcpu_retire(struct vcpu *vcpu)
+{
+    vcpu_regs(vcpu)->pc += 4;
+    vcpu->insns++;
+    vcpu->steps++;
+    vcpu->on->hyp->retired++;
+    hal_charge(vcpu->on, HAL_COST_insn, 1);
+}
+
+enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval)
+{
+    vcpu->fault = (struct trap){ .cause = cause, .tval = tval };
+    return TRAP_REFLECT;
+}
+
+/* Any hart tells the time; a VM that is not running asks the first one. */
+static struct pcpu *some_pcpu(struct vcpu *vcpu)
+{
+    return vcpu->on ? vcpu->on : vcpu->vm->hyp->cpu[0].pcpu;
+}
+
+uint64_t vcpu_time(struct vcpu *vcpu)
+{
+    return hal_time(some_pcpu(vcpu)) - vcpu->vm->born_time;
+}
+
+uint64_t vcpu_cycles(struct vcpu *vcpu)
+{
+    return hal_cycles(some_pcpu(vcpu)) - vcpu->vm->born_cycle;
+}
+
+uint32_t vcpu_sip(struct vcpu *vcpu)
+{
+    uint32_t sip = vcpu->csr.sip;
+
+    if (plic_pending(&vcpu->vm->plic, 2 * vcpu->id + 1))
+        sip |= MIP_SEIP;
+    return sip;
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+    if (vcpu->state != VCPU_BLOCKED || !vcpu->vm->config.style->wakes(vcpu))
+        return;
+    vcpu->state = VCPU_RUNNABLE;
+    sched_wake(vcpu);
+}
+
+void vcpu_block(struct vcpu *vcpu)
+{
+    timer_expire(vcpu->vm->hyp, hal_time(some_pcpu(vcpu)));
+    if (vcpu->vm->config.style->wakes(vcpu))
+        return;
+    vcpu->state = VCPU_BLOCKED;
+    sched_sleep(vcpu);
+}
+
+void vcpu_enter_world(struct vcpu *vcpu)
+{
+    struct hyp_cpu *cpu = vcpu->on->hyp;
+    uint32_t        key = shadow_root_key(vcpu);
+
+    if (!vcpu->root || vcpu->root->key != key) {
+        struct shadow *old = vcpu->root;
+
+        vcpu->root = shadow_get(vcpu, key);
+        if (old)
+            shadow_release(vcpu->vm, old);
+    }
+    struct world world = {
+        .satp = SATP_MODE | vcpu->root->hfn.raw,
+        .mode = PRIV_U,
+        .mxr = vcpu->csr.sstatus & MSTATUS_MXR,
+    };
+    hal_enter(vcpu->on, &world);
+    /* No ASIDs tell the roots apart in the TLB: what it holds is of another
+     * root. */
+    if (world.satp != cpu->real_satp)
+        hal_fence(vcpu->on, (struct fence){ .size = 0 });
+    cpu->real_satp = world.satp;
+}

@@ -1,0 +1,92 @@
+/* vcpu.h - a virtual hart: what the guest believes its hart to be.
+ *
+ * While a vCPU runs, its registers are in the real hart and pcpu->regs points
+ * at them; otherwise they are in `saved`. Its supervisor CSRs are always here:
+ * a deprivileged kernel never touches the real ones. */
+#ifndef HV_HYP_VCPU_H
+#define HV_HYP_VCPU_H
+
+#include "abi/csr.h"
+#include "abi/regs.h"
+#include "hyp/hal.h"
+#include "hyp/style.h"
+
+struct vm;
+struct shadow;
+
+enum vcpu_state {
+    VCPU_STOPPED,  /* not started yet, or stopped by HSM */
+    VCPU_RUNNABLE, /* running, or on the run queue */
+    VCPU_BLOCKED,  /* waits for an interrupt */
+};
+
+/* The guest's own supervisor CSRs. */
+struct vcsr {
+    uint32_t sstatus; /* within SSTATUS_MASK */
+    uint32_t sie;     /* within SIP_MASK */
+    uint32_t sip;     /* SSIP and STIP; SEIP is the PLIC's line */
+    uint32_t stvec, scounteren, sscratch, sepc, scause, stval, satp;
+};
+
+/* What a paravirtual kernel registered. */
+struct pv_state {
+    bool     shared_set;
+    gpa_t    shared; /* its part of the shared-info page */
+    bool     entry_set;
+    uint32_t entry, stack;
+    bool     block_unmask; /* unmask interrupts when the block ends */
+};
+
+struct vcpu {
+    struct vm      *vm;
+    uint32_t        id;
+    enum vcpu_state state;
+    struct pcpu    *on; /* the hart it runs on, or NULL */
+    struct regs     saved;
+    uint32_t        mode; /* PRIV_U or PRIV_S: vU or vS */
+    struct vcsr     csr;
+    struct pv_state pv;
+    struct shadow  *root;  /* the shadow it runs on; holds a reference */
+    struct trap     fault; /* what TRAP_REFLECT delivers */
+
+    uint64_t     timer; /* machine time of its timer interrupt; ~0: never */
+    struct vcpu *timer_next;
+    struct vcpu *queue_next;
+    bool         queued;
+
+    uint64_t insns;      /* retired, emulated ones included */
+    uint64_t insns_base; /* hal_instret() when it was last entered */
+    uint64_t cycles_in;  /* hal_cycles() when it was last entered */
+    uint64_t steps;      /* emulated instructions and delivered traps */
+    uint32_t stuck;      /* traps delivered since an instruction retired */
+    uint64_t stuck_insns;
+};
+
+void vcpu_init(struct vcpu *vcpu, struct vm *vm, uint32_t id);
+/* Start in kernel mode, untranslated. */
+void vcpu_start(struct vcpu *vcpu, uint32_t pc, uint32_t a0, uint32_t a1,
+                uint32_t a2);
+void vcpu_stop(struct vcpu *vcpu);
+
+struct regs *vcpu_regs(struct vcpu *vcpu);
+/* Step over an instruction that was emulated. */
+void vcpu_retire(struct vcpu *vcpu);
+
+/* Note an exception for the guest; returns TRAP_REFLECT. */
+enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval);
+
+/* Guest time: machine time since the VM was made. */
+uint64_t vcpu_time(struct vcpu *vcpu);
+uint64_t vcpu_cycles(struct vcpu *vcpu);
+
+/* sip as the guest would read it, PLIC line included. */
+uint32_t vcpu_sip(struct vcpu *vcpu);
+/* An interrupt line may have changed: wake it if it waits for that. */
+void vcpu_kick(struct vcpu *vcpu);
+/* Wait for an interrupt, unless one is there. */
+void vcpu_block(struct vcpu *vcpu);
+
+/* Make the hart run with what this vCPU's state asks for. */
+void vcpu_enter_world(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,95 @@
+/* vm.h - a virtual machine: memory, devices, vCPUs, and how it ended. */
+#ifndef HV_HYP_VM_H
+#define HV_HYP_VM_H
+
+#include "dev/plic.h"
+#include "dev/uart.h"
+#include "hyp/frame.h"
+#include "hyp/p2m.h"
+#include "hyp/shadow.h"
+#include "hyp/style.h"
+#include "hyp/vcpu.h"
+
+#define VM_REASON_SIZE 96
+
+enum vm_state {
+    VM_CREATED,
+    VM_LIVE,
+    VM_PAUSED,
+    VM_OFF,    /* it switched itself off */
+    VM_KILLED, /* it broke a rule */
+    VM_BUDGET, /* its instruction budget ran out */
+};
+
+struct vm_config {
+    const struct style *style;
+    uint32_t            mem_size;      /* bytes, a multiple of PAGE_SIZE */
+    uint32_t            nr_vcpus;      /* 1..MAX_HARTS */
+    uint32_t            shadow_frames; /* the pool's bound */
+    uint64_t            max_insns;     /* 0: no budget */
+};
+
+struct vm_counters {
+#define COUNTER(name, doc) uint64_t name;
+#include "hyp/counters.def"
+#undef COUNTER
+};
+
+struct vm {
+    struct hyp        *hyp;
+    uint32_t           id;
+    enum vm_state      state;
+    struct vm_config   config;
+    uint32_t           exit_code; /* in VM_OFF */
+    bool               rebooted;  /* in VM_OFF: it asked for a reset */
+    char               reason[VM_REASON_SIZE];
+    uint64_t           born_time, born_cycle; /* of the machine */
+    struct p2m         p2m;
+    struct shadows     shadows;
+    struct uart        uart;
+    struct plic        plic;
+    struct vm_counters count;
+    struct vcpu       *vcpu; /* config.nr_vcpus of them */
+};
+
+/*
+ * Make a VM with all its memory promised and none of it touched. NULL with
+ * *why set if it cannot be; nothing is left behind then.
+ */
+struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
+                     const char **why);
+/* Return everything. No vCPU of it runs afterwards, on any hart. */
+void vm_destroy(struct vm *vm);
+
+/* Start vCPU 0 at entry, untranslated, in kernel mode. */
+void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2);
+
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+
+/* The guest switched itself off. */
+void vm_off(struct vm *vm, uint32_t exit_code, bool rebooted);
+void vm_out_of_budget(struct vm *vm);
+/* The guest broke a rule. The first reason wins; `value` is shown in hex
+ * behind it. Only the VM dies. */
+void vm_kill(struct vm *vm, const char *reason, uint32_t value);
+
+/* Instructions that its vCPUs retired, as of their last exits. */
+uint64_t vm_insns(const struct vm *vm);
+
+/* Nothing of it will ever run again. */
+bool vm_ended(const struct vm *vm);
+
+/*
+ * Guest-physical memory. False, with nothing read or written, unless all of
+ * [pa, pa + len) is RAM of this VM (no wrapping). Reading does not populate;
+ * writing does. vm_read32/vm_write32 want pa aligned to 4.
+ */
+bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len);
+bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len);
+bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
+              uint32_t len);
+bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val);
+bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val);
+
+#endif

@@ -1,0 +1,214 @@
+/* hv.h - the public C interface: one header, also what Python's cffi reads.
+ *
+ * A host is one machine together with what runs in M-mode on it: the
+ * hypervisor, or only a firmware (the "bare" machine that every equivalence
+ * test compares with). Guests are named by small numbers; number 0 always
+ * means the bare machine itself: its physical memory, its harts as vCPUs, its
+ * UART as console.
+ *
+ * No call crashes on bad input, on a guest's doing, or after an error; every
+ * call that fails has changed nothing, unless it says otherwise. One thread at
+ * a time may use a host; different hosts are independent. */
+#ifndef HV_H
+#define HV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* cdef: begin */
+
+typedef struct hv_host hv_host;
+
+enum hv_status {
+    HV_OK = 0,
+    HV_ERR_INVALID,     /* an argument is outside its documented range */
+    HV_ERR_NO_MEMORY,   /* the host has no memory for it */
+    HV_ERR_NO_VM,       /* no such VM, or it was destroyed */
+    HV_ERR_ADDRESS,     /* not in that guest's memory */
+    HV_ERR_STATE,       /* not possible in this state */
+    HV_ERR_UNSUPPORTED, /* this machine or style has no such thing */
+    HV_ERR_AUDIT,       /* the audit found something that does not add up */
+    HV_ERR_BROKEN,      /* an assertion failed in hv: the host is unusable */
+};
+
+/* What runs in M-mode. */
+enum hv_m_mode {
+    HV_M_HYPERVISOR, /* native hypervisor: guests are VMs 1, 2, ... */
+    HV_M_FIRMWARE,   /* native firmware: the guest is the machine, VM 0 */
+    HV_M_CODE,       /* M-mode is machine code: the firmware is an image */
+};
+
+enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
+enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
+enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_NR_STYLES };
+
+/* Fill with hv_config_default() first, then change what you want. */
+struct hv_config {
+    uint32_t m_mode;    /* enum hv_m_mode */
+    uint32_t engine;    /* enum hv_engine */
+    uint32_t profile;   /* enum hv_profile */
+    uint32_t harts;     /* 1..8 */
+    uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
+    uint32_t asid_bits; /* 0 or 9 */
+    uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
+    uint32_t time_div;  /* cycles per tick of `time` */
+    uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
+    uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
+    uint32_t fill;      /* byte that fresh hypervisor memory is filled with */
+    uint32_t cost[32];  /* cycles per step, by hv_cost_name() */
+};
+
+struct hv_vm_config {
+    uint32_t style;         /* enum hv_style */
+    uint32_t mem_size;      /* bytes of guest memory, a multiple of 4096 */
+    uint32_t vcpus;         /* 1..8 */
+    uint32_t shadow_frames; /* size of the shadow pool, 0: default */
+    uint64_t max_insns;     /* end the VM after so many instructions; 0: never */
+};
+
+enum hv_vm_state {
+    HV_VM_CREATED,  /* not yet booted */
+    HV_VM_RUNNABLE, /* running or waiting for a hart */
+    HV_VM_BLOCKED,  /* every vCPU waits for an interrupt */
+    HV_VM_PAUSED,
+    HV_VM_OFF,      /* it switched itself off; exit_code says how */
+    HV_VM_KILLED,   /* it broke a rule; hv_vm_reason() says which */
+    HV_VM_BUDGET,   /* its instruction budget ran out */
+};
+
+struct hv_vm_info {
+    uint32_t state;     /* enum hv_vm_state */
+    uint32_t style;     /* enum hv_style */
+    uint32_t exit_code; /* valid in HV_VM_OFF; 0 is success */
+    uint32_t rebooted;  /* valid in HV_VM_OFF: 1 if it asked for a reset */
+    uint32_t vcpus;
+    uint32_t mem_size;      /* bytes */
+    uint32_t frames;        /* guest frames populated */
+    uint32_t shadow_frames; /* shadow frames in use now */
+    uint64_t insns;         /* guest instructions retired, emulated included */
+    uint64_t cycles;        /* cycles charged: guest plus hypervisor work */
+};
+
+enum hv_run_reason {
+    HV_RUN_DONE,    /* nothing is left to run: machine off, or no live VM */
+    HV_RUN_BUDGET,  /* max_insns were executed */
+    HV_RUN_BREAK,   /* a breakpoint: vm and vcpu say whose; not executed yet */
+    HV_RUN_IDLE,    /* everybody waits, and only outside input can help */
+    HV_RUN_CONSOLE, /* a console has much to drain; drain and run again */
+    HV_RUN_ENDED,   /* a VM ended (off, killed, budget): vm says which */
+};
+
+struct hv_run {
+    uint64_t max_insns; /* in: at most this many instructions, exactly; 0: no limit */
+    uint32_t reason;    /* out: enum hv_run_reason */
+    uint32_t vm, vcpu;  /* out: whom it is about */
+    uint64_t insns;     /* out: instructions executed by this call */
+};
+
+struct hv_host_info {
+    uint32_t frames;          /* of machine memory */
+    uint32_t frames_free;     /* owned by nobody */
+    uint32_t frames_hyp;      /* owned by the hypervisor (shadows ...) */
+    uint32_t frames_reserved; /* promised to VMs, not populated yet */
+    uint32_t vms;             /* that exist */
+    uint64_t cycles;          /* of hart 0 */
+    uint64_t insns;           /* of all harts */
+};
+
+struct hv_frame {
+    uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
+    uint32_t type;  /* 0 plain, 1 shadow */
+    uint32_t refs;
+    uint32_t gfn;   /* where its VM sees it; 0xffffffff: nowhere */
+};
+
+struct hv_tlb_entry {
+    uint32_t valid;
+    uint32_t va;      /* page */
+    uint32_t pa;      /* page */
+    uint32_t context; /* privilege, SUM, MXR, ASID: see machine/tlb.c */
+    uint32_t mega;    /* a fragment of a megapage */
+};
+
+/* Register numbers: 0-31 are x0-x31. CSRs are HV_REG_CSR + number: the
+ * guest's own view of them (what it would read), for any CSR its kernel has. */
+enum hv_reg { HV_REG_PC = 32, HV_REG_PRIV = 33, HV_REG_CSR = 0x1000 };
+
+enum hv_access { HV_FETCH, HV_LOAD, HV_STORE };
+enum hv_counter_group { HV_COUNTERS_HART, HV_COUNTERS_VM };
+
+const char *hv_version(void);
+const char *hv_status_text(int status);
+uint32_t    hv_cost_count(void);
+const char *hv_cost_name(uint32_t i); /* NULL past the end */
+const char *hv_cost_doc(uint32_t i);
+uint32_t    hv_counter_count(int group);
+const char *hv_counter_name(int group, uint32_t i);
+const char *hv_counter_doc(int group, uint32_t i);
+
+/* Hosts. hv_host_new() writes NULL and fails with INVALID or NO_MEMORY; `why`
+ * (n bytes, may be NULL) then says what was wrong and what would be right. */
+void hv_config_default(struct hv_config *config);
+int  hv_host_new(const struct hv_config *config, hv_host **out, char *why,
+                 size_t n);
+void hv_host_free(hv_host *host);
+int  hv_host_info(hv_host *host, struct hv_host_info *out);
+/* Why the host is broken; empty if it is not. */
+const char *hv_host_reason(hv_host *host);
+
+/* VMs. */
+void hv_vm_config_default(struct hv_vm_config *config);
+int  hv_vm_create(hv_host *host, const struct hv_vm_config *config,
+                  uint32_t *vm, char *why, size_t n);
+int  hv_vm_destroy(hv_host *host, uint32_t vm);
+int  hv_vm_info(hv_host *host, uint32_t vm, struct hv_vm_info *out);
+int  hv_vm_reason(hv_host *host, uint32_t vm, char *why, size_t n);
+int  hv_vm_pause(hv_host *host, uint32_t vm);
+int  hv_vm_resume(hv_host *host, uint32_t vm);
+/* Start vCPU 0 at `entry` in the guest's kernel mode (M-mode on HV_M_CODE),
+ * untranslated, with a0 = its id, a1 and a2 as given. */
+int  hv_vm_boot(hv_host *host, uint32_t vm, uint32_t entry, uint32_t a1,
+                uint32_t a2);
+
+/* Execute. Returns to the caller only for a reason of enum hv_run_reason; a
+ * run cut into pieces is the same run. */
+int hv_run(hv_host *host, struct hv_run *run);
+/* One architectural step of this vCPU alone: one instruction retired, or one
+ * trap or interrupt taken by the guest. Other VMs do not run meanwhile. */
+int hv_step(hv_host *host, uint32_t vm, uint32_t vcpu);
+int hv_break(hv_host *host, uint32_t vm, uint32_t pc, int on);
+
+/* A guest's state. Memory is by guest-physical address; a write populates. */
+int hv_mem_read(hv_host *host, uint32_t vm, uint32_t gpa, void *to,
+                size_t len);
+int hv_mem_write(hv_host *host, uint32_t vm, uint32_t gpa, const void *from,
+                 size_t len);
+int hv_reg_get(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t reg,
+               uint32_t *out);
+int hv_reg_set(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t reg,
+               uint32_t val);
+/* Through the guest's own tables, as its present mode would see it: *fault is
+ * -1 and *gpa valid, or the cause of the fault. Changes nothing. */
+int hv_translate(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t gva,
+                 int access, uint32_t *gpa, int *fault);
+int hv_counters(hv_host *host, uint32_t id, int group, uint64_t *out,
+                uint32_t n);
+
+/* Consoles: what the guest has written since last asked (returns the number of
+ * bytes), and input for it (returns how many bytes were taken). */
+size_t hv_console_take(hv_host *host, uint32_t vm, uint8_t *to, size_t max);
+size_t hv_console_give(hv_host *host, uint32_t vm, const uint8_t *from,
+                       size_t len);
+
+/* Looking inside. hv_audit() recomputes every invariant of the hypervisor and
+ * checks the TLB against the tables; `why` names the first violation. */
+int hv_audit(hv_host *host, char *why, size_t n);
+int hv_hash(hv_host *host, uint64_t *out);
+int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out);
+int hv_p2m(hv_host *host, uint32_t vm, uint32_t gfn, uint32_t *hfn);
+int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
+           struct hv_tlb_entry *out);
+
+/* cdef: end */
+
+#endif

@@ -1,0 +1,161 @@
+/* hart.c - one hart's clock, its interrupt lines, and what happens between
+ * two of its instructions.
+ *
+ * Looking at timer, interrupts and the end of the run before every instruction
+ * would cost more than the instruction. So hart_boundary() looks once and says
+ * in hart->event until which cycle nothing can change by itself; whatever
+ * changes the answer earlier (a trap, a CSR write, a device access) sets event
+ * to 0. */
+#include "machine/internal.h"
+
+uint64_t hart_time(const struct hart *hart)
+{
+    return hart->cycle / hart->machine->config.time_div;
+}
+
+uint64_t hart_timer_cycle(const struct hart *hart)
+{
+    const struct machine *m = hart->machine;
+
+    return machine_time_to_cycle(m, m->clint.mtimecmp[hart->id]);
+}
+
+uint32_t hart_mip(const struct hart *hart)
+{
+    const struct machine *m = hart->machine;
+    uint32_t              mip = hart->csr.mip;
+
+    if (clint_software(&m->clint, hart->id))
+        mip |= MIP_MSIP;
+    if (clint_timer(&m->clint, hart->id, hart_time(hart)))
+        mip |= MIP_MTIP;
+    if (plic_pending(&m->plic, 2 * hart->id))
+        mip |= MIP_MEIP;
+    if (plic_pending(&m->plic, 2 * hart->id + 1))
+        mip |= MIP_SEIP;
+    return mip;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * A hart waits in wfi and its clock is below `until`. Move the clock to what
+ * comes first: the timer, if mie lets it wake the hart, or `until`. False, and
+ * the clock unmoved, if nothing of this hart's own will ever come. Nothing
+ * happens in between, so the wait may be cut into any number of runs.
+ */
+static bool hart_wait(struct hart *hart, uint64_t until)
+{
+    if (hart_mip(hart) & hart->csr.mie) {
+        hart->waiting = false;
+        return true;
+    }
+    uint64_t wake = hart->csr.mie & MIP_MTIP ? hart_timer_cycle(hart)
+                                             : CYCLE_NEVER;
+    if (wake == CYCLE_NEVER)
+        return false;
+    hart->cycle = earlier(wake, until);
+    return true;
+}
+
+/* Whether the run ends at this boundary, whatever the hart would do next. */
+static bool hart_ends(const struct hart *hart, uint64_t until,
+                      enum hart_exit *why)
+{
+    const struct machine *m = hart->machine;
+
+    if (hart->priv == PRIV_M && m->config.native_m)
+        *why = HART_TRAP_M;
+    else if (m->power.off)
+        *why = HART_OFF;
+    else if (hart->cycle >= until)
+        *why = HART_UNTIL;
+    else
+        return false;
+    return true;
+}
+
+bool hart_boundary(struct hart *hart, uint64_t until, enum hart_exit *why)
+{
+    for (;;) {
+        if (hart_ends(hart, until, why))
+            return false;
+        if (hart->waiting) {
+            if (!hart_wait(hart, until)) {
+                *why = HART_IDLE;
+                return false;
+            }
+        } else if (!trap_interrupt(hart)) {
+            break;
+        }
+    }
+    uint64_t timer = hart_timer_cycle(hart);
+    hart->event = timer > hart->cycle ? earlier(timer, until) : until;
+    return true;
+}
+
+enum hart_exit hart_run(struct hart *hart, uint64_t until)
+{
+    const struct machine *m = hart->machine;
+
+    if (m->power.off)
+        return HART_OFF;
+    if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
+        return HART_IDLE;
+    hart->regs.x[0] = 0;
+    hart->event = 0;
+    mmu_refresh(hart);
+    return m->engine->run(hart, until);
+}
+
+enum hart_exit hart_step(struct hart *hart)
+{
+    const struct machine *m = hart->machine;
+
+    if (m->power.off)
+        return HART_OFF;
+    if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
+        return HART_IDLE;
+    hart->regs.x[0] = 0;
+    mmu_refresh(hart);
+    while (hart->waiting)
+        if (!hart_wait(hart, CYCLE_NEVER))
+            return HART_IDLE;
+    if (!trap_interrupt(hart))
+        m->engine->step(hart);
+    if (hart->priv == PRIV_M && m->config.native_m)
+        return HART_TRAP_M;
+    return m->power.off ? HART_OFF : HART_UNTIL;
+}
+
+void hart_set_priv(struct hart *hart, uint32_t priv)
+{
+    if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
+        hart->priv = priv;
+    hart->event = 0;
+    mmu_refresh(hart);
+}
+
+void hart_skip(struct hart *hart, uint64_t cycle)
+{
+    if (hart->cycle < cycle)
+        hart->cycle = cycle;
+}
+
+void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
+{
+    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+}
+
+void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
+                uint32_t asid)
+{
+    /* Without ASIDs every value of rs2 names the only space there is. */
+    one_asid = one_asid && hart->machine->config.asid_bits != 0;
+    tlb_fence(&hart->tlb, one_va, va, one_asid, asid & SATP_ASID_MASK);
+    hart->count.fences++;
+    hart_charge(hart, COST_fence, 1);
+}

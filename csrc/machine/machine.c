@@ -1,0 +1,168 @@
+/* machine.c - building a machine, and reaching into it from outside. */
+#include "machine/machine.h"
+#include "machine/internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct engine *const engines[NR_ENGINES] = {
+    [ENGINE_REF] = &engine_ref,
+};
+
+bool machine_config_ok(const struct machine_config *config)
+{
+    return config->engine < NR_ENGINES && config->ram_size >= PAGE_SIZE &&
+           config->ram_size <= 0u - RAM_BASE &&
+           config->ram_size % PAGE_SIZE == 0 && config->nr_harts >= 1 &&
+           config->nr_harts <= MAX_HARTS &&
+           (config->asid_bits == 0 || config->asid_bits == 9) &&
+           config->time_div >= 1 &&
+           config->cost[COST_insn] >= 1; /* or no run would ever end */
+}
+
+static void hart_reset(struct hart *hart, struct machine *m, uint32_t id)
+{
+    hart->machine = m;
+    hart->id = id;
+    hart->priv = PRIV_M;
+    hart->regs.pc = RAM_BASE;
+    mmu_refresh(hart);
+}
+
+struct machine *machine_new(const struct machine_config *config)
+{
+    if (!machine_config_ok(config))
+        return NULL;
+    struct machine *m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->ram = calloc(1, config->ram_size);
+    if (!m->ram) {
+        free(m);
+        return NULL;
+    }
+    m->config = *config;
+    m->engine = engines[config->engine];
+    clint_reset(&m->clint, config->nr_harts);
+    plic_reset(&m->plic, 2 * config->nr_harts);
+    uart_reset(&m->uart);
+    for (uint32_t id = 0; id < config->nr_harts; id++)
+        hart_reset(&m->hart[id], m, id);
+    return m;
+}
+
+void machine_free(struct machine *m)
+{
+    if (!m)
+        return;
+    free(m->console.bytes);
+    free(m->ram);
+    free(m);
+}
+
+const struct machine_config *machine_config(const struct machine *m)
+{
+    return &m->config;
+}
+
+struct hart *machine_hart(struct machine *m, uint32_t id)
+{
+    return id < m->config.nr_harts ? &m->hart[id] : NULL;
+}
+
+struct power machine_power(const struct machine *m)
+{
+    return m->power;
+}
+
+uint64_t machine_time_to_cycle(const struct machine *m, uint64_t t)
+{
+    uint64_t div = m->config.time_div;
+
+    return t > CYCLE_NEVER / div ? CYCLE_NEVER : t * div;
+}
+
+const uint8_t *machine_ram(const struct machine *m, uint32_t pa)
+{
+    return ram_at(m, pa, 1);
+}
+
+bool machine_ram_read(const struct machine *m, uint32_t pa, void *to,
+                      uint32_t len)
+{
+    const uint8_t *from = ram_at(m, pa, len);
+
+    if (!from)
+        return false;
+    memcpy(to, from, len);
+    return true;
+}
+
+bool machine_ram_write(struct machine *m, uint32_t pa, const void *from,
+                       uint32_t len)
+{
+    uint8_t *to = ram_at(m, pa, len);
+
+    if (!to)
+        return false;
+    memcpy(to, from, len);
+    bus_ram_written(m, pa, len);
+    return true;
+}
+
+bool machine_ram_zero(struct machine *m, uint32_t pa, uint32_t len)
+{
+    uint8_t *to = ram_at(m, pa, len);
+
+    if (!to)
+        return false;
+    memset(to, 0, len);
+    bus_ram_written(m, pa, len);
+    return true;
+}
+
+size_t machine_uart_take(struct machine *m, uint8_t *to, size_t max)
+{
+    struct console *console = &m->console;
+    size_t          taken = max < console->len ? max : console->len;
+
+    if (taken == 0)
+        return 0;
+    memcpy(to, console->bytes, taken);
+    console->len -= taken;
+    memmove(console->bytes, console->bytes + taken, console->len);
+    return taken;
+}
+
+size_t machine_uart_pending(const struct machine *m)
+{
+    return m->console.len;
+}
+
+bool machine_uart_give(struct machine *m, uint8_t byte)
+{
+    bool taken = uart_receive(&m->uart, byte);
+
+    plic_set_line(&m->plic, UART_IRQ, uart_line(&m->uart));
+    return taken;
+}
+
+void machine_set_msip(struct machine *m, uint32_t hart, bool on)
+{
+    if (hart < m->config.nr_harts) {
+        m->clint.msip[hart] = on;
+        m->hart[hart].event = 0;
+    }
+}
+
+void machine_set_mtimecmp(struct machine *m, uint32_t hart, uint64_t time)
+{
+    if (hart < m->config.nr_harts) {
+        m->clint.mtimecmp[hart] = time;
+        m->hart[hart].event = 0;
+    }
+}
+
+uint64_t machine_mtimecmp(const struct machine *m, uint32_t hart)
+{
+    return hart < m->config.nr_harts ? m->clint.mtimecmp[hart] : CYCLE_NEVER;
+}

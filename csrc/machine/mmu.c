@@ -1,0 +1,274 @@
+/* mmu.c - Sv32: from a virtual address to a physical one.
+ *
+ *        31       22 21       12 11          0
+ *   va  [  index 1  |  index 0  |   offset   ]
+ *            |           |             |
+ *  satp.PPN  v           |             |
+ *   -->  +--------+      |             |      a table is one page of 1024
+ *        |        |      v             |      entries of 4 bytes
+ *        | entry ----> +--------+      |
+ *        |        |    |        |      |
+ *        +--------+    | entry ----> page of 4 KiB, + offset
+ *             |        +--------+
+ *             +----> a leaf already here: page of 4 MiB, + index 0, offset
+ *
+ * An entry is a leaf if R or X is set, else the address of the next table.
+ * The walk asks in this order; the first answer that is not "go on" counts:
+ *
+ *   of each entry   the entry itself lies outside RAM       access fault
+ *                   V clear, or W without R                 page fault
+ *   of a table      at level 0, or with D, A or U set       page fault
+ *   of a leaf       no right to this kind of access         page fault
+ *                   4 MiB page whose PPN[0] is not 0        page fault
+ *                   A clear, or D clear for a store: with
+ *                     the option ad_fault                   page fault
+ *                   names more than 32 address bits, or a
+ *                     page where nothing answers            access fault
+ *                   otherwise: A (D) are set in memory      translated
+ *
+ * Rights of a leaf, by the mode that the access is made in:
+ *
+ *            fetch     load                       store
+ *   U        U, X      U and (R, or X with MXR)   U, W
+ *   S        X, not U  R, or X with MXR;          W;
+ *                      if U: only with SUM        if U: only with SUM
+ *
+ * Only a successful translation enters the TLB. */
+#include "machine/internal.h"
+
+/* The mode and bits that decide an access, beside the tables. */
+struct mmu_rights {
+    uint32_t priv;
+    bool     sum, mxr;
+};
+
+enum walk_status { WALK_OK, WALK_PAGE_FAULT, WALK_ACCESS_FAULT };
+
+struct walk {
+    enum walk_status status;
+    uint32_t         page;  /* WALK_OK: the 4 KiB page that va lies in */
+    bool             mega;  /* ... which is a part of a 4 MiB page */
+    uint32_t         slot;  /* physical address of the last entry read */
+    uint32_t         pte;   /* ... and what it said */
+    uint32_t         refs;  /* entries read */
+};
+
+/* Loads and stores may be made in another mode's name (MPRV). */
+static struct mmu_rights mmu_rights(const struct hart *hart, enum access access)
+{
+    uint32_t          mstatus = hart->csr.mstatus;
+    struct mmu_rights rights = { .priv = hart->priv };
+
+    if (access != ACCESS_FETCH) {
+        if (mstatus & MSTATUS_MPRV)
+            rights.priv = (mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
+        rights.sum = rights.priv == PRIV_S && (mstatus & MSTATUS_SUM);
+        rights.mxr = access == ACCESS_LOAD && (mstatus & MSTATUS_MXR);
+    }
+    return rights;
+}
+
+void mmu_refresh(struct hart *hart)
+{
+    uint32_t satp = hart->csr.satp;
+    uint32_t asid = satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
+
+    for (int access = 0; access < NR_ACCESS; access++) {
+        struct mmu_rights rights = mmu_rights(hart, (enum access)access);
+
+        hart->view[access] = (struct hart_view){
+            .translated = rights.priv != PRIV_M && (satp & SATP_MODE),
+            .context = tlb_context(rights.priv, rights.sum, rights.mxr, asid),
+        };
+    }
+}
+
+static bool leaf_permits(uint32_t pte, enum access access,
+                         struct mmu_rights rights)
+{
+    if (rights.priv == PRIV_U && !(pte & PTE_U))
+        return false;
+    if (rights.priv == PRIV_S && (pte & PTE_U) && !rights.sum)
+        return false; /* for a fetch, sum is never set */
+    switch (access) {
+    case ACCESS_FETCH:
+        return pte & PTE_X;
+    case ACCESS_LOAD:
+        return pte & (rights.mxr ? PTE_R | PTE_X : PTE_R);
+    default:
+        return pte & PTE_W;
+    }
+}
+
+/* The A and D bits that this access needs and the leaf has not. */
+static uint32_t leaf_missing(uint32_t pte, enum access access)
+{
+    uint32_t needed = access == ACCESS_STORE ? PTE_A | PTE_D : PTE_A;
+
+    return needed & ~pte;
+}
+
+/* What a valid leaf says about the access; looks at rights before it looks
+ * at the address. Fills in page and mega. */
+static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
+                                  enum access access, struct mmu_rights rights,
+                                  uint32_t va)
+{
+    uint32_t ppn = walk->pte >> PTE_PPN_SHIFT;
+
+    if (!leaf_permits(walk->pte, access, rights))
+        return WALK_PAGE_FAULT;
+    if (walk->mega) {
+        if (ppn % PT_ENTRIES != 0)
+            return WALK_PAGE_FAULT;
+        ppn |= (va >> PAGE_SHIFT) % PT_ENTRIES;
+    }
+    if (m->config.ad_fault && leaf_missing(walk->pte, access))
+        return WALK_PAGE_FAULT;
+    walk->page = ppn << PAGE_SHIFT;
+    if (ppn >> (32 - PAGE_SHIFT) || !bus_page_exists(m, walk->page, access))
+        return WALK_ACCESS_FAULT;
+    return WALK_OK;
+}
+
+/*
+ * Read the tables, change nothing.
+ *
+ * Invariant: at the top of each round, `table` is the page number of a table
+ * of level `level`, as its parent (or satp) names it: 22 bits, unchecked.
+ */
+static struct walk mmu_walk(const struct machine *m, uint32_t satp,
+                            uint32_t va, enum access access,
+                            struct mmu_rights rights)
+{
+    struct walk walk = { .status = WALK_PAGE_FAULT };
+    uint32_t    table = satp & SATP_PPN_MASK;
+
+    for (int level = 1; level >= 0; level--) {
+        uint32_t index = (va >> (PAGE_SHIFT + 10 * level)) % PT_ENTRIES;
+
+        walk.slot = (table << PAGE_SHIFT) + 4 * index;
+        const uint8_t *entry = ram_at(m, walk.slot, 4);
+        if (table >> (32 - PAGE_SHIFT) || !entry) {
+            walk.status = WALK_ACCESS_FAULT;
+            return walk;
+        }
+        walk.pte = load_le(entry, 4);
+        walk.refs++;
+        if (!(walk.pte & PTE_V) || (walk.pte & (PTE_R | PTE_W)) == PTE_W)
+            return walk;
+        if (walk.pte & (PTE_R | PTE_X)) {
+            walk.mega = level == 1;
+            walk.status = walk_leaf(m, &walk, access, rights, va);
+            return walk;
+        }
+        if (walk.pte & (PTE_D | PTE_A | PTE_U))
+            return walk; /* reserved in a pointer */
+        table = walk.pte >> PTE_PPN_SHIFT;
+    }
+    return walk; /* a pointer at level 0 */
+}
+
+static int walk_cause(enum walk_status status, enum access access)
+{
+    static const int page_fault[NR_ACCESS] = {
+        [ACCESS_FETCH] = CAUSE_FETCH_PAGE,
+        [ACCESS_LOAD] = CAUSE_LOAD_PAGE,
+        [ACCESS_STORE] = CAUSE_STORE_PAGE,
+    };
+    static const int access_fault[NR_ACCESS] = {
+        [ACCESS_FETCH] = CAUSE_FETCH_ACCESS,
+        [ACCESS_LOAD] = CAUSE_LOAD_ACCESS,
+        [ACCESS_STORE] = CAUSE_STORE_ACCESS,
+    };
+
+    switch (status) {
+    case WALK_OK:
+        return MMU_OK;
+    case WALK_PAGE_FAULT:
+        return page_fault[access];
+    default:
+        return access_fault[access];
+    }
+}
+
+static void mmu_set_ad(struct hart *hart, const struct walk *walk,
+                       enum access access)
+{
+    struct machine *m = hart->machine;
+    uint32_t        missing = leaf_missing(walk->pte, access);
+
+    if (!missing)
+        return;
+    store_le(ram_at(m, walk->slot, 4), 4, walk->pte | missing);
+    bus_ram_written(m, walk->slot, 4);
+    hart->count.ad_updates++;
+}
+
+static void mmu_count_miss(struct hart_counters *count, enum access access)
+{
+    switch (access) {
+    case ACCESS_FETCH:
+        count->fetch_misses++;
+        break;
+    case ACCESS_LOAD:
+        count->load_misses++;
+        break;
+    default:
+        count->store_misses++;
+        break;
+    }
+}
+
+/* The TLB does not know: walk, pay for it, remember the answer if it is yes. */
+static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
+                    uint32_t *pa)
+{
+    struct walk walk = mmu_walk(hart->machine, hart->csr.satp, va, access,
+                                mmu_rights(hart, access));
+
+    mmu_count_miss(&hart->count, access);
+    hart->count.walk_refs += walk.refs;
+    hart_charge(hart, COST_tlb_miss, 1);
+    hart_charge(hart, COST_walk_ref, walk.refs);
+    if (walk.status != WALK_OK)
+        return walk_cause(walk.status, access);
+    mmu_set_ad(hart, &walk, access);
+    tlb_insert(&hart->tlb, access, hart->view[access].context, va, walk.page,
+               walk.mega ? TLB_MEGA : 0);
+    *pa = walk.page | (va & PAGE_MASK);
+    return MMU_OK;
+}
+
+int mmu_translate(struct hart *hart, enum access access, uint32_t va,
+                  uint32_t *pa)
+{
+    const struct hart_view *view = &hart->view[access];
+
+    if (!view->translated) {
+        *pa = va;
+        return MMU_OK;
+    }
+    const struct tlb_entry *entry = tlb_lookup(&hart->tlb, access,
+                                               view->context, va);
+    if (!entry)
+        return mmu_miss(hart, access, va, pa);
+    *pa = entry->page | (va & PAGE_MASK);
+    return MMU_OK;
+}
+
+int hart_translate(const struct hart *hart, uint32_t va, enum access access,
+                   uint32_t *pa)
+{
+    const struct machine *m = hart->machine;
+    struct mmu_rights     rights = mmu_rights(hart, access);
+    struct walk           walk = { .page = va & ~(uint32_t)PAGE_MASK };
+
+    if (rights.priv != PRIV_M && (hart->csr.satp & SATP_MODE))
+        walk = mmu_walk(m, hart->csr.satp, va, access, rights);
+    else if (!bus_page_exists(m, va, access))
+        walk.status = WALK_ACCESS_FAULT;
+    if (walk.status == WALK_OK)
+        *pa = walk.page | (va & PAGE_MASK);
+    return walk_cause(walk.status, access);
+}

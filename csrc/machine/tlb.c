@@ -1,0 +1,80 @@
+/* tlb.c - the translation lookaside buffer: look up, insert, fence.
+ *
+ *  63   45 44    36 35  34  33 32 31        12 11      1 0
+ * [   0   ][ ASID  ][MXR][SUM][priv][page of va][    0   ][1]   tag
+ *
+ * An entry stays until it is overwritten or fenced: a change of tables or of
+ * satp does not touch it. That is the architecture's contract (software must
+ * execute sfence.vma), and this machine does not hide mistakes. */
+#include "machine/tlb.h"
+#include "abi/pte.h"
+#include <stddef.h>
+
+#define TAG_VALID      1u
+#define TAG_SUM_SHIFT  34
+#define TAG_MXR_SHIFT  35
+#define TAG_ASID_SHIFT 36
+#define TAG_ASID_MASK  0x1ff
+
+#define PAGE_OF(va)     ((va) & ~(uint32_t)PAGE_MASK)
+#define MEGAPAGE_OF(va) ((va) & ~(uint32_t)(MEGAPAGE_SIZE - 1))
+
+uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid)
+{
+    return (uint64_t)priv << 32 | (uint64_t)sum << TAG_SUM_SHIFT |
+           (uint64_t)mxr << TAG_MXR_SHIFT | (uint64_t)asid << TAG_ASID_SHIFT;
+}
+
+static uint32_t tlb_index(uint32_t va)
+{
+    return (va >> PAGE_SHIFT) % TLB_ENTRIES;
+}
+
+const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
+                                   uint64_t context, uint32_t va)
+{
+    const struct tlb_entry *entry = &tlb->entry[access][tlb_index(va)];
+
+    return entry->tag == (context | PAGE_OF(va) | TAG_VALID) ? entry : NULL;
+}
+
+void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
+                uint32_t va, uint32_t page, uint32_t flags)
+{
+    tlb->entry[access][tlb_index(va)] = (struct tlb_entry){
+        .tag = context | PAGE_OF(va) | TAG_VALID,
+        .page = page,
+        .flags = flags,
+    };
+}
+
+/* A fragment stands for its whole megapage: one address names them all. */
+static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
+{
+    uint32_t page = PAGE_OF((uint32_t)entry->tag);
+
+    if (entry->flags & TLB_MEGA)
+        return MEGAPAGE_OF(page) == MEGAPAGE_OF(va);
+    return page == PAGE_OF(va);
+}
+
+static bool tlb_belongs(const struct tlb_entry *entry, uint32_t asid)
+{
+    return (entry->tag >> TAG_ASID_SHIFT & TAG_ASID_MASK) == asid;
+}
+
+/* G is not honoured: a global page is cached once per ASID, and a fence of an
+ * ASID drops its copy. Dropping more than was asked for is always allowed. */
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
+               uint32_t asid)
+{
+    for (int access = 0; access < NR_ACCESS; access++) {
+        for (int i = 0; i < TLB_ENTRIES; i++) {
+            struct tlb_entry *entry = &tlb->entry[access][i];
+
+            if ((!one_va || tlb_covers(entry, va)) &&
+                (!one_asid || tlb_belongs(entry, asid)))
+                entry->tag = 0;
+        }
+    }
+}

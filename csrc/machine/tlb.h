@@ -1,0 +1,53 @@
+/* tlb.h - the translation lookaside buffer: real, visible, shared by engines.
+ *
+ * One direct-mapped array per access kind. An entry says: in this context,
+ * this kind of access to this page was allowed, and went there. The context
+ * is all that the decision depended on beside the tables - privilege, SUM,
+ * MXR, address space - so that changing mode flushes nothing, and a hit needs
+ * one 64-bit compare and no check of rights. Only valid translations are
+ * cached. A store entry is made only when D is set (by this very store if need
+ * be). A megapage is cached as 4 KiB fragments. */
+#ifndef HV_MACHINE_TLB_H
+#define HV_MACHINE_TLB_H
+
+#include "abi/access.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TLB_ENTRIES 128 /* per access kind; a power of two */
+
+/*
+ * 63            32 31        12 11    1 0
+ * [    context    ][  page of va ][ 0 ][V]     tag
+ *
+ * Bit 0 set means the entry is valid; since a lookup compares with bit 0 set,
+ * an all-zero entry never hits. Context: tlb_context() in tlb.c.
+ */
+struct tlb_entry {
+    uint64_t tag;
+    uint32_t page;  /* physical address of the page */
+    uint32_t flags; /* TLB_MEGA if a fragment of a megapage */
+    uint8_t *host;  /* for the fast engine; 0 in the reference engine's */
+};
+
+#define TLB_MEGA (1u << 0)
+
+struct tlb {
+    struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
+};
+
+/* The context part of a tag, already shifted into place. */
+uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid);
+
+/* The entry that translates va in this context, or NULL. */
+const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
+                                   uint64_t context, uint32_t va);
+void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
+                uint32_t va, uint32_t page, uint32_t flags);
+
+/* Drop entries: of one page (and, where it lies in a cached megapage, every
+ * fragment of that megapage) or all; of one ASID or all. */
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
+               uint32_t asid);
+
+#endif

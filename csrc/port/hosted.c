@@ -1,0 +1,236 @@
+/* hosted.c - hyp/hal.h on top of machine.h.
+ *
+ * The guest's registers are the hart's own, so an exit copies nothing. What
+ * the hypervisor charges moves the hart's clock. */
+#include "port/hosted.h"
+#include "machine/machine.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert((int)HAL_NR_COSTS == (int)NR_COSTS, "one cost table");
+
+static struct hart *hart_of(struct pcpu *pcpu)
+{
+    return machine_hart(pcpu->hal->machine, pcpu->id);
+}
+
+struct span hal_ram(struct hal *hal)
+{
+    return (struct span){ { RAM_BASE }, machine_config(hal->machine)->ram_size };
+}
+
+static void must(struct hal *hal, bool ok)
+{
+    if (!ok)
+        hal_halt(hal, "an access outside machine memory");
+}
+
+uint32_t hal_read32(struct hal *hal, hpa_t pa)
+{
+    const uint8_t *at = machine_ram(hal->machine, pa.raw);
+    uint32_t       val;
+
+    must(hal, at != NULL && pa.raw % 4 == 0);
+    memcpy(&val, at, 4);
+    return val;
+}
+
+void hal_write32(struct hal *hal, hpa_t pa, uint32_t val)
+{
+    must(hal, machine_ram_write(hal->machine, pa.raw, &val, 4));
+}
+
+void hal_read(struct hal *hal, hpa_t pa, void *to, uint32_t len)
+{
+    must(hal, machine_ram_read(hal->machine, pa.raw, to, len));
+}
+
+void hal_write(struct hal *hal, hpa_t pa, const void *from, uint32_t len)
+{
+    must(hal, machine_ram_write(hal->machine, pa.raw, from, len));
+}
+
+void hal_zero_frame(struct hal *hal, hpa_t pa)
+{
+    must(hal, machine_ram_zero(hal->machine, pa.raw, PAGE_SIZE));
+}
+
+void *hal_alloc(struct hal *hal, size_t size)
+{
+    void *block = malloc(size);
+
+    if (block)
+        memset(block, hal->fill, size);
+    return block;
+}
+
+void hal_free(struct hal *hal, void *block)
+{
+    (void)hal;
+    free(block);
+}
+
+void hal_enter(struct pcpu *pcpu, const struct world *world)
+{
+    struct hart *hart = hart_of(pcpu);
+
+    pcpu->hal->waiting[pcpu->id] = false;
+    hart->csr.satp = world->satp;
+    hart->csr.mstatus = world->mxr ? MSTATUS_MXR : 0;
+    hart_set_priv(hart, world->mode);
+}
+
+void hal_wait(struct pcpu *pcpu)
+{
+    pcpu->hal->waiting[pcpu->id] = true;
+}
+
+void hal_fence(struct pcpu *pcpu, struct fence what)
+{
+    hart_fence(hart_of(pcpu), what.size != 0, what.va.raw, false, 0);
+}
+
+void hal_fence_i(struct pcpu *pcpu)
+{
+    (void)pcpu; /* decoded code follows every write on this machine */
+}
+
+uint64_t hal_cycles(struct pcpu *pcpu)
+{
+    return hart_of(pcpu)->cycle;
+}
+
+uint64_t hal_time(struct pcpu *pcpu)
+{
+    return hart_time(hart_of(pcpu));
+}
+
+uint64_t hal_instret(struct pcpu *pcpu)
+{
+    return hart_of(pcpu)->instret;
+}
+
+void hal_set_timer(struct pcpu *pcpu, uint64_t time)
+{
+    machine_set_mtimecmp(pcpu->hal->machine, pcpu->id, time);
+}
+
+void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n)
+{
+    hart_charge(hart_of(pcpu), (enum cost)kind, n);
+}
+
+void channel_put(struct channel *channel, uint8_t byte, bool *failed)
+{
+    if (channel->head == channel->len)
+        channel->head = channel->len = 0;
+    if (channel->len == channel->cap) {
+        size_t   cap = channel->cap ? 2 * channel->cap : 256;
+        uint8_t *bytes = realloc(channel->bytes, cap);
+
+        *failed = bytes == NULL;
+        if (*failed)
+            return;
+        channel->bytes = bytes;
+        channel->cap = cap;
+    }
+    channel->bytes[channel->len++] = byte;
+}
+
+size_t channel_take(struct channel *channel, uint8_t *to, size_t max)
+{
+    size_t n = channel->len - channel->head;
+
+    if (n > max)
+        n = max;
+    if (n)
+        memcpy(to, channel->bytes + channel->head, n);
+    channel->head += n;
+    return n;
+}
+
+void channel_free(struct channel *channel)
+{
+    free(channel->bytes);
+    *channel = (struct channel){ .bytes = NULL };
+}
+
+void hal_console_put(struct hal *hal, uint32_t vm, uint8_t byte)
+{
+    struct channel *out = &hal->out[vm % MAX_VMS];
+    bool            failed = false;
+
+    channel_put(out, byte, &failed);
+    if (failed)
+        hal_halt(hal, "no memory for a console's output");
+    if (out->len - out->head > CONSOLE_LIMIT)
+        hal->console_full = vm;
+}
+
+int hal_console_get(struct hal *hal, uint32_t vm)
+{
+    uint8_t byte;
+
+    return channel_take(&hal->in[vm % MAX_VMS], &byte, 1) ? byte : -1;
+}
+
+void hal_point(struct pcpu *pcpu, uint32_t id)
+{
+    (void)pcpu, (void)id; /* one hart: nobody else could run here */
+}
+
+_Noreturn void hal_halt(struct hal *hal, const char *why)
+{
+    hal->broken = true;
+    snprintf(hal->why, sizeof(hal->why), "%s", why);
+    longjmp(hal->unwind, 1);
+}
+
+bool hosted_init(struct hal *hal, struct machine *machine,
+                 const struct hyp_config *config, uint8_t fill)
+{
+    hal->machine = machine;
+    hal->fill = fill;
+    if (!hyp_init(&hal->hyp, hal, config))
+        return false;
+    for (uint32_t i = 0; i < machine_config(machine)->nr_harts; i++) {
+        struct hart *hart = machine_hart(machine, i);
+
+        hal->pcpu[i] = (struct pcpu){ .hal = hal, .id = i };
+        hal->pcpu[i].regs = &hart->regs;
+        hart->csr.mie = MIP_MTIP | MIP_MSIP | MIP_MEIP;
+        hyp_add_cpu(&hal->hyp, &hal->pcpu[i]);
+        hal_set_timer(&hal->pcpu[i], UINT64_MAX);
+    }
+    return true;
+}
+
+void hosted_fini(struct hal *hal)
+{
+    if (!hal->broken)
+        hyp_fini(&hal->hyp);
+    for (uint32_t i = 0; i < MAX_VMS; i++) {
+        channel_free(&hal->out[i]);
+        channel_free(&hal->in[i]);
+    }
+}
+
+void hosted_serve(struct hal *hal, uint32_t id)
+{
+    struct hart *hart = machine_hart(hal->machine, id);
+
+    hyp_trap(&hal->pcpu[id], (struct trap){ hart->csr.mcause, hart->csr.mtval });
+}
+
+bool hosted_idle(struct hal *hal, uint32_t id)
+{
+    struct hart *hart = machine_hart(hal->machine, id);
+    uint64_t     timer = machine_mtimecmp(hal->machine, id);
+
+    if (timer == UINT64_MAX)
+        return false;
+    hart_skip(hart, machine_time_to_cycle(hal->machine, timer));
+    hyp_trap(&hal->pcpu[id], (struct trap){ CAUSE_INTERRUPT | IRQ_MTI, 0 });
+    return true;
+}
