@@ -13,19 +13,18 @@ static const char *config_bad(const struct hv_vm_config *c)
 {
     if (c->style >= HV_NR_STYLES)
         return "style must be one of enum hv_style";
-    if (c->mem_size == 0 || c->mem_size % PAGE_SIZE ||
-        c->mem_size > (1u << 30))
+    if (c->mem_size == 0 || c->mem_size % PAGE_SIZE || c->mem_size > (1u << 30))
         return "mem_size must be a multiple of 4096 up to 1 GiB";
     if (c->vcpus < 1 || c->vcpus > MAX_HARTS)
         return "vcpus must be in 1..8";
-    if (c->shadow_frames != 0 && (c->shadow_frames < SHADOW_MIN_FRAMES ||
-                                  c->shadow_frames > 65536))
+    if (c->shadow_frames != 0 &&
+        (c->shadow_frames < SHADOW_MIN_FRAMES || c->shadow_frames > 65536))
         return "shadow_frames must be 0 (default) or in 4..65536";
     return NULL;
 }
 
-int hv_vm_create(hv_host *host, const struct hv_vm_config *config,
-                 uint32_t *vm, char *why, size_t n)
+int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
+                 char *why, size_t n)
 {
     static const struct style *const styles[HV_NR_STYLES] = {
         [HV_STYLE_EMULATE] = &style_emulate,
@@ -142,8 +141,7 @@ int hv_vm_info(hv_host *host, uint32_t id, struct hv_vm_info *out)
     }
     *out = (struct hv_vm_info){
         .state = vm_api_state(vm),
-        .style = vm->config.style == &style_pv ? HV_STYLE_PV
-                                               : HV_STYLE_EMULATE,
+        .style = vm->config.style == &style_pv ? HV_STYLE_PV : HV_STYLE_EMULATE,
         .exit_code = vm->exit_code,
         .rebooted = vm->rebooted,
         .vcpus = vm->config.nr_vcpus,

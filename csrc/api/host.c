@@ -13,9 +13,7 @@
 _Static_assert(NR_COSTS <= sizeof(((struct hv_config *)0)->cost) / 4,
                "hv_config.cost has room for every cost");
 
-struct name {
-    const char *name, *doc;
-};
+struct name { const char *name, *doc; };
 
 static const struct name costs[] = {
 #define COST(name, value, doc) { #name, doc },
@@ -186,7 +184,7 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         return HV_ERR_INVALID;
     }
     struct hyp_config hyp = { config->slice, config->ad_fault != 0 };
-    hv_host *host = calloc(1, sizeof(*host));
+    hv_host          *host = calloc(1, sizeof(*host));
     if (host) {
         host->config = *config;
         host->machine = make_machine(config);

@@ -10,16 +10,14 @@
 
 #define MAX_BREAKS 64
 
-struct breakpoint {
-    uint32_t vm, pc;
-};
+struct breakpoint { uint32_t vm, pc; };
 
 struct hv_host {
     struct hv_config  config;
     struct machine   *machine;
-    struct hal        hal; /* HV_M_HYPERVISOR */
-    struct firmware   fw;  /* HV_M_FIRMWARE */
-    bool              booted; /* the bare machine was started */
+    struct hal        hal;     /* HV_M_HYPERVISOR */
+    struct firmware   fw;      /* HV_M_FIRMWARE */
+    bool              booted;  /* the bare machine was started */
     struct channel    uart_in; /* bare: input its UART has no room for yet */
     struct breakpoint breaks[MAX_BREAKS];
     uint32_t          nr_breaks;

@@ -34,8 +34,7 @@ static bool tlb_entry_ok(hv_host *host, uint32_t root,
     for (int level = 1; level >= 0; level--) {
         uint32_t slot = root + 4 * (va >> (12 + 10 * level) & 1023);
 
-        if (!machine_ram_read(host->machine, slot, &pte, 4) ||
-            !(pte & PTE_V))
+        if (!machine_ram_read(host->machine, slot, &pte, 4) || !(pte & PTE_V))
             return false;
         root = pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
     }
@@ -80,7 +79,8 @@ int hv_audit(hv_host *host, char *why, size_t n)
         return HV_ERR_AUDIT;
     }
     if (!tlb_ok(host, &va)) {
-        host_say(why, n, "P10: the TLB has an entry that no table has (va %08x)",
+        host_say(why, n,
+                 "P10: the TLB has an entry that no table has (va %08x)",
                  (unsigned)va);
         return HV_ERR_AUDIT;
     }
@@ -98,10 +98,20 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
 {
     const struct vcsr *csr = &vcpu->csr;
     const uint32_t     words[] = {
-        (uint32_t)vcpu->state, vcpu->mode,    csr->sstatus, csr->sie,
-        csr->sip,              csr->stvec,    csr->scounteren,
-        csr->sscratch,         csr->sepc,     csr->scause,  csr->stval,
-        csr->satp,             vcpu->pv.entry, vcpu->pv.stack,
+        (uint32_t)vcpu->state,
+        vcpu->mode,
+        csr->sstatus,
+        csr->sie,
+        csr->sip,
+        csr->stvec,
+        csr->scounteren,
+        csr->sscratch,
+        csr->sepc,
+        csr->scause,
+        csr->stval,
+        csr->satp,
+        vcpu->pv.entry,
+        vcpu->pv.stack,
         vcpu->pv.shared.raw,
     };
 

@@ -119,8 +119,8 @@ static bool hyp_idle(struct run *run)
     if (!hal->waiting[0] || hosted_idle(hal, 0))
         return true;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++)
-        alive = alive || (hal->hyp.slot[slot] &&
-                          hal->hyp.slot[slot]->state == VM_LIVE);
+        alive = alive ||
+                (hal->hyp.slot[slot] && hal->hyp.slot[slot]->state == VM_LIVE);
     return report(run, alive ? HV_RUN_IDLE : HV_RUN_DONE, 0);
 }
 
@@ -221,8 +221,7 @@ int hv_run(hv_host *host, struct hv_run *args)
 static int bare_step(hv_host *host)
 {
     struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t     before = hart->instret + hart->count.traps_s +
-                      hart->count.irqs_s;
+    uint64_t before = hart->instret + hart->count.traps_s + hart->count.irqs_s;
 
     bare_feed(host);
     do {

@@ -50,8 +50,7 @@ static int bare_get(struct hart *hart, uint32_t reg, uint32_t *out)
         *out = hart->regs.pc;
     else if (reg == HV_REG_PRIV)
         *out = hart->priv;
-    else if (reg < HV_REG_CSR ||
-             !hart_csr_read(hart, reg - HV_REG_CSR, out))
+    else if (reg < HV_REG_CSR || !hart_csr_read(hart, reg - HV_REG_CSR, out))
         return HV_ERR_INVALID;
     return HV_OK;
 }
@@ -66,11 +65,10 @@ static int bare_set(hv_host *host, struct hart *hart, uint32_t reg,
         hart->regs.x[reg] = reg ? val : 0;
     else if (reg == HV_REG_PC && val % 4 == 0)
         hart->regs.pc = val;
-    else if (reg == HV_REG_PRIV && (val == PRIV_U || val == PRIV_S ||
-                                    (val == PRIV_M && !native)))
+    else if (reg == HV_REG_PRIV &&
+             (val == PRIV_U || val == PRIV_S || (val == PRIV_M && !native)))
         hart_set_priv(hart, val);
-    else if (reg < HV_REG_CSR ||
-             !hart_csr_write(hart, reg - HV_REG_CSR, val))
+    else if (reg < HV_REG_CSR || !hart_csr_write(hart, reg - HV_REG_CSR, val))
         return HV_ERR_INVALID;
     return HV_OK;
 }

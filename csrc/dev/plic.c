@@ -72,8 +72,7 @@ static void plic_complete(struct plic *plic, uint32_t context, uint32_t source)
     plic_sample(plic);
 }
 
-bool plic_load(struct plic *plic, uint32_t offset, uint32_t size,
-               uint32_t *val)
+bool plic_load(struct plic *plic, uint32_t offset, uint32_t size, uint32_t *val)
 {
     uint32_t source = (offset - PLIC_PRIORITY) / 4;
     uint32_t enable = (offset - PLIC_ENABLE) / PLIC_ENABLE_STEP;
@@ -95,8 +94,7 @@ bool plic_load(struct plic *plic, uint32_t offset, uint32_t size,
     return true;
 }
 
-bool plic_store(struct plic *plic, uint32_t offset, uint32_t size,
-                uint32_t val)
+bool plic_store(struct plic *plic, uint32_t offset, uint32_t size, uint32_t val)
 {
     uint32_t source = (offset - PLIC_PRIORITY) / 4;
     uint32_t enable = (offset - PLIC_ENABLE) / PLIC_ENABLE_STEP;

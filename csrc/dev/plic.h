@@ -20,13 +20,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PLIC_SOURCES   31
-#define PLIC_CONTEXTS  16
-#define PLIC_PRIORITY  0x000000
-#define PLIC_PENDING   0x001000
-#define PLIC_ENABLE    0x002000
-#define PLIC_ENABLE_STEP 0x80
-#define PLIC_CONTEXT   0x200000
+#define PLIC_SOURCES      31
+#define PLIC_CONTEXTS     16
+#define PLIC_PRIORITY     0x000000
+#define PLIC_PENDING      0x001000
+#define PLIC_ENABLE       0x002000
+#define PLIC_ENABLE_STEP  0x80
+#define PLIC_CONTEXT      0x200000
 #define PLIC_CONTEXT_STEP 0x1000
 
 struct plic {

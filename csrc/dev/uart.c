@@ -65,8 +65,7 @@ static uint8_t uart_msr(const struct uart *uart)
 
     if (!(mcr & UART_MCR_LOOP))
         return UART_MSR_LINE;
-    return (uint8_t)((mcr & 0x0c) << 4 | (mcr & 0x01) << 5 |
-                     (mcr & 0x02) << 3);
+    return (uint8_t)((mcr & 0x0c) << 4 | (mcr & 0x01) << 5 | (mcr & 0x02) << 3);
 }
 
 static uint8_t uart_read(struct uart *uart, uint32_t offset)
@@ -124,8 +123,7 @@ static void uart_write_ier(struct uart *uart, uint8_t val)
     uart->ier = val & 0x0f;
 }
 
-bool uart_load(struct uart *uart, uint32_t offset, uint32_t size,
-               uint32_t *val)
+bool uart_load(struct uart *uart, uint32_t offset, uint32_t size, uint32_t *val)
 {
     if (size != 1)
         return false;
@@ -133,8 +131,8 @@ bool uart_load(struct uart *uart, uint32_t offset, uint32_t size,
     return true;
 }
 
-bool uart_store(struct uart *uart, uint32_t offset, uint32_t size,
-                uint32_t val, struct uart_sent *sent)
+bool uart_store(struct uart *uart, uint32_t offset, uint32_t size, uint32_t val,
+                struct uart_sent *sent)
 {
     bool    dlab = uart->lcr & UART_LCR_DLAB;
     uint8_t byte = (uint8_t)val;

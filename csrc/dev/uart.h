@@ -70,8 +70,8 @@ void uart_reset(struct uart *uart);
 /* One access, `size` bytes at `offset`; false, and nothing done, if refused. */
 bool uart_load(struct uart *uart, uint32_t offset, uint32_t size,
                uint32_t *val);
-bool uart_store(struct uart *uart, uint32_t offset, uint32_t size,
-                uint32_t val, struct uart_sent *sent);
+bool uart_store(struct uart *uart, uint32_t offset, uint32_t size, uint32_t val,
+                struct uart_sent *sent);
 
 /* A byte arrives; false, and nothing changed, if there is no room for it. */
 bool uart_receive(struct uart *uart, uint8_t byte);

@@ -9,10 +9,10 @@
 #include "hyp/hal.h"
 
 #define HV_STRING_(x) #x
-#define HV_STRING(x) HV_STRING_(x)
+#define HV_STRING(x)  HV_STRING_(x)
 
-#define HV_ASSERT(hal, cond)                                                  \
-    ((cond) ? (void)0                                                         \
+#define HV_ASSERT(hal, cond) \
+    ((cond) ? (void)0        \
             : hal_halt((hal), __FILE__ ":" HV_STRING(__LINE__) ": " #cond))
 
 #endif

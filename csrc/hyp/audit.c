@@ -159,8 +159,8 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
     return NULL;
 }
 
-static const char *audit_frame(struct audit *a, uint32_t hfn,
-                               uint32_t *free, uint32_t *hyp)
+static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
+                               uint32_t *hyp)
 {
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
 

@@ -11,12 +11,12 @@
 
 enum trap_action call_dispatch(struct vcpu *vcpu)
 {
-    struct regs    *regs = vcpu_regs(vcpu);
-    uint32_t        ext = regs->x[REG_A7], fn = regs->x[REG_A6];
-    uint32_t        arg[NR_ARGS];
-    struct sbi_ret  ret = { .error = SBI_ERR_NOT_SUPPORTED };
-    bool            legacy = false, done = false;
-    struct vm      *vm = vcpu->vm;
+    struct regs   *regs = vcpu_regs(vcpu);
+    uint32_t       ext = regs->x[REG_A7], fn = regs->x[REG_A6];
+    uint32_t       arg[NR_ARGS];
+    struct sbi_ret ret = { .error = SBI_ERR_NOT_SUPPORTED };
+    bool           legacy = false, done = false;
+    struct vm     *vm = vcpu->vm;
 
     for (uint32_t i = 0; i < NR_ARGS; i++)
         arg[i] = regs->x[REG_A0 + i];

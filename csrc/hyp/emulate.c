@@ -145,8 +145,8 @@ static enum trap_action emulate_inject(struct vcpu *vcpu, struct trap fault)
 {
     struct vcsr *csr = &vcpu->csr;
     struct regs *regs = vcpu_regs(vcpu);
-    uint32_t     status = csr->sstatus & ~(uint32_t)(MSTATUS_SIE |
-                                                 MSTATUS_SPIE | MSTATUS_SPP);
+    uint32_t     status = csr->sstatus &
+                          ~(uint32_t)(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP);
 
     if (csr->sstatus & MSTATUS_SIE)
         status |= MSTATUS_SPIE;

@@ -22,16 +22,16 @@ enum frame_type {
 struct frame {
     uint32_t owner;
     uint32_t refs;
-    uint32_t vm;   /* shadow: the id of the VM it serves */
-    uint32_t gfn;  /* plain: where its VM sees it; free: next free frame */
-    uint8_t  type; /* enum frame_type */
+    uint32_t vm;    /* shadow: the id of the VM it serves */
+    uint32_t gfn;   /* plain: where its VM sees it; free: next free frame */
+    uint8_t  type;  /* enum frame_type */
     bool     dirty; /* may hold somebody's bytes */
 };
 
 struct frames {
     struct hal   *hal;
     struct frame *table;
-    uint32_t      first;    /* frame number of table[0] */
+    uint32_t      first; /* frame number of table[0] */
     uint32_t      count;
     uint32_t      free;     /* how many are owned by nobody ... */
     uint32_t      reserved; /* ... of which so many are promised to VMs */

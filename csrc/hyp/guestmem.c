@@ -9,8 +9,7 @@ bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len)
 {
     uint32_t offset = pa.raw - RAM_BASE;
 
-    return offset <= vm->config.mem_size &&
-           len <= vm->config.mem_size - offset;
+    return offset <= vm->config.mem_size && len <= vm->config.mem_size - offset;
 }
 
 /* How much of [pa, pa + len) lies in its first page. */
@@ -75,8 +74,8 @@ bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val)
         return false;
     *val = 0;
     if (p2m_lookup(vm, gpa_frame(pa), &hfn))
-        *val = hal_read32(vm->hyp->hal, (hpa_t){ hfn_base(hfn).raw |
-                                                 (pa.raw & PAGE_MASK) });
+        *val = hal_read32(vm->hyp->hal,
+                          (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) });
     return true;
 }
 

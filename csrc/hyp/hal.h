@@ -15,9 +15,9 @@ struct hal; /* the port's own */
 
 /* One per hart. The port makes it; the hypervisor hangs its own block on it. */
 struct pcpu {
-    struct hal     *hal;
-    uint32_t        id;
-    struct regs    *regs; /* of the guest that trapped, until hyp_trap returns */
+    struct hal  *hal;
+    uint32_t     id;
+    struct regs *regs; /* of the guest that trapped, until hyp_trap returns */
     struct hyp_cpu *hyp;
 };
 
@@ -50,7 +50,10 @@ struct fence {
 /* Machine memory. Leaving RAM is a hypervisor bug and halts the host. Every
  * write goes through here, so that the machine can drop decoded code and
  * reservations. */
-struct span { hpa_t base; uint32_t size; };
+struct span {
+    hpa_t    base;
+    uint32_t size;
+};
 struct span hal_ram(struct hal *hal);
 uint32_t hal_read32(struct hal *hal, hpa_t pa);
 void hal_write32(struct hal *hal, hpa_t pa, uint32_t val);

@@ -50,7 +50,8 @@ struct hyp {
 
 /* Set up over memory the caller gives. False: not enough memory for the frame
  * table, and nothing is left behind. */
-bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config);
+bool hyp_init(struct hyp *hyp, struct hal *hal,
+              const struct hyp_config *config);
 void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu);
 /* Destroy all VMs and return all memory to the port. */
 void hyp_fini(struct hyp *hyp);

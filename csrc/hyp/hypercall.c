@@ -10,7 +10,7 @@
 #include "hyp/sched.h"
 #include "hyp/timer.h"
 
-#define OK(v) ((struct sbi_ret){ SBI_SUCCESS, (v) })
+#define OK(v)  ((struct sbi_ret){ SBI_SUCCESS, (v) })
 #define ERR(e) ((struct sbi_ret){ (e), 0 })
 
 /* A call's view: who, what, and whether it replaced the caller's state. */
@@ -157,8 +157,7 @@ static struct sbi_ret do_multicall(struct call *c)
             arg[n] = record[2 + n];
         if (multicall_may(record[0]))
             ret = hypercall(c->vcpu, record[0], arg, &done);
-        vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 },
-                   (uint32_t)ret.error);
+        vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 }, (uint32_t)ret.error);
         hal_charge(c->vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
     }
     return OK(count);

@@ -160,14 +160,12 @@ enum trap_action mmio_emulate(struct vcpu *vcpu, gva_t va, enum access access,
     /* The tables may have changed since the instruction was fetched, without
      * a fence; then the guest sees what a fresh fetch would see. */
     if (code.status != WALK_OK || !vm_read32(vcpu->vm, code.pa, &insn))
-        return vcpu_fault(vcpu,
-                          walk_cause(code.status, ACCESS_FETCH), pc.raw);
+        return vcpu_fault(vcpu, walk_cause(code.status, ACCESS_FETCH), pc.raw);
     struct transfer t = decode(insn);
     /* No device here answers an AMO; and the word may have been rewritten. */
     if (t.size == 0 || t.store != (access == ACCESS_STORE) ||
         pa.raw % t.size != 0 || !transfer(vcpu, pa, t))
-        return vcpu_fault(vcpu,
-                          walk_cause(WALK_OUTSIDE, access), va.raw);
+        return vcpu_fault(vcpu, walk_cause(WALK_OUTSIDE, access), va.raw);
     vcpu->vm->count.emulated++;
     vcpu_retire(vcpu);
     return TRAP_RESUME;

@@ -70,8 +70,10 @@ static enum trap_action pv_inject(struct vcpu *vcpu, struct trap fault)
     uint32_t     prev = vcpu->mode == PRIV_S ? PV_PREV_KERNEL : 0;
 
     if (!vcpu->pv.shared_set || !vcpu->pv.entry_set) {
-        vm_kill(vcpu->vm, "no trap entry: trap before set_shared and "
-                          "set_entry, cause", fault.cause);
+        vm_kill(vcpu->vm,
+                "no trap entry: trap before set_shared and "
+                "set_entry, cause",
+                fault.cause);
         return TRAP_KILL;
     }
     if (shared_read(vcpu, SI_IRQ_ENABLED))

@@ -8,7 +8,7 @@
 #include "hyp/sched.h"
 #include "hyp/timer.h"
 
-#define OK(v) ((struct sbi_ret){ SBI_SUCCESS, (v) })
+#define OK(v)  ((struct sbi_ret){ SBI_SUCCESS, (v) })
 #define ERR(e) ((struct sbi_ret){ (e), 0 })
 
 static uint64_t wide(const uint32_t *arg)
@@ -32,7 +32,7 @@ static void set_timer(struct vcpu *vcpu, uint64_t deadline)
 static bool has_extension(uint32_t ext)
 {
     static const uint32_t known[] = {
-        SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI, SBI_EXT_RFNC,
+        SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI,  SBI_EXT_RFNC,
         SBI_EXT_HSM,  SBI_EXT_SRST, SBI_EXT_DBCN,
     };
 
@@ -54,8 +54,7 @@ static struct sbi_ret sbi_base(struct vcpu *vcpu, uint32_t fn,
         return OK(1);
     case SBI_BASE_PROBE:
         return OK(has_extension(arg[0]) ||
-                  (arg[0] == SBI_EXT_HV &&
-                   vcpu->vm->config.style->hypercalls));
+                  (arg[0] == SBI_EXT_HV && vcpu->vm->config.style->hypercalls));
     case SBI_BASE_MVENDORID:
     case SBI_BASE_MARCHID:
     case SBI_BASE_MIMPID:

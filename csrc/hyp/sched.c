@@ -90,6 +90,8 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     *pcpu->regs = vcpu->saved;
     cpu->current = vcpu;
     cpu->slice_end = hal_time(pcpu) + cpu->hyp->config.slice;
+    vcpu->insns_base = hal_instret(pcpu);
+    vcpu->cycles_in = hal_cycles(pcpu);
     vcpu->vm->count.switches++;
     hal_charge(pcpu, HAL_COST_world_switch, 1);
 }
@@ -102,8 +104,10 @@ bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
         return true;
     if (!vcpu->queued)
         return false;
-    if (cpu->current)
+    if (cpu->current) {
+        vcpu_account(cpu->current);
         sched_deschedule(cpu->current);
+    }
     sched_run(pcpu, vcpu);
     cpu->resched = false;
     return true;
@@ -114,8 +118,8 @@ static void sched_pick(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
     struct vcpu    *old = cpu->current;
-    bool goes_on = old && old->state == VCPU_RUNNABLE &&
-                   old->vm->state == VM_LIVE;
+    bool            goes_on = old && old->state == VCPU_RUNNABLE &&
+                              old->vm->state == VM_LIVE;
 
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);

@@ -49,12 +49,12 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
 {
     struct vm     *vm = vcpu->vm;
     struct frames *frames = &vm->hyp->frames;
-    uint32_t       pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_U | PTE_A |
-                   PTE_D | PTE_V;
+    uint32_t pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_U | PTE_A | PTE_D |
+                   PTE_V;
 
     HV_ASSERT(vm->hyp->hal, frame_of(frames, hfn)->owner == vm->id);
-    HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)PTE_RWX) == 0 &&
-                                (rights & (PTE_R | PTE_X)));
+    HV_ASSERT(vm->hyp->hal,
+              (rights & ~(uint32_t)PTE_RWX) == 0 && (rights & (PTE_R | PTE_X)));
     frame_get(frames, hfn);
     shadow_clear(vm, vcpu->on, shadow, index);
     shadow_write(vm, vcpu->on, shadow, index, pte);
@@ -182,8 +182,7 @@ static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
 
         shadow->hfn = frame_alloc(frames, vcpu->on, OWNER_HYP, FRAME_SHADOW);
         frame_of(frames, shadow->hfn)->vm = vm->id;
-        frame_of(frames, shadow->hfn)->gfn =
-            (uint32_t)(shadow - shadows->pool);
+        frame_of(frames, shadow->hfn)->gfn = (uint32_t)(shadow - shadows->pool);
         shadows->framed++;
     }
     shadow->key = key;
@@ -272,7 +271,8 @@ void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
         shadow_drop_page(vm, pcpu, va);
     else
         shadow_drop_all(vm, pcpu);
-    hal_fence(pcpu, (struct fence){ .va = va, .size = one_page ? PAGE_SIZE : 0 });
+    hal_fence(pcpu,
+              (struct fence){ .va = va, .size = one_page ? PAGE_SIZE : 0 });
 }
 
 bool shadows_init(struct vm *vm)

@@ -46,10 +46,9 @@ static uint32_t table_key(struct vcpu *vcpu, const struct walk *walk,
     gpa_t first = { walk->pa.raw & ~(uint32_t)(MEGAPAGE_SIZE - 1) };
 
     if (walk->level == 0)
-        return shadow_key(SHADOW_LEAF, gpa_frame(walk->slot).raw,
-                          role_of(vcpu), 0);
-    return shadow_key(SHADOW_FRAGMENT, gpa_frame(first).raw, ROLE_USER,
-                      rights);
+        return shadow_key(SHADOW_LEAF, gpa_frame(walk->slot).raw, role_of(vcpu),
+                          0);
+    return shadow_key(SHADOW_FRAGMENT, gpa_frame(first).raw, ROLE_USER, rights);
 }
 
 /* Is a cached entry what the guest's table says now? */

@@ -27,8 +27,7 @@ static enum trap_action on_page_fault(struct vcpu *vcpu, enum access access,
 
     if (walk.status != WALK_OK) {
         vm->count.exit_fault++;
-        return vcpu_fault(vcpu,
-                          walk_cause(walk.status, access), tval);
+        return vcpu_fault(vcpu, walk_cause(walk.status, access), tval);
     }
     walk_set_ad(vcpu, &walk, access);
     if (!p2m_has(vm, gpa_frame(walk.pa)) ||
@@ -148,17 +147,10 @@ static void trap_interrupt(struct pcpu *pcpu, uint32_t irq)
         vcpu->vm->count.exit_other++;
 }
 
-/* The guest's own time ends here, the hypervisor's begins. */
-static void account_guest(struct pcpu *pcpu, struct vcpu *vcpu)
+static void check_budget(struct vm *vm)
 {
-    uint64_t insns = hal_instret(pcpu) - vcpu->insns_base;
-
-    vcpu->vm->count.guest_cycles += hal_cycles(pcpu) - vcpu->cycles_in;
-    vcpu->insns += insns;
-    vcpu->vm->count.exits++;
-    if (vcpu->vm->config.max_insns && !vm_ended(vcpu->vm) &&
-        vm_insns(vcpu->vm) >= vcpu->vm->config.max_insns)
-        vm_out_of_budget(vcpu->vm);
+    if (vm->config.max_insns && vm_insns(vm) >= vm->config.max_insns)
+        vm_out_of_budget(vm);
 }
 
 static void deliver_interrupt(struct pcpu *pcpu)
@@ -198,8 +190,11 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
     uint32_t        vm_id = vcpu ? vcpu->vm->id : 0;
     uint64_t        start = hal_cycles(pcpu);
 
-    if (vcpu)
-        account_guest(pcpu, vcpu);
+    if (vcpu) {
+        vcpu_account(vcpu);
+        vcpu->vm->count.exits++;
+        check_budget(vcpu->vm);
+    }
     hal_charge(pcpu, HAL_COST_exit, 1);
     if (trap.cause & CAUSE_INTERRUPT)
         trap_interrupt(pcpu, trap.cause & ~CAUSE_INTERRUPT);
@@ -214,11 +209,15 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
 
 void hyp_schedule(struct pcpu *pcpu)
 {
+    if (pcpu->hyp->current)
+        vcpu_account(pcpu->hyp->current);
     hyp_leave(pcpu);
 }
 
 void hyp_deliver(struct pcpu *pcpu)
 {
+    if (pcpu->hyp->current)
+        vcpu_account(pcpu->hyp->current);
     timer_expire(pcpu->hyp->hyp, hal_time(pcpu));
     deliver_interrupt(pcpu);
     hyp_leave(pcpu);

@@ -59,6 +59,16 @@ void vcpu_retire(struct vcpu *vcpu)
     hal_charge(vcpu->on, HAL_COST_insn, 1);
 }
 
+void vcpu_account(struct vcpu *vcpu)
+{
+    uint64_t insns = hal_instret(vcpu->on), cycles = hal_cycles(vcpu->on);
+
+    vcpu->insns += insns - vcpu->insns_base;
+    vcpu->vm->count.guest_cycles += cycles - vcpu->cycles_in;
+    vcpu->insns_base = insns;
+    vcpu->cycles_in = cycles;
+}
+
 enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval)
 {
     vcpu->fault = (struct trap){ .cause = cause, .tval = tval };

@@ -72,6 +72,9 @@ struct regs *vcpu_regs(struct vcpu *vcpu);
 /* Step over an instruction that was emulated. */
 void vcpu_retire(struct vcpu *vcpu);
 
+/* The guest's own time ends here: count what it ran since it was entered. */
+void vcpu_account(struct vcpu *vcpu);
+
 /* Note an exception for the guest; returns TRAP_REFLECT. */
 enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval);
 

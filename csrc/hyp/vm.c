@@ -94,11 +94,13 @@ void vm_destroy(struct vm *vm)
     vm->state = VM_OFF;
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
         sched_deschedule(&vm->vcpu[i]);
-    frames_unreserve(&hyp->frames, vm_promise(vm) - vm->p2m.populated -
-                                       vm->shadows.framed);
+    frames_unreserve(&hyp->frames,
+                     vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
     shadows_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
+    if (hyp->ended == vm->id)
+        hyp->ended = 0;
     hyp->nr_vms--;
     hal_free(hyp->hal, vm->vcpu);
     hal_free(hyp->hal, vm);
@@ -114,6 +116,8 @@ void vm_pause(struct vm *vm)
 {
     vm->state = VM_PAUSED;
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        if (vm->vcpu[i].on)
+            vcpu_account(&vm->vcpu[i]);
         sched_sleep(&vm->vcpu[i]);
         sched_deschedule(&vm->vcpu[i]);
     }

@@ -16,9 +16,9 @@ enum walk_status {
 
 struct walk {
     enum walk_status status;
-    gpa_t            pa;   /* translated address, if WALK_OK */
-    uint32_t         pte;  /* the leaf that said so (0: untranslated) */
-    gpa_t            slot; /* where that leaf lies */
+    gpa_t            pa;    /* translated address, if WALK_OK */
+    uint32_t         pte;   /* the leaf that said so (0: untranslated) */
+    gpa_t            slot;  /* where that leaf lies */
     int              level; /* 1: a megapage; 0: a page; -1: untranslated */
 };
 

@@ -93,7 +93,7 @@ static bool uart_bus_load(struct bus_access a, uint32_t *val)
 static bool uart_bus_store(struct bus_access a, uint32_t val)
 {
     struct uart_sent sent = { .any = false };
-    bool ok = uart_store(&a.m->uart, a.offset, a.size, val, &sent);
+    bool             ok = uart_store(&a.m->uart, a.offset, a.size, val, &sent);
 
     if (sent.any)
         console_put(&a.m->console, sent.byte);

@@ -5,14 +5,14 @@
  * the question who may touch what. */
 #include "machine/internal.h"
 
-#define MSTATUS_WRITABLE                                                  \
-    (SSTATUS_MASK | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP |            \
-     MSTATUS_MPRV | MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
+#define MSTATUS_WRITABLE                                                      \
+    (SSTATUS_MASK | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV | \
+     MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR)
 #define MIE_WRITABLE (SIP_MASK | MIP_MSIP | MIP_MTIP | MIP_MEIP)
 
 /* Every exception but those that cannot come from below M (ecall from M) or
  * do not exist here (10, 14). */
-#define MEDELEG_WRITABLE                                                  \
+#define MEDELEG_WRITABLE \
     (0xffffu & ~(1u << CAUSE_ECALL_VS | 1u << CAUSE_ECALL_M | 1u << 14))
 
 #define MISA_EXTENSION(letter) (1u << ((letter) - 'A'))
@@ -24,8 +24,7 @@ struct csr_rule {
     uint32_t offset; /* of the field in struct hart_csrs */
     uint32_t mask;
     uint32_t (*read)(const struct hart *hart, const struct csr_rule *rule);
-    void (*write)(struct hart *hart, const struct csr_rule *rule,
-                  uint32_t val);
+    void (*write)(struct hart *hart, const struct csr_rule *rule, uint32_t val);
 };
 
 static uint32_t *csr_field(struct hart *hart, const struct csr_rule *rule)
@@ -55,7 +54,7 @@ static void write_ignored(struct hart *hart, const struct csr_rule *rule,
 }
 
 /* sie and sip show, and let S change, only what mideleg hands to S. */
-static uint32_t read_delegated(const struct hart *hart,
+static uint32_t read_delegated(const struct hart     *hart,
                                const struct csr_rule *rule)
 {
     return read_field(hart, rule) & hart->csr.mideleg;
@@ -106,7 +105,7 @@ static uint32_t read_misa(const struct hart *hart, const struct csr_rule *rule)
     return MISA_VALUE;
 }
 
-static uint32_t read_hartid(const struct hart *hart,
+static uint32_t read_hartid(const struct hart     *hart,
                             const struct csr_rule *rule)
 {
     (void)rule;
@@ -114,12 +113,12 @@ static uint32_t read_hartid(const struct hart *hart,
 }
 
 /* A counter read sees the state before the instruction that reads it. */
-#define READ_COUNTER(name, value)                             \
-    static uint32_t read_##name(const struct hart     *hart,  \
-                                const struct csr_rule *rule)  \
-    {                                                         \
-        (void)rule;                                           \
-        return (uint32_t)(value);                             \
+#define READ_COUNTER(name, value)                            \
+    static uint32_t read_##name(const struct hart     *hart, \
+                                const struct csr_rule *rule) \
+    {                                                        \
+        (void)rule;                                          \
+        return (uint32_t)(value);                            \
     }
 READ_COUNTER(cycle, hart->cycle)
 READ_COUNTER(cycleh, hart->cycle >> 32)
@@ -138,9 +137,9 @@ enum csr_row {
 };
 
 static const struct csr_rule rules[] = {
-#define CSR(name, field, mask, read, write)                         \
-    [ROW_##name] = { offsetof(struct hart_csrs, field), mask,       \
-                     read_##read, write_##write },
+#define CSR(name, field, mask, read, write)                                \
+    [ROW_##name] = { offsetof(struct hart_csrs, field), mask, read_##read, \
+                     write_##write },
 #include "machine/csrs.def"
 #undef CSR
 };

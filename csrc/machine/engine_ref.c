@@ -533,8 +533,7 @@ static bool op_sfence_vma(struct hart *hart, uint32_t insn)
 
     if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TVM))
         return illegal(hart, insn);
-    hart_fence(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0,
-               hart->regs.x[rs2]);
+    hart_fence(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0, hart->regs.x[rs2]);
     return true;
 }
 

@@ -99,6 +99,6 @@ uint64_t machine_hash(const struct machine *m, uint64_t seed)
     }
     h = hash_plic(h, &m->plic);
     h = hash_uart(h, &m->uart);
-    return mix(h, (uint64_t)m->power.code << 2 |
-                      (uint64_t)m->power.reset << 1 | m->power.off);
+    return mix(h, (uint64_t)m->power.code << 2 | (uint64_t)m->power.reset << 1 |
+                      m->power.off);
 }

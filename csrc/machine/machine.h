@@ -31,14 +31,14 @@ enum cost {
 enum engine_kind { ENGINE_REF, NR_ENGINES };
 
 struct machine_config {
-    uint32_t engine;     /* ENGINE_x; 0 is the reference engine */
-    uint32_t ram_size;   /* bytes, a multiple of 4096, at RAM_BASE */
-    uint32_t nr_harts;   /* 1..MAX_HARTS */
-    uint32_t asid_bits;  /* 0 or 9 */
-    uint32_t time_div;   /* cycles per tick of `time` */
-    bool     leaky;      /* profile: sensitive instructions that do not trap */
-    bool     native_m;   /* a trap to M returns from hart_run() */
-    bool     ad_fault;   /* A/D page-faults instead of a hardware update */
+    uint32_t engine;    /* ENGINE_x; 0 is the reference engine */
+    uint32_t ram_size;  /* bytes, a multiple of 4096, at RAM_BASE */
+    uint32_t nr_harts;  /* 1..MAX_HARTS */
+    uint32_t asid_bits; /* 0 or 9 */
+    uint32_t time_div;  /* cycles per tick of `time` */
+    bool     leaky;     /* profile: sensitive instructions that do not trap */
+    bool     native_m;  /* a trap to M returns from hart_run() */
+    bool     ad_fault;  /* A/D page-faults instead of a hardware update */
     uint32_t cost[NR_COSTS];
 };
 
@@ -68,20 +68,20 @@ struct hart {
     struct regs          regs;
     struct hart_csrs     csr;
     uint32_t             id;
-    uint32_t             priv;    /* PRIV_U, PRIV_S or PRIV_M */
-    bool                 waiting; /* in wfi */
-    bool                 stopped; /* held in reset (HSM); never runs */
-    bool                 reserved;       /* LR/SC reservation is held ... */
-    uint32_t             reservation;    /* ... on this physical word */
-    uint64_t             cycle;   /* this hart's clock */
-    uint64_t             instret; /* instructions retired */
+    uint32_t             priv;        /* PRIV_U, PRIV_S or PRIV_M */
+    bool                 waiting;     /* in wfi */
+    bool                 stopped;     /* held in reset (HSM); never runs */
+    bool                 reserved;    /* LR/SC reservation is held ... */
+    uint32_t             reservation; /* ... on this physical word */
+    uint64_t             cycle;       /* this hart's clock */
+    uint64_t             instret;     /* instructions retired */
     struct tlb           tlb;
     struct hart_counters count;
     struct machine      *machine;
 
     /* Derived: the machine recomputes both whenever hart_run() begins. */
-    struct hart_view     view[NR_ACCESS];
-    uint64_t             event; /* boundaries before this cycle need no look at
+    struct hart_view view[NR_ACCESS];
+    uint64_t         event; /* boundaries before this cycle need no look at
                                    timer, interrupts and `until` */
 };
 
@@ -102,13 +102,13 @@ struct power {
 /* Make a machine with zeroed RAM, every hart in M at RAM_BASE; NULL if there
  * is no host memory, or for a configuration that machine_config_ok() refuses.
  */
-bool            machine_config_ok(const struct machine_config *config);
+bool machine_config_ok(const struct machine_config *config);
 struct machine *machine_new(const struct machine_config *config);
-void            machine_free(struct machine *m);
+void machine_free(struct machine *m);
 
 const struct machine_config *machine_config(const struct machine *m);
-struct hart                 *machine_hart(struct machine *m, uint32_t id);
-struct power                 machine_power(const struct machine *m);
+struct hart *machine_hart(struct machine *m, uint32_t id);
+struct power machine_power(const struct machine *m);
 
 /*
  * Execute until the first instruction boundary at which hart->cycle >= until,
@@ -183,7 +183,7 @@ int hart_translate(const struct hart *hart, uint32_t va, enum access access,
  * and a byte for it to receive (false if its FIFO is full: nothing is lost,
  * try again later). */
 size_t machine_uart_take(struct machine *m, uint8_t *to, size_t max);
-bool   machine_uart_give(struct machine *m, uint8_t byte);
+bool machine_uart_give(struct machine *m, uint8_t byte);
 size_t machine_uart_pending(const struct machine *m);
 
 /* Interrupt lines of the CLINT from native M-mode. */

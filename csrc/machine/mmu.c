@@ -46,11 +46,11 @@ enum walk_status { WALK_OK, WALK_PAGE_FAULT, WALK_ACCESS_FAULT };
 
 struct walk {
     enum walk_status status;
-    uint32_t         page;  /* WALK_OK: the 4 KiB page that va lies in */
-    bool             mega;  /* ... which is a part of a 4 MiB page */
-    uint32_t         slot;  /* physical address of the last entry read */
-    uint32_t         pte;   /* ... and what it said */
-    uint32_t         refs;  /* entries read */
+    uint32_t         page; /* WALK_OK: the 4 KiB page that va lies in */
+    bool             mega; /* ... which is a part of a 4 MiB page */
+    uint32_t         slot; /* physical address of the last entry read */
+    uint32_t         pte;  /* ... and what it said */
+    uint32_t         refs; /* entries read */
 };
 
 /* Loads and stores may be made in another mode's name (MPRV). */
@@ -137,9 +137,8 @@ static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
  * Invariant: at the top of each round, `table` is the page number of a table
  * of level `level`, as its parent (or satp) names it: 22 bits, unchecked.
  */
-static struct walk mmu_walk(const struct machine *m, uint32_t satp,
-                            uint32_t va, enum access access,
-                            struct mmu_rights rights)
+static struct walk mmu_walk(const struct machine *m, uint32_t satp, uint32_t va,
+                            enum access access, struct mmu_rights rights)
 {
     struct walk walk = { .status = WALK_PAGE_FAULT };
     uint32_t    table = satp & SATP_PPN_MASK;
@@ -171,24 +170,17 @@ static struct walk mmu_walk(const struct machine *m, uint32_t satp,
 
 static int walk_cause(enum walk_status status, enum access access)
 {
-    static const int page_fault[NR_ACCESS] = {
-        [ACCESS_FETCH] = CAUSE_FETCH_PAGE,
-        [ACCESS_LOAD] = CAUSE_LOAD_PAGE,
-        [ACCESS_STORE] = CAUSE_STORE_PAGE,
-    };
-    static const int access_fault[NR_ACCESS] = {
-        [ACCESS_FETCH] = CAUSE_FETCH_ACCESS,
-        [ACCESS_LOAD] = CAUSE_LOAD_ACCESS,
-        [ACCESS_STORE] = CAUSE_STORE_ACCESS,
-    };
+    bool page = status == WALK_PAGE_FAULT;
 
-    switch (status) {
-    case WALK_OK:
+    if (status == WALK_OK)
         return MMU_OK;
-    case WALK_PAGE_FAULT:
-        return page_fault[access];
+    switch (access) {
+    case ACCESS_FETCH:
+        return page ? CAUSE_FETCH_PAGE : CAUSE_FETCH_ACCESS;
+    case ACCESS_LOAD:
+        return page ? CAUSE_LOAD_PAGE : CAUSE_LOAD_ACCESS;
     default:
-        return access_fault[access];
+        return page ? CAUSE_STORE_PAGE : CAUSE_STORE_ACCESS;
     }
 }
 

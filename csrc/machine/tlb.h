@@ -32,9 +32,7 @@ struct tlb_entry {
 
 #define TLB_MEGA (1u << 0)
 
-struct tlb {
-    struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
-};
+struct tlb { struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES]; };
 
 /* The context part of a tag, already shifted into place. */
 uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid);

@@ -26,8 +26,8 @@ static uint32_t trap_vector(uint32_t tvec, uint32_t cause)
 
 static uint32_t trap_push_s(uint32_t mstatus, uint32_t priv)
 {
-    uint32_t next = mstatus & ~(uint32_t)(MSTATUS_SIE | MSTATUS_SPIE |
-                                          MSTATUS_SPP);
+    uint32_t next = mstatus &
+                    ~(uint32_t)(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP);
 
     if (mstatus & MSTATUS_SIE)
         next |= MSTATUS_SPIE;
@@ -38,8 +38,8 @@ static uint32_t trap_push_s(uint32_t mstatus, uint32_t priv)
 
 static uint32_t trap_push_m(uint32_t mstatus, uint32_t priv)
 {
-    uint32_t next = mstatus & ~(uint32_t)(MSTATUS_MIE | MSTATUS_MPIE |
-                                          MSTATUS_MPP);
+    uint32_t next = mstatus &
+                    ~(uint32_t)(MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP);
 
     if (mstatus & MSTATUS_MIE)
         next |= MSTATUS_MPIE;
@@ -157,7 +157,6 @@ uint32_t trap_sret(struct hart *hart)
 
     if (old & MSTATUS_SPIE)
         next |= MSTATUS_SIE;
-    trap_return(hart, next | MSTATUS_SPIE,
-                old & MSTATUS_SPP ? PRIV_S : PRIV_U);
+    trap_return(hart, next | MSTATUS_SPIE, old & MSTATUS_SPP ? PRIV_S : PRIV_U);
     return hart->csr.sepc;
 }

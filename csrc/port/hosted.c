@@ -17,7 +17,8 @@ static struct hart *hart_of(struct pcpu *pcpu)
 
 struct span hal_ram(struct hal *hal)
 {
-    return (struct span){ { RAM_BASE }, machine_config(hal->machine)->ram_size };
+    return (struct span){ { RAM_BASE },
+                          machine_config(hal->machine)->ram_size };
 }
 
 static void must(struct hal *hal, bool ok)
@@ -220,7 +221,8 @@ void hosted_serve(struct hal *hal, uint32_t id)
 {
     struct hart *hart = machine_hart(hal->machine, id);
 
-    hyp_trap(&hal->pcpu[id], (struct trap){ hart->csr.mcause, hart->csr.mtval });
+    hyp_trap(&hal->pcpu[id],
+             (struct trap){ hart->csr.mcause, hart->csr.mtval });
 }
 
 bool hosted_idle(struct hal *hal, uint32_t id)

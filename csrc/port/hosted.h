@@ -25,10 +25,10 @@ struct hal {
     struct machine *machine;
     struct hyp      hyp;
     struct pcpu     pcpu[MAX_HARTS];
-    bool            waiting[MAX_HARTS]; /* nothing to run on this hart */
+    bool            waiting[MAX_HARTS];        /* nothing to run on this hart */
     struct channel  out[MAX_VMS], in[MAX_VMS]; /* by VM slot */
     uint32_t        console_full; /* a VM with much unfetched output, or 0 */
-    uint8_t         fill;  /* fresh memory of the hypervisor is full of this */
+    uint8_t         fill; /* fresh memory of the hypervisor is full of this */
     bool            broken;
     char            why[160];
     jmp_buf         unwind;
