@@ -124,7 +124,7 @@ static void bare_info(hv_host *host, struct hv_vm_info *out)
         .mem_size = host->config.ram_size,
         .frames = host->config.ram_size / PAGE_SIZE,
         .insns = hart->instret,
-        .cycles = hart->cycle,
+        .cycles = hart->cycle - hart->count.idle_cycles,
     };
 }
 

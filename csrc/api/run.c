@@ -89,13 +89,14 @@ static uint64_t allowance(struct run *run)
 }
 
 /* Let the hart run for so many cycles at most. Where traps cost nothing, time
- * could stand still in a loop of traps: then step by step. */
+ * could stand still in a loop of traps: then step by step. A hart in wfi may
+ * have a long way to go, which is no work: one step, too. */
 static enum hart_exit run_hart(struct run *run, uint64_t cycles)
 {
     struct hart *hart = run->hart;
     uint64_t     until = hart->cycle + cycles;
 
-    if (run->host->config.cost[COST_trap] == 0)
+    if (run->host->config.cost[COST_trap] == 0 || hart->waiting)
         return hart_step(hart);
     return hart_run(hart, until < hart->cycle ? FOREVER : until);
 }

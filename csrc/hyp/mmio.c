@@ -20,6 +20,13 @@ struct transfer {
     uint32_t reg;  /* destination, or source of the store */
 };
 
+/* LR reads like LW. That its reservation is lost is allowed, and happens only
+ * where no SC could follow: on a page without W. No device answers it. */
+static bool is_load_reserved(uint32_t insn)
+{
+    return (insn & 0xf9f0707f) == 0x1000202f;
+}
+
 static struct transfer decode(uint32_t insn)
 {
     uint32_t        f3 = insn >> 12 & 7;
@@ -162,6 +169,9 @@ enum trap_action mmio_emulate(struct vcpu *vcpu, gva_t va, enum access access,
     if (code.status != WALK_OK || !vm_read32(vcpu->vm, code.pa, &insn))
         return vcpu_fault(vcpu, walk_cause(code.status, ACCESS_FETCH), pc.raw);
     struct transfer t = decode(insn);
+
+    if (is_load_reserved(insn) && vm_owns(vcpu->vm, pa, 4))
+        t = (struct transfer){ .size = 4, .reg = insn >> 7 & 31 };
     /* No device here answers an AMO; and the word may have been rewritten. */
     if (t.size == 0 || t.store != (access == ACCESS_STORE) ||
         pa.raw % t.size != 0 || !transfer(vcpu, pa, t))

@@ -89,7 +89,7 @@ static struct sbi_ret send_ipi(struct vm *vm, uint32_t mask, uint32_t base)
         if (!mask_has(mask, base, i) || vm->vcpu[i].state == VCPU_STOPPED)
             continue;
         vm->vcpu[i].csr.sip |= MIP_SSIP;
-        vcpu_kick(&vm->vcpu[i]);
+        vcpu_wake(&vm->vcpu[i]);
     }
     return OK(0);
 }
@@ -188,6 +188,39 @@ static struct sbi_ret sbi_dbcn(struct vcpu *vcpu, uint32_t fn,
     return console_read(vcpu, (gpa_t){ arg[1] }, arg[0]);
 }
 
+/* These name their harts by a mask in memory, at a virtual address; 0 means
+ * all. Its first word is enough for eight harts. */
+static bool legacy_mask(struct vcpu *vcpu, gva_t va, uint32_t *mask)
+{
+    uint32_t all = (1u << vcpu->vm->config.nr_vcpus) - 1;
+
+    *mask = all;
+    if (va.raw == 0)
+        return true;
+    if (va.raw % 4 != 0)
+        return false;
+    struct walk walk = walk_guest(vcpu, va, ACCESS_LOAD);
+    if (walk.status != WALK_OK || !vm_read32(vcpu->vm, walk.pa, mask))
+        return false;
+    *mask &= all;
+    return true;
+}
+
+static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
+{
+    uint32_t mask;
+
+    if (!legacy_mask(vcpu, va, &mask))
+        return ERR(SBI_ERR_INVALID_ADDRESS);
+    if (ext == SBI_LEGACY_SEND_IPI)
+        return send_ipi(vcpu->vm, mask, 0);
+    if (ext == SBI_LEGACY_FENCE_I)
+        hal_fence_i(vcpu->on);
+    else
+        shadow_fence(vcpu->vm, vcpu->on, false, (gva_t){ 0 });
+    return OK(0);
+}
+
 /* 5. Legacy: the return value is in a0 alone. */
 static struct sbi_ret sbi_legacy(struct vcpu *vcpu, uint32_t ext,
                                  const uint32_t *arg)
@@ -207,17 +240,10 @@ static struct sbi_ret sbi_legacy(struct vcpu *vcpu, uint32_t ext,
         vcpu->csr.sip &= ~(uint32_t)MIP_SSIP;
         break;
     case SBI_LEGACY_SEND_IPI:
-        /* The mask is in memory, by virtual address; every kernel that still
-         * uses this call means all its harts. */
-        send_ipi(vm, 0, UINT32_MAX);
-        break;
     case SBI_LEGACY_FENCE_I:
-        hal_fence_i(vcpu->on);
-        break;
     case SBI_LEGACY_SFENCE:
     case SBI_LEGACY_SFENCE_ASID:
-        shadow_fence(vm, vcpu->on, false, (gva_t){ 0 });
-        break;
+        return legacy_masked(vcpu, ext, (gva_t){ arg[0] });
     case SBI_LEGACY_SHUTDOWN:
         vm_off(vm, 0, false);
         break;

@@ -37,7 +37,7 @@ void timer_expire(struct hyp *hyp, uint64_t now)
 
         timer_remove(vcpu);
         vcpu->csr.sip |= MIP_STIP;
-        vcpu_kick(vcpu);
+        vcpu_wake(vcpu);
     }
 }
 

@@ -50,12 +50,17 @@ struct regs *vcpu_regs(struct vcpu *vcpu)
     return vcpu->on ? vcpu->on->regs : &vcpu->saved;
 }
 
-void vcpu_retire(struct vcpu *vcpu)
+void vcpu_step_over(struct vcpu *vcpu)
 {
     vcpu_regs(vcpu)->pc += 4;
-    vcpu->insns++;
     vcpu->steps++;
     vcpu->on->hyp->retired++;
+}
+
+void vcpu_retire(struct vcpu *vcpu)
+{
+    vcpu_step_over(vcpu);
+    vcpu->insns++;
     hal_charge(vcpu->on, HAL_COST_insn, 1);
 }
 
@@ -100,12 +105,18 @@ uint32_t vcpu_sip(struct vcpu *vcpu)
     return sip;
 }
 
-void vcpu_kick(struct vcpu *vcpu)
+void vcpu_wake(struct vcpu *vcpu)
 {
-    if (vcpu->state != VCPU_BLOCKED || !vcpu->vm->config.style->wakes(vcpu))
+    if (vcpu->state != VCPU_BLOCKED)
         return;
     vcpu->state = VCPU_RUNNABLE;
     sched_wake(vcpu);
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+    if (vcpu->vm->config.style->wakes(vcpu))
+        vcpu_wake(vcpu);
 }
 
 void vcpu_block(struct vcpu *vcpu)

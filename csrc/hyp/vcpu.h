@@ -69,8 +69,11 @@ void vcpu_start(struct vcpu *vcpu, uint32_t pc, uint32_t a0, uint32_t a1,
 void vcpu_stop(struct vcpu *vcpu);
 
 struct regs *vcpu_regs(struct vcpu *vcpu);
-/* Step over an instruction that was emulated. */
+/* Step over an instruction that was emulated: it retires, and takes its time.
+ * An ecall that was served is stepped over too, but does not retire (the
+ * Privileged Specification, 3.3.1). */
 void vcpu_retire(struct vcpu *vcpu);
+void vcpu_step_over(struct vcpu *vcpu);
 
 /* The guest's own time ends here: count what it ran since it was entered. */
 void vcpu_account(struct vcpu *vcpu);
@@ -86,6 +89,9 @@ uint64_t vcpu_cycles(struct vcpu *vcpu);
 uint32_t vcpu_sip(struct vcpu *vcpu);
 /* An interrupt line may have changed: wake it if it waits for that. */
 void vcpu_kick(struct vcpu *vcpu);
+/* The firmware of a bare machine would have been interrupted (its timer, an
+ * IPI), which ends a wfi whatever the kernel's own sie says. */
+void vcpu_wake(struct vcpu *vcpu);
 /* Wait for an interrupt, unless one is there. */
 void vcpu_block(struct vcpu *vcpu);
 

@@ -86,7 +86,7 @@ struct hv_vm_info {
     uint32_t frames;        /* guest frames populated */
     uint32_t shadow_frames; /* shadow frames in use now */
     uint64_t insns;         /* guest instructions retired, emulated included */
-    uint64_t cycles;        /* cycles charged: guest plus hypervisor work */
+    uint64_t cycles;        /* guest plus hypervisor work; no waiting */
 };
 
 enum hv_run_reason {
@@ -98,8 +98,10 @@ enum hv_run_reason {
     HV_RUN_ENDED,   /* a VM ended (off, killed, budget): vm says which */
 };
 
+/* Instructions here are those executed, also one that ends in a trap; so a
+ * guest that does nothing but trap uses up its budget, too. */
 struct hv_run {
-    uint64_t max_insns; /* in: at most this many instructions, exactly; 0: no limit */
+    uint64_t max_insns; /* in: at most this many, exactly; 0: no limit */
     uint32_t reason;    /* out: enum hv_run_reason */
     uint32_t vm, vcpu;  /* out: whom it is about */
     uint64_t insns;     /* out: instructions executed by this call */
@@ -208,6 +210,66 @@ int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out);
 int hv_p2m(hv_host *host, uint32_t vm, uint32_t gfn, uint32_t *hfn);
 int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
            struct hv_tlb_entry *out);
+
+/* Equivalence: the same program on the bare machine and in a VM, compared
+ * after every step. lockstep.c says what "the same" means. */
+enum hv_privgen_flags {
+    HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
+};
+#define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
+
+enum hv_lockstep_end {
+    HV_LOCKSTEP_SAME,   /* nothing differed */
+    HV_LOCKSTEP_LEGAL,  /* they parted where the architecture lets them */
+    HV_LOCKSTEP_DIFFER, /* they differ: hv_divergence says where */
+    HV_LOCKSTEP_BROKEN, /* a failed assertion or audit: hv_host_reason() */
+};
+
+enum hv_lockstep_what { /* else a register number, as in hv_reg_get() */
+    HV_LOCKSTEP_MEMORY = 0x10000,
+    HV_LOCKSTEP_ENDING,  /* running, idle, off ...: enum hv_lockstep_life */
+    HV_LOCKSTEP_CONSOLE, /* what was written: its hash */
+};
+
+enum hv_lockstep_life {
+    HV_LOCKSTEP_RUNS, HV_LOCKSTEP_IDLE, HV_LOCKSTEP_OFF, HV_LOCKSTEP_KILLED,
+};
+
+struct hv_divergence {
+    uint64_t seed;         /* of the program, if it was generated */
+    uint32_t end;          /* enum hv_lockstep_end */
+    uint32_t steps;        /* that were equal; the next one was not */
+    uint32_t what;         /* register, or enum hv_lockstep_what */
+    uint32_t gpa;          /* of the memory word that differs */
+    uint32_t bare, vm;     /* the two values */
+    uint32_t trail_pc[10]; /* the last steps, that one included; oldest first */
+    uint32_t trail_insn[10];
+    uint32_t trail_len;
+};
+
+/* What the programs of a batch did, so that a test knows what it has tested. */
+struct hv_coverage {
+    uint64_t programs, steps, legal;
+    uint64_t traps[16], irqs[16]; /* taken by the guest, by cause */
+    uint64_t vm[64];              /* sums of the VMs' counters */
+};
+
+/* Make the random program of this seed: `n` bytes, at least HV_PRIVGEN_RAM, to
+ * be put at the start of memory and booted there. */
+int hv_privgen(uint64_t seed, uint32_t flags, uint8_t *image, size_t n);
+/* Step a booted bare machine (with firmware) and a booted VM that were in the
+ * same state, until they differ, end, or made max_steps. */
+int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
+                struct hv_divergence *out);
+/* Make the pair that hv_lockstep() wants, with this program booted in both.
+ * `shadow_frames` as in hv_vm_config; hosts are to be freed by the caller. */
+int hv_lockstep_pair(const struct hv_config *config, const uint8_t *image,
+                     size_t n, uint32_t shadow_frames, hv_host **bare,
+                     hv_host **host, uint32_t *vm);
+/* Programs first, first + 1, ... until one differs; adds to *coverage. */
+int hv_lockstep_batch(const struct hv_config *config, uint64_t first,
+                      uint32_t count, uint32_t flags, uint32_t max_steps,
+                      struct hv_divergence *out, struct hv_coverage *coverage);
 
 /* cdef: end */
 

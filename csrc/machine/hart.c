@@ -57,7 +57,7 @@ static bool hart_wait(struct hart *hart, uint64_t until)
                                              : CYCLE_NEVER;
     if (wake == CYCLE_NEVER)
         return false;
-    hart->cycle = earlier(wake, until);
+    hart_skip(hart, earlier(wake, until));
     return true;
 }
 
@@ -141,8 +141,10 @@ void hart_set_priv(struct hart *hart, uint32_t priv)
 
 void hart_skip(struct hart *hart, uint64_t cycle)
 {
-    if (hart->cycle < cycle)
-        hart->cycle = cycle;
+    if (hart->cycle >= cycle)
+        return;
+    hart->count.idle_cycles += cycle - hart->cycle;
+    hart->cycle = cycle;
 }
 
 void hart_charge(struct hart *hart, enum cost kind, uint32_t n)

@@ -46,6 +46,16 @@ static uint32_t hart_id(struct hart *hart)
     return FW_READ(hart, CSR_MHARTID);
 }
 
+/* Change pending bits of S-mode. SEIP reads as "the bit or the wire" and is
+ * written as the bit: writing back what was read would turn an interrupt that
+ * is there just now into one that stays for ever. */
+static void pending_change(struct hart *hart, int clear, int set)
+{
+    uint32_t mip = FW_READ(hart, CSR_MIP) & ~(uint32_t)(MIP_SEIP | clear);
+
+    FW_WRITE(hart, CSR_MIP, mip | (uint32_t)set);
+}
+
 void fw_boot(struct firmware *fw, struct hart *hart, struct regs *regs,
              uint32_t entry, uint32_t opaque)
 {
@@ -123,7 +133,7 @@ static void timer_set(struct hart *hart, uint32_t low, uint32_t high)
     fw_store(hart, at + 4, 4, UINT32_MAX);
     fw_store(hart, at, 4, low);
     fw_store(hart, at + 4, 4, high);
-    FW_WRITE(hart, CSR_MIP, FW_READ(hart, CSR_MIP) & ~(uint32_t)MIP_STIP);
+    pending_change(hart, MIP_STIP, 0);
     FW_WRITE(hart, CSR_MIE, FW_READ(hart, CSR_MIE) | (uint32_t)MIP_MTIP);
 }
 
@@ -190,7 +200,7 @@ static void serve_requests(struct firmware *fw, struct hart *hart)
     fw_store(hart, MSIP(id), 4, 0);
     if (self->ipi) {
         self->ipi = 0;
-        FW_WRITE(hart, CSR_MIP, FW_READ(hart, CSR_MIP) | (uint32_t)MIP_SSIP);
+        pending_change(hart, 0, MIP_SSIP);
     }
     if (self->fence) {
         fw_fence_i(hart);
@@ -362,7 +372,7 @@ static uint32_t sbi_legacy(struct firmware *fw, struct hart *hart,
     case SBI_LEGACY_GETCHAR:
         return (uint32_t)console_get(hart);
     case SBI_LEGACY_CLEAR_IPI:
-        FW_WRITE(hart, CSR_MIP, FW_READ(hart, CSR_MIP) & ~(uint32_t)MIP_SSIP);
+        pending_change(hart, MIP_SSIP, 0);
         break;
     case SBI_LEGACY_SHUTDOWN:
         ret = ext_srst(hart, off);
@@ -432,7 +442,7 @@ void fw_trap(struct firmware *fw, struct hart *hart, struct regs *regs)
     switch (cause) {
     case CAUSE_INTERRUPT | IRQ_MTI: /* ours until S-mode sets a new time */
         FW_WRITE(hart, CSR_MIE, FW_READ(hart, CSR_MIE) & ~(uint32_t)MIP_MTIP);
-        FW_WRITE(hart, CSR_MIP, FW_READ(hart, CSR_MIP) | (uint32_t)MIP_STIP);
+        pending_change(hart, 0, MIP_STIP);
         break;
     case CAUSE_INTERRUPT | IRQ_MSI:
         serve_requests(fw, hart);
