@@ -1,0 +1,121 @@
+"""hv: a microhypervisor to read, to run and to break.
+
+>>> import hv
+>>> with hv.Hypervisor() as hypervisor:
+...     vm = hypervisor.create(name="first", mem="16MiB", style="emulate")
+...     vm.info.mem_size, vm.state.value
+(16777216, 'created')
+
+The C core is loaded when the first name that needs it is used, so that
+``hv doctor`` can say what is missing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hv.console import Console
+    from hv.counters import Counters
+    from hv.cpu import Cpu
+    from hv.errors import (
+        AddressError,
+        AuditFailed,
+        BudgetExceeded,
+        ClosedError,
+        ConsoleEnded,
+        CoreMissing,
+        GuestError,
+        GuestFailed,
+        GuestKilled,
+        HvError,
+        HypervisorBug,
+        ImageError,
+        NoMemory,
+        UsageError,
+    )
+    from hv.facts import (
+        Access,
+        Engine,
+        Fault,
+        Frame,
+        GuestInfo,
+        GuestPhys,
+        GuestVirt,
+        HostInfo,
+        Priv,
+        Profile,
+        RunReason,
+        RunResult,
+        State,
+        Style,
+        TlbEntry,
+    )
+    from hv.guest import Guest
+    from hv.hypervisor import Hypervisor
+    from hv.loader import Layout
+    from hv.machine import Machine
+    from hv.memory import Memory
+    from hv.vm import VM
+
+__all__ = [
+    "VM",
+    "Access",
+    "AddressError",
+    "AuditFailed",
+    "BudgetExceeded",
+    "ClosedError",
+    "Console",
+    "ConsoleEnded",
+    "CoreMissing",
+    "Counters",
+    "Cpu",
+    "Engine",
+    "Fault",
+    "Frame",
+    "Guest",
+    "GuestError",
+    "GuestFailed",
+    "GuestInfo",
+    "GuestKilled",
+    "GuestPhys",
+    "GuestVirt",
+    "HostInfo",
+    "HvError",
+    "Hypervisor",
+    "HypervisorBug",
+    "ImageError",
+    "Layout",
+    "Machine",
+    "Memory",
+    "NoMemory",
+    "Priv",
+    "Profile",
+    "RunReason",
+    "RunResult",
+    "State",
+    "Style",
+    "TlbEntry",
+    "UsageError",
+]
+
+# In the order in which they are asked: those that need no core first.
+_MODULES = (
+    "errors", "facts", "counters", "console", "memory", "cpu", "loader",
+    "guest", "vm", "machine", "hypervisor",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name in __all__:
+        for module in _MODULES:
+            found = vars(import_module(f"hv.{module}")).get(name)
+            if getattr(found, "__module__", "") == f"hv.{module}":
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module 'hv' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

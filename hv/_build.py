@@ -1,0 +1,79 @@
+"""Build hv._native: the C core behind the one public header.
+
+Read by setuptools (cffi_modules) and runnable by itself. Imports nothing of
+hv, which cannot be imported before this has run.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).resolve().parent.parent
+CSRC = ROOT / "csrc"
+FLOORS = ("api", "machine", "dev", "hyp", "port")
+CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
+
+
+def cdef() -> str:
+    """Return the declarations Python may call, from the header C compiles."""
+    text = (CSRC / "include" / "hv.h").read_text()
+    _, _, rest = text.partition("/* cdef: begin */")
+    body, marker, _ = rest.partition("/* cdef: end */")
+    if not marker:
+        raise SystemExit("hv.h: cdef markers are missing")
+    return body
+
+
+def constants() -> str:
+    """Return a cdef of the ABI's constants; their values come from C."""
+    lines = []
+    for header in CONSTANTS:
+        text = (CSRC / "abi" / header).read_text()
+        names = re.findall(r"^#define +(\w+) +\S", text, re.MULTILINE)
+        lines += [f"#define {name} ..." for name in names]
+    return "\n".join(lines)
+
+
+def sources() -> list[str]:
+    """Return the C files of the hosted core, relative to the checkout.
+
+    Left out: what runs as machine code, on real CSRs (bare.c, *_code.c).
+    """
+    return [
+        path.relative_to(ROOT).as_posix()
+        for floor in FLOORS
+        for path in sorted((CSRC / floor).glob("*.c"))
+        if path.name != "bare.c" and not path.stem.endswith("_code")
+    ]
+
+
+def headers() -> list[str]:
+    """Return every file whose change means that C is compiled again."""
+    return [
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("*/*.h", "*/*.def")
+        for path in sorted(CSRC.glob(pattern))
+    ]
+
+
+ffibuilder = FFI()
+ffibuilder.cdef(cdef() + constants())
+ffibuilder.set_source(
+    "hv._native",
+    "\n".join(
+        f'#include "{name}"'
+        for name in ("include/hv.h", *(f"abi/{name}" for name in CONSTANTS))
+    ),
+    sources=sources(),
+    depends=headers(),
+    include_dirs=["csrc"],
+    define_macros=[("FW_NATIVE", "1")],
+    extra_compile_args=["-std=c11"],
+    py_limited_api=True,
+)
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    ffibuilder.compile(verbose=True)

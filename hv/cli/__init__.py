@@ -1,0 +1,5 @@
+"""The command ``hv``."""
+
+from hv.cli.app import main
+
+__all__ = ["main"]

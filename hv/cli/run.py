@@ -1,0 +1,268 @@
+"""``hv run``: one guest, its console here, and an exit status."""
+
+import json
+import os
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from hv.cli.table import count, table
+from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
+from hv.facts import U32, Engine, Profile, RunReason, State, integer
+from hv.images import resolve
+from hv.units import format_size, parse_size
+
+if TYPE_CHECKING:
+    from hv.guest import Guest
+
+BARE = "bare"
+STYLES = (BARE, "emulate", "pv")
+# How much more memory than its VM the machine has, for shadow tables.
+HEADROOM = 16 << 20
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it came out: the exit status and a sentence, empty for success."""
+
+    status: int
+    why: str
+
+
+@click.command()
+@click.argument("image")
+@click.option(
+    "--style",
+    type=click.Choice(STYLES),
+    help="How it is virtualized; default: pv for a pv kernel, else emulate.",
+)
+@click.option(
+    "--mem",
+    default="16MiB",
+    show_default=True,
+    metavar="SIZE",
+    help="The guest's memory.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice([str(engine) for engine in Engine]),
+    default=str(Engine.REF),
+    show_default=True,
+    help="Which interpreter runs the machine.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice([str(profile) for profile in Profile]),
+    default=str(Profile.CLEAN),
+    show_default=True,
+    help="How virtualizable the machine is.",
+)
+@click.option(
+    "--firmware", metavar="F", help="Firmware to run as M-mode code (bare)."
+)
+@click.option("--initrd", metavar="F", help="A RAM disk for the kernel.")
+@click.option(
+    "--append", default="", metavar="S", help="The kernel's command line."
+)
+@click.option(
+    "--max-insns",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="End the guest after so many instructions; 0 is never.",
+)
+@click.option(
+    "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
+)
+@click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object, with the console's text in it.",
+)
+def run(
+    *,
+    image: str,
+    style: str | None,
+    mem: str,
+    engine: str,
+    profile: str,
+    firmware: str | None,
+    initrd: str | None,
+    append: str,
+    max_insns: int,
+    flat: bool,
+    stats: bool,
+    as_json: bool,
+) -> int:
+    """Run a guest: the path of an image, or the name of a shipped one.
+
+    The guest's console is here: its output is stdout, stdin is its input.
+
+    Exit status: 0 it powered off with success, 1 it failed, 2 wrong usage,
+    3 the hypervisor killed it, 4 its budget of instructions ran out, 70 a
+    bug in hv, 130 Ctrl-C.
+    """
+    path, default = resolve(image)
+    style = style or (BARE if firmware else default)
+    if firmware and style != BARE:
+        raise UsageError(
+            f"--firmware goes with --style bare, not {style}: "
+            "under a VM, the hypervisor is what runs in M-mode"
+        )
+    with _computer(
+        style, mem, engine, profile, resolve(firmware)[0] if firmware else None
+    ) as guest:
+        guest.load(path, append=append, initrd=initrd, flat=flat or None)
+        guest.boot()
+        if not as_json:
+            guest.console.sink = _write
+        ending = _attend(guest, max_insns)
+        if as_json:
+            facts = {"image": image, "style": style, "profile": profile}
+            print(json.dumps(facts | _report(guest, ending)))
+        elif ending.why:
+            print(f"hv: {ending.why}", file=sys.stderr)
+        if stats:
+            print(_statistics(guest), file=sys.stderr)
+    return ending.status
+
+
+@contextmanager
+def _computer(
+    style: str,
+    mem: str,
+    engine: str,
+    profile: str,
+    firmware: str | os.PathLike[str] | None,
+) -> Iterator["Guest"]:
+    """Make the guest: a bare machine, or a VM on one that is large enough."""
+    from hv.hypervisor import Hypervisor  # noqa: PLC0415 -- loads the core
+    from hv.machine import NATIVE, Machine  # noqa: PLC0415
+
+    if style == BARE:
+        with Machine(
+            ram=mem,
+            engine=engine,
+            profile=profile,
+            firmware=firmware or NATIVE,
+        ) as machine:
+            yield machine
+    else:
+        size = parse_size(mem)
+        ram = integer("--mem (in bytes)", size, 0, U32 - HEADROOM) + HEADROOM
+        with Hypervisor(ram=ram, engine=engine, profile=profile) as host:
+            yield host.create(name="the guest", style=style, mem=size)
+
+
+def _attend(guest: "Guest", max_insns: int) -> Ending:
+    """Run the guest to its end, with input from stdin; never raise for it."""
+    source = Input()
+    left = max_insns
+    try:
+        while True:
+            if not guest.console.outbox:
+                guest.console.send(source.poll())
+            piece = guest.host.chunk
+            result = guest.run(min(piece, left) if max_insns else piece)
+            left -= result.insns
+            if guest.state.ended:
+                guest.check()
+                return Ending(0, _note(guest))
+            if max_insns and left <= 0:
+                raise BudgetExceeded(
+                    f"it was still running after {max_insns} instructions"
+                )
+            if result.reason in (RunReason.IDLE, RunReason.DONE):
+                data = source.wait()
+                if not data:
+                    return Ending(
+                        GuestFailed.exit_code,
+                        "it waits for input, and there is no more",
+                    )
+                guest.console.send(data)
+    except GuestError as error:
+        return Ending(error.exit_code, str(error))
+    except KeyboardInterrupt:
+        return Ending(
+            INTERRUPTED, f"interrupted after {guest.info.insns} instructions"
+        )
+
+
+def _note(guest: "Guest") -> str:
+    return "it asked for a reboot; hv run ends here" * guest.info.rebooted
+
+
+class Input:
+    """Standard input: what is there, without waiting for more.
+
+    When it is read is counted in the guest's instructions, so input from a
+    file gives the same run each time; a person's or a pipe's is read when it
+    comes.
+    """
+
+    def __init__(self) -> None:
+        self._fd: int | None = None
+        try:
+            self._fd = sys.stdin.fileno()
+            os.fstat(self._fd)
+        except (AttributeError, OSError, ValueError):
+            self._fd = None  # closed, or not a file at all
+
+    def poll(self) -> bytes:
+        """Return what can be read now."""
+        if self._fd is None or not select.select([self._fd], [], [], 0)[0]:
+            return b""
+        return self.wait()
+
+    def wait(self) -> bytes:
+        """Wait for input; empty at its end."""
+        if self._fd is None:
+            return b""
+        data = os.read(self._fd, 4096)
+        if not data:
+            self._fd = None
+        return data
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _report(guest: "Guest", ending: Ending) -> dict[str, object]:
+    info = guest.info
+    return {
+        "status": ending.status,
+        "why": ending.why,
+        "state": info.state,
+        "exit_code": info.exit_code if info.state is State.OFF else None,
+        "reason": guest.reason,
+        "rebooted": info.rebooted,
+        "mem": info.mem_size,
+        "insns": info.insns,
+        "cycles": info.cycles,
+        "counters": dict(guest.counters),
+        "hash": f"{guest.host.hash():016x}",
+        "console": guest.console.text,
+    }
+
+
+def _statistics(guest: "Guest") -> str:
+    info, counters = guest.info, guest.counters
+    facts = {"instructions": info.insns, "cycles": info.cycles}
+    counted = {name: value for name, value in counters.items() if value}
+    counted.pop("instret", None)  # the bare machine's name for instructions
+    rows = list((facts | counted).items())
+    if guest.number:
+        rows.append(("frames populated", info.frames))
+    lines = [(name, count(value)) for name, value in rows]
+    lines.append(("memory", format_size(info.mem_size)))
+    return table(("", ""), lines)

@@ -1,0 +1,205 @@
+"""The hypervisor: VMs side by side on one machine."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+from hv.core import ffi, lib, to_c
+from hv.counters import Counters
+from hv.errors import UsageError
+from hv.facts import (
+    U32,
+    U64,
+    Access,
+    Engine,
+    Frame,
+    HostInfo,
+    MMode,
+    Profile,
+    RunReason,
+    RunResult,
+    Style,
+    TlbEntry,
+    choose,
+    integer,
+)
+from hv.host import Host, HostConfig
+from hv.units import parse_size
+from hv.vm import VM
+
+
+class Hypervisor:
+    """A machine with the hypervisor on it. Use it as a context manager.
+
+    :param ram: machine memory; VMs get theirs from it.
+    :param engine: which interpreter executes it.
+    :param profile: ``clean`` or ``leaky``: how virtualizable it is.
+    :param slice: a scheduler time slice, in ticks of ``time``.
+    :param audit: check every invariant at every exit (slow).
+    :param fill: byte that fresh hypervisor memory is filled with.
+    :param costs: cycles per elementary step, by name, where not the default.
+    :raises UsageError: if a value is out of range.
+
+    >>> with Hypervisor() as hypervisor:
+    ...     vm = hypervisor.create(name="first", mem="16MiB")
+    ...     vm
+    <VM 1 'first': created>
+    """
+
+    def __init__(
+        self,
+        *,
+        ram: int | str = "256MiB",
+        engine: str = Engine.REF,
+        profile: str = Profile.CLEAN,
+        harts: int | None = None,
+        slice: int | None = None,  # noqa: A002 -- the scheduler's word
+        ad_fault: bool | None = None,
+        audit: bool = False,
+        fill: int | None = None,
+        costs: Mapping[str, int] | None = None,
+    ) -> None:
+        self.host = Host(
+            HostConfig(
+                m_mode=MMode.HYPERVISOR,
+                ram=ram,
+                engine=engine,
+                profile=profile,
+                harts=harts,
+                slice=slice,
+                ad_fault=ad_fault,
+                audit=audit,
+                fill=fill,
+                costs=costs or {},
+            )
+        )
+        self._vms: dict[int, VM] = {}
+
+    def __enter__(self) -> Self:
+        """Return itself; :meth:`close` is called at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Free the machine and its VMs."""
+        self.close()
+
+    def close(self) -> None:
+        """Free the machine and its VMs now. Twice is harmless."""
+        self.host.close()
+
+    def create(
+        self,
+        *,
+        name: str | None = None,
+        style: str = Style.EMULATE,
+        mem: int | str = "16MiB",
+        vcpus: int = 1,
+        shadow_frames: int = 0,
+        max_insns: int = 0,
+    ) -> VM:
+        """Make a VM, not yet booted.
+
+        :param name: for people; default vm1, vm2 ...
+        :param style: how it is virtualized.
+        :param mem: guest memory, promised now, taken when first touched.
+        :param shadow_frames: size of its shadow pool; 0 is the default.
+        :param max_insns: end it after so many instructions; 0 is never.
+        :raises UsageError: if a value is out of range or the name is taken.
+        :raises NoMemory: if the machine cannot promise so much memory.
+        """
+        if name is not None and any(vm.name == name for vm in self.vms):
+            raise UsageError(f"there is a VM {name!r} already")
+        config = ffi.new("struct hv_vm_config *")
+        lib.hv_vm_config_default(config)
+        config.style = to_c("HV_STYLE_", choose(Style, style, "style"))
+        config.mem_size = integer("mem (in bytes)", parse_size(mem), 0, U32)
+        config.vcpus = integer("vcpus", vcpus, 0, U32)
+        config.shadow_frames = integer("shadow_frames", shadow_frames, 0, U32)
+        config.max_insns = integer("max_insns", max_insns, 0, U64)
+        number = ffi.new("uint32_t *")
+        self.host.explained("creating a VM", lib.hv_vm_create, config, number)
+        vm = VM(self.host, int(number[0]), name or f"vm{number[0]}")
+        self._vms[vm.number] = vm
+        return vm
+
+    @property
+    def vms(self) -> tuple[VM, ...]:
+        """The VMs that exist, in the order of their creation."""
+        for number in self._vms.keys() - self.host.consoles.keys():
+            del self._vms[number]
+        return tuple(self._vms.values())
+
+    def __getitem__(self, key: int | str) -> VM:
+        """Return a VM by number or name.
+
+        :raises UsageError: if there is none.
+        """
+        for vm in self.vms:
+            if key in (vm.number, vm.name):
+                return vm
+        raise UsageError(f"there is no VM {key!r}")
+
+    def __iter__(self) -> Iterator[VM]:
+        """Iterate over the VMs."""
+        return iter(self.vms)
+
+    def run(self, max_insns: int = 0, *, on_end: bool = False) -> RunResult:
+        """Run the VMs until none is left to run, or something needs us.
+
+        :param max_insns: stop after so many, of all VMs; 0 is no limit.
+        :param on_end: return when a VM ends, too, while others live.
+        :raises HvError: if C reports an error; never for what a guest does.
+        """
+        integer("max_insns", max_insns, 0, U64)
+        done = 0
+        while True:
+            left = max_insns - done if max_insns else 0
+            result = self.host.run(left)
+            done += result.insns
+            again = result.reason is RunReason.ENDED and not on_end
+            if not again or 0 < max_insns <= done:
+                return RunResult(result.reason, result.vm, result.vcpu, done)
+
+    @property
+    def info(self) -> HostInfo:
+        """The machine's frames by owner, and its clocks."""
+        return self.host.info
+
+    def audit(self) -> None:
+        """Recompute every invariant of the hypervisor from scratch.
+
+        :raises AuditFailed: naming the first thing that does not add up.
+        """
+        self.host.audit()
+
+    def hash(self) -> int:
+        """Return a hash of everything that the future depends on."""
+        return self.host.hash()
+
+    def frames(self) -> Iterator[Frame]:
+        """Iterate over the frame table, one row per frame of the machine.
+
+        A frame's number is its machine address without the low 12 bits.
+        """
+        first = lib.RAM_BASE // lib.PAGE_SIZE
+        return map(self.host.frame, range(first, first + self.info.frames))
+
+    def tlb(self, hart: int = 0, access: str = "load") -> list[TlbEntry]:
+        """Return the valid entries of a hart's TLB for one kind of access.
+
+        :raises UsageError: if there is no such hart or access.
+        """
+        return self.host.tlb(hart, choose(Access, access, "access"))
+
+    def hart_counters(self, hart: int = 0) -> Counters:
+        """Return what the machine itself counted on one hart.
+
+        :raises UsageError: if there is no such hart.
+        """
+        integer("hart", hart, 0, lib.MAX_HARTS - 1)
+        return self.host.counters(hart, lib.HV_COUNTERS_HART)

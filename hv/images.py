@@ -1,0 +1,130 @@
+"""The guests that come with hv: which there are, and where they lie.
+
+They lie beside this file in ``images/``: put there when the package was
+built, or by ``hv guests build`` in a checkout.
+"""
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from hv.errors import ImageError
+
+FOLDER = Path(__file__).resolve().parent / "images"
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A shipped guest.
+
+    :param kind: kernel, hostile, bench or firmware.
+    :param styles: how it can run: bare, emulate, pv.
+    :param expect: how a hostile guest must end; None for others.
+    """
+
+    name: str
+    path: Path
+    kind: str
+    description: str
+    styles: tuple[str, ...]
+    expect: str | None
+
+    @property
+    def style(self) -> str:
+        """The style that it runs in if nobody says otherwise."""
+        return default_style(self.name, self.styles)
+
+
+def default_style(name: str, styles: tuple[str, ...] = ()) -> str:
+    """Return ``pv`` for a kernel that needs hypercalls, else ``emulate``."""
+    needs_pv = "pv" in styles and "emulate" not in styles
+    return "pv" if needs_pv or Path(name).stem.endswith("-pv") else "emulate"
+
+
+def available(folder: Path = FOLDER) -> dict[str, Image]:
+    """Return the images that are there, by name.
+
+    :raises ImageError: if the list beside them cannot be read.
+    """
+    index = folder / "images.json"
+    if not index.exists():
+        return {}
+    try:
+        rows = json.loads(index.read_text())["images"]
+        images = [
+            Image(
+                name=row["name"],
+                path=folder / row["file"],
+                kind=row["kind"],
+                description=row["description"],
+                styles=tuple(row["styles"]),
+                expect=row.get("expect"),
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ImageError(f"{index}: cannot read it: {error!r}") from None
+    return {image.name: image for image in images if image.path.exists()}
+
+
+def find(name: str) -> Image:
+    """Return a shipped guest by name.
+
+    :raises ImageError: if there is none, saying which there are or, if there
+        are none at all, which command makes them.
+    """
+    images = available()
+    if name in images:
+        return images[name]
+    if not images:
+        raise ImageError(f"no image {name!r}: {missing()}")
+    near = get_close_matches(name, images, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "`hv images` lists them"
+    raise ImageError(f"no image {name!r}, and no such file; {hint}")
+
+
+def resolve(name: str) -> tuple[Path, str]:
+    """Return the file and the default style of a shipped guest or a path.
+
+    A name that can be no shipped guest's is a path: it has a suffix or a
+    folder in it. Else a shipped guest goes before a file.
+
+    :raises ImageError: if it is neither.
+    """
+    path = Path(name)
+    if path.name == name and not path.suffix:
+        if not path.is_file() or name in available():
+            image = find(name)
+            return image.path, image.style
+    elif not path.exists():
+        raise ImageError(f"{name}: no such file; `hv images` lists names")
+    return path, default_style(name)
+
+
+def missing() -> str:
+    """Return which command gets the images, in a sentence."""
+    from hv.guestcc import NoCompiler, find_compiler  # noqa: PLC0415 -- slow
+
+    if source() is None:
+        return (
+            "this installation has no images; run `hv guests build` "
+            "in a checkout of hv"
+        )
+    try:
+        find_compiler()
+    except NoCompiler:
+        return (
+            "the images were not built yet, and no compiler for them was "
+            "found: `pip install 'microhv[guests]'`, then `hv guests build`"
+        )
+    return "the images were not built yet: `hv guests build`"
+
+
+def source() -> Path | None:
+    """Return the checkout that guests can be built from, if there is one."""
+    for folder in (CHECKOUT, Path.cwd()):
+        if (folder / "guestkernel" / "images.toml").exists():
+            return folder
+    return None

@@ -1,0 +1,142 @@
+"""The bare machine: one kernel and its firmware, no hypervisor.
+
+What every style of virtualization is compared with.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import reduce
+from operator import add
+from types import TracebackType
+from typing import Self
+
+from hv.core import lib
+from hv.counters import Counters
+from hv.elf import Program
+from hv.facts import (
+    Access,
+    Engine,
+    HostInfo,
+    MMode,
+    Profile,
+    TlbEntry,
+    choose,
+    integer,
+)
+from hv.guest import Guest
+from hv.host import Host, HostConfig
+from hv.loader import read_program
+
+NATIVE = "native"
+
+
+class Machine(Guest):
+    """A bare machine. Use it as a context manager.
+
+    :param ram: its memory, all of it the kernel's.
+    :param firmware: ``"native"`` (built in), or the path of a firmware that
+        runs as machine code in M-mode and is told what to start by
+        fw_dynamic_info, as OpenSBI is.
+    :param harts: 1 to 8.
+    :param costs: cycles per elementary step, by name, where not the default.
+    :raises UsageError: if a value is out of range.
+    :raises ImageError: if the firmware cannot be loaded.
+
+    >>> with Machine(ram="16MiB") as machine:
+    ...     machine.state.value, machine.mem.read32(0x80000000)
+    ('created', 0)
+    """
+
+    def __init__(
+        self,
+        *,
+        ram: int | str = "16MiB",
+        engine: str = Engine.REF,
+        profile: str = Profile.CLEAN,
+        firmware: str | os.PathLike[str] = NATIVE,
+        harts: int | None = None,
+        asid_bits: int | None = None,
+        ad_fault: bool | None = None,
+        time_div: int | None = None,
+        costs: Mapping[str, int] | None = None,
+    ) -> None:
+        self._code: list[Program] = []
+        if firmware != NATIVE:
+            self._code = [read_program(firmware, base=_base(firmware))[0]]
+        host = Host(
+            HostConfig(
+                m_mode=MMode.CODE if self._code else MMode.FIRMWARE,
+                ram=ram,
+                engine=engine,
+                profile=profile,
+                harts=harts,
+                asid_bits=asid_bits,
+                ad_fault=ad_fault,
+                time_div=time_div,
+                costs=costs or {},
+            )
+        )
+        try:
+            super().__init__(host, 0, "the machine")
+        except BaseException:
+            host.close()
+            raise
+
+    def _firmware(self) -> list[Program]:
+        return self._code
+
+    def __enter__(self) -> Self:
+        """Return itself; :meth:`close` is called at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Free the machine."""
+        self.close()
+
+    def close(self) -> None:
+        """Free the machine now. Twice is harmless."""
+        self.host.close()
+
+    @property
+    def counters(self) -> Counters:
+        """What the machine counted, summed over its harts."""
+        return reduce(add, map(self.hart_counters, range(len(self.cpu))))
+
+    def hart_counters(self, hart: int = 0) -> Counters:
+        """Return what the machine counted on one hart.
+
+        :raises UsageError: if there is no such hart.
+        """
+        integer("hart", hart, 0, len(self.cpu) - 1)
+        return self.host.counters(hart, lib.HV_COUNTERS_HART)
+
+    def tlb(self, hart: int = 0, access: str = "load") -> list[TlbEntry]:
+        """Return the valid entries of a hart's TLB for one kind of access.
+
+        :raises UsageError: if there is no such hart or access.
+        """
+        return self.host.tlb(hart, choose(Access, access, "access"))
+
+    def hash(self) -> int:
+        """Return a hash of everything that the future depends on."""
+        return self.host.hash()
+
+    @property
+    def host_info(self) -> HostInfo:
+        """The machine's frames and clocks."""
+        return self.host.info
+
+    def __repr__(self) -> str:
+        """Show its state."""
+        return f"<Machine: {self.state}>"
+
+
+def _base(firmware: str | os.PathLike[str]) -> int | None:
+    """Return where a flat firmware goes: the start of RAM."""
+    flat = os.fspath(firmware).endswith(".bin")
+    return lib.RAM_BASE if flat else None

@@ -1,0 +1,54 @@
+"""A virtual machine: a guest with memory of its own, under the hypervisor."""
+
+from hv.core import ffi, lib
+from hv.facts import U32, integer
+from hv.guest import Guest
+
+
+class VM(Guest):
+    """One VM. :meth:`hv.Hypervisor.create` makes it."""
+
+    def pause(self) -> None:
+        """Do not schedule it until :meth:`resume`.
+
+        :raises UsageError: if it has ended or is paused already.
+        """
+        self.host.checked(f"pausing {self.name}", lib.hv_vm_pause, self.number)
+
+    def resume(self) -> None:
+        """Let it run again after :meth:`pause`.
+
+        :raises UsageError: if it is not paused.
+        """
+        self.host.checked(
+            f"resuming {self.name}", lib.hv_vm_resume, self.number
+        )
+
+    def destroy(self) -> None:
+        """Pull the plug: end it now and give its memory back.
+
+        What it printed stays readable; everything else raises from now on.
+
+        :raises ClosedError: if it was destroyed already.
+        """
+        self.host.drain()
+        self.host.checked(
+            f"destroying {self.name}", lib.hv_vm_destroy, self.number
+        )
+        self.host.consoles.pop(self.number, None)
+
+    def frame_of(self, gfn: int) -> int | None:
+        """Return the machine frame behind a guest frame; None if untouched.
+
+        :raises UsageError: if the guest has no such frame.
+        """
+        integer("gfn", gfn, 0, U32)
+        out = ffi.new("uint32_t *")
+        self.host.checked(
+            f"guest frame {gfn:#x}", lib.hv_p2m, self.number, gfn, out
+        )
+        return None if out[0] == U32 else int(out[0])
+
+    def __repr__(self) -> str:
+        """Show its number, name and state."""
+        return f"<VM {self.number} {self.name!r}: {self.state}>"

@@ -1,0 +1,24 @@
+"""The examples in the docstrings say the truth."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = [
+    "hv",
+    "hv.cli.table",
+    "hv.counters",
+    "hv.cpu",
+    "hv.demo",
+    "hv.hypervisor",
+    "hv.machine",
+    "hv.units",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name: str) -> None:
+    failed, tried = doctest.testmod(import_module(name))
+    assert tried > 0
+    assert failed == 0
