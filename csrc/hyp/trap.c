@@ -164,6 +164,18 @@ static void deliver_interrupt(struct pcpu *pcpu)
         deliver(vcpu, (struct trap){ CAUSE_INTERRUPT | (uint32_t)irq, 0 });
 }
 
+/* Describe to the port what runs from here on, and remember when it began. */
+static void enter(struct pcpu *pcpu)
+{
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    if (!vcpu)
+        return;
+    vcpu_enter_world(vcpu);
+    vcpu->insns_base = hal_instret(pcpu);
+    vcpu->cycles_in = hal_cycles(pcpu);
+}
+
 /* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
  * that is gone), so it goes round until what is chosen can run. */
 static void hyp_leave(struct pcpu *pcpu)
@@ -176,11 +188,7 @@ static void hyp_leave(struct pcpu *pcpu)
         if (!cpu->stepping)
             deliver_interrupt(pcpu);
     } while (cpu->resched);
-    if (!cpu->current)
-        return;
-    vcpu_enter_world(cpu->current);
-    cpu->current->insns_base = hal_instret(pcpu);
-    cpu->current->cycles_in = hal_cycles(pcpu);
+    enter(pcpu);
 }
 
 void hyp_trap(struct pcpu *pcpu, struct trap trap)
@@ -214,11 +222,14 @@ void hyp_schedule(struct pcpu *pcpu)
     hyp_leave(pcpu);
 }
 
+/* Timers are not looked at: the machine's own interrupt tells about them. */
 void hyp_deliver(struct pcpu *pcpu)
 {
     if (pcpu->hyp->current)
         vcpu_account(pcpu->hyp->current);
-    timer_expire(pcpu->hyp->hyp, hal_time(pcpu));
     deliver_interrupt(pcpu);
-    hyp_leave(pcpu);
+    if (pcpu->hyp->resched)
+        hyp_leave(pcpu);
+    else
+        enter(pcpu);
 }
