@@ -1,0 +1,1 @@
+"""Tests of csrc/machine and csrc/dev: the computer, without a hypervisor."""
