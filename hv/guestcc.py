@@ -33,18 +33,18 @@ from pathlib import Path
 COMPILERS = ("gcc", "clang", "zig")
 KINDS = ("kernel", "firmware", "hostile", "bench", "program")
 
-_LANGUAGE = (
-    "-std=c11 -ffreestanding -fno-builtin -fno-pic -fno-common -O2 -g"
-    " -gdwarf-4 -fno-stack-protector -fno-omit-frame-pointer"
-    " -fno-asynchronous-unwind-tables"
-).split()
-_WARNINGS = (
-    "-Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes"
-    " -Wmissing-prototypes -Wundef -Wvla -Wcast-qual"
-).split()
+_LANGUAGE = """
+    -std=c11 -ffreestanding -fno-builtin -fno-pic -fno-common -O2
+    -g -gdwarf-4 -fno-stack-protector -fno-omit-frame-pointer
+    -fno-asynchronous-unwind-tables
+"""
+_WARNINGS = """
+    -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes
+    -Wmissing-prototypes -Wundef -Wvla -Wcast-qual
+"""
 
 
-class NoCompiler(Exception):
+class NoCompiler(Exception):  # noqa: N818 -- says it without
     """No compiler for riscv32 was found, or not the one that was asked for."""
 
 
@@ -59,15 +59,18 @@ class Compiler:
     :ivar name: ``gcc``, ``clang`` or ``zig``.
     :ivar compile: the command that makes an object, before its arguments.
     :ivar link: the command that makes an image from objects.
-    :ivar direct: ``link`` is a linker, not a compiler that calls one.
     :ivar version: the first line of what it says about itself.
     """
 
     name: str
     compile: tuple[str, ...]
     link: tuple[str, ...]
-    direct: bool
     version: str
+
+    @property
+    def direct(self) -> bool:
+        """Whether ``link`` is a linker, and not a compiler that calls one."""
+        return len(self.link) == 1
 
     def link_option(self, option: str) -> str:
         """Spell one linker option the way ``link`` wants to hear it."""
@@ -84,7 +87,7 @@ def find_compiler(prefer: str | None = None) -> Compiler:
     wanted = prefer or os.environ.get("HV_GUEST_CC") or None
     if wanted is not None and wanted not in COMPILERS:
         raise NoCompiler(
-            f"unknown guest compiler {wanted!r}: use one of {', '.join(COMPILERS)}"
+            f"no guest compiler is called {wanted!r}: {', '.join(COMPILERS)}"
         )
     probes: dict[str, Callable[[], Compiler | None]] = {
         "gcc": _find_gcc,
@@ -121,7 +124,6 @@ def _find_gcc() -> Compiler | None:
             "gcc",
             (*command, *odd),
             (*command, "-nostdlib", "-static"),
-            False,
             _version(path),
         )
     return None
@@ -140,7 +142,7 @@ def _find_clang() -> Compiler | None:
         "-mabi=ilp32",
         "-mcmodel=medany",
     )
-    return Compiler("clang", command, (lld,), True, _version(clang))
+    return Compiler("clang", command, (lld,), _version(clang))
 
 
 def _find_zig() -> Compiler | None:
@@ -157,7 +159,7 @@ def _find_zig() -> Compiler | None:
         "-mcmodel=medany",
     )
     version = f"zig {_output((*zig, 'version')).strip()}"
-    return Compiler("zig", command, (*command, "-nostdlib"), False, version)
+    return Compiler("zig", command, (*command, "-nostdlib"), version)
 
 
 def _version(path: str) -> str:
@@ -225,7 +227,12 @@ def compile_image(
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
 
-    flags = [*_LANGUAGE, *_WARNINGS, f"-ffile-prefix-map={root}=."]
+    flags = [
+        *_LANGUAGE.split(),
+        *_WARNINGS.split(),
+        f"-ffile-prefix-map={root}=.",
+        f"-fdebug-prefix-map={root}=.",  # for gcc's assembler
+    ]
     flags += [f"-D{define}" for define in defines]
     objects = [
         _compile(compiler, _inside(source, root), root, flags, includes, cache)
@@ -300,7 +307,12 @@ def _link(
 
 def _run(command: Sequence[str], root: Path) -> None:
     done = subprocess.run(
-        command, cwd=root, env=_environment(), capture_output=True, text=True
+        command,
+        cwd=root,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise BuildError(
@@ -319,7 +331,7 @@ def _inside(path: Path, root: Path) -> Path:
 
 
 def _closure(source: Path, includes: Sequence[Path]) -> Iterator[Path]:
-    """Yield a source and every file it includes, each once, in a fixed order."""
+    """Yield a source and all it includes, each once, in a fixed order."""
     seen: set[Path] = set()
     waiting = [source]
     while waiting:
@@ -372,17 +384,18 @@ def read_images(src: Path) -> list[ImageSpec]:
     return [spec for table in tables for spec in _read_table(src, table)]
 
 
+_KEYS = """
+    name each kind description styles sources exclude includes defines script
+    base embeds
+"""
+
+
 def _read_table(src: Path, table: dict[str, object]) -> Iterator[ImageSpec]:
     """Yield the images of one table: one, or one for each file of ``each``."""
     label = str(table.get("name") or table.get("each"))
-    known = set(
-        "name each kind description styles sources exclude includes defines"
-        " script base embeds".split()
-    )
-    if unknown := set(table) - known:
-        raise BuildError(
-            f"images.toml: {label}: unknown key {sorted(unknown)[0]!r}"
-        )
+    unknown = set(table) - set(_KEYS.split())
+    if unknown:
+        raise BuildError(f"images.toml: {label}: unknown key {min(unknown)!r}")
     kind = str(table.get("kind"))
     if kind not in KINDS:
         raise BuildError(f"images.toml: {label}: kind must be one of {KINDS}")
@@ -398,7 +411,7 @@ def _read_table(src: Path, table: dict[str, object]) -> Iterator[ImageSpec]:
             name=name,
             kind=kind,
             description=str(table.get("description") or told.summary),
-            styles=tuple(_strings(table, "styles")),
+            styles=told.styles or tuple(_strings(table, "styles")),
             sources=tuple(sources),
             includes=tuple(src / path for path in _strings(table, "includes")),
             defines=tuple(_strings(table, "defines")),
@@ -412,7 +425,7 @@ def _read_table(src: Path, table: dict[str, object]) -> Iterator[ImageSpec]:
         for path in _glob(src, table, "each"):
             yield spec(path.stem, [path, *shared], read_comment(path))
     elif shared:
-        yield spec(str(table["name"]), shared, Comment("", None))
+        yield spec(str(table["name"]), shared, Comment())
     else:
         raise BuildError(f"images.toml: {label}: no sources found")
 
@@ -433,28 +446,37 @@ def _glob(src: Path, table: dict[str, object], key: str) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What the opening comment of a source says about the image."""
+    """What the opening comment of a source says about its image.
 
-    summary: str
-    expect: str | None
+    :ivar summary: its first sentence.
+    :ivar expect: the line ``expect: ...``, how a run of it must end.
+    :ivar styles: the line ``styles: ...``, the ways in which it may be run.
+    """
+
+    summary: str = ""
+    expect: str | None = None
+    styles: tuple[str, ...] = ()
 
 
 def read_comment(path: Path) -> Comment:
-    """Read the opening comment: its first sentence, and its ``expect:`` line.
-
-    The comment has the form ``/* file - summary. ... expect: words ... */``.
-    """
-    text = path.read_text()
-    match = re.match(r"\s*/\*(.*?)\*/", text, re.DOTALL)
+    """Read the opening comment, ``/* file - summary. ... */``."""
+    match = re.match(r"\s*/\*(.*?)\*/", path.read_text(), re.DOTALL)
     if match is None:
-        return Comment("", None)
+        return Comment()
     lines = [line.strip().lstrip("*").strip() for line in match[1].splitlines()]
-    body = " ".join(line for line in lines if line)
-    body = re.sub(rf"^{re.escape(path.name)}\s+-\s+", "", body)
-    summary = re.split(r"(?<=[.:])\s|\.$", body, maxsplit=1)[0].rstrip(".:")
-    found = [re.match(r"expect:\s*(.+)", line, re.IGNORECASE) for line in lines]
-    expect = next((hit[1].rstrip(".") for hit in found if hit), None)
-    return Comment(summary, expect)
+    body = re.sub(
+        rf"^{re.escape(path.name)}\s+-\s+", "", " ".join(lines).strip()
+    )
+    facts = {
+        found[1]: found[2]
+        for line in lines
+        if (found := re.match(r"(expect|styles):\s*(.+?)\.?$", line))
+    }
+    return Comment(
+        summary=re.split(r"[.:](?:\s|$)", body, maxsplit=1)[0],
+        expect=facts.get("expect"),
+        styles=tuple(re.findall(r"\w+", facts.get("styles", ""))),
+    )
 
 
 # Building all of them ------------------------------------------------------
@@ -466,7 +488,7 @@ def build_images(
     only: Iterable[str] | None = None,
     *,
     compiler: Compiler | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Build the images below ``src`` into ``out`` and list them there.
 
@@ -507,9 +529,7 @@ def _embedded(specs: dict[str, ImageSpec], wanted: Sequence[str]) -> list[str]:
     names = {name for image in wanted for name in specs[image].embeds}
     names |= {name for name in wanted if specs[name].kind == "program"}
     if missing := names - set(specs):
-        raise BuildError(
-            f"images.toml: no program {sorted(missing)[0]!r} to embed"
-        )
+        raise BuildError(f"images.toml: no program {min(missing)!r} to embed")
     return [name for name in specs if name in names]
 
 
@@ -538,7 +558,7 @@ def strip_elf(elf: bytes) -> bytes:
     Section headers, symbols and debug information follow the loaded segments
     in the file, so it is enough to forget the former and cut the latter.
     """
-    phoff, shoff = struct.unpack_from("<II", elf, 28)
+    (phoff,) = struct.unpack_from("<I", elf, 28)
     phentsize, phnum = struct.unpack_from("<HH", elf, 42)
     end = phoff + phentsize * phnum
     for index in range(phnum):

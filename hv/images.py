@@ -31,6 +31,10 @@ class Image:
     styles: tuple[str, ...]
     expect: str | None
 
+    def __fspath__(self) -> str:
+        """Return the file's path: an image can be given where one can."""
+        return str(self.path)
+
     @property
     def style(self) -> str:
         """The style that it runs in if nobody says otherwise."""

@@ -1,0 +1,42 @@
+"""How Sphinx builds the book: `make docs`."""
+
+import tomllib
+from pathlib import Path
+
+_pyproject = Path(__file__).parent.parent / "pyproject.toml"
+_config = tomllib.loads(_pyproject.read_text(encoding="utf-8"))
+
+project = "hv"
+author = "the hv authors"
+copyright = f"2026, {author}"  # noqa: A001 (Sphinx's name)
+release = _config["project"]["version"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+
+# A reference that leads nowhere stops the build (with -n -W). Python's own
+# types are no pages of ours, and the book must build without a network.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(typing|collections|pathlib|enum|types)\..*"),
+    ("py:class", r"int|str|bytes|bool|float|None|Path|Iterator|Self"),
+]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = "hv"
+html_static_path = ["_static"]
+html_copy_source = False
+
+# Copy what a person types, not the prompt and not the answer.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True

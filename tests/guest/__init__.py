@@ -1,0 +1,1 @@
+"""The shipped kernels, in every way that they can run."""

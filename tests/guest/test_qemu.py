@@ -1,0 +1,43 @@
+"""The same firmware and kernel on somebody else's machine: QEMU."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from hv import images
+from tests.guest.conftest import WORK, Outcome
+
+QEMU = "qemu-system-riscv32"
+
+pytestmark = [pytest.mark.qemu, pytest.mark.images]
+
+
+@pytest.fixture(scope="module")
+def qemu() -> str:
+    """Where QEMU is; without it there is nothing to compare with."""
+    found = shutil.which(QEMU)
+    if found is None:
+        why = f"no {QEMU}: apt-get install qemu-system-misc"
+        if os.environ.get("HV_NO_SKIP"):
+            pytest.fail(why)
+        pytest.skip(why)
+    return found
+
+
+@pytest.mark.parametrize("harts", [1, 2])
+def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
+    firmware = images.find("firmware").path
+    kernel = images.find("kernel-native").path
+    done = subprocess.run(
+        [qemu, "-M", "virt", "-nographic", "-smp", str(harts), "-m", "64M"]
+        + ["-bios", str(firmware), "-kernel", str(kernel), "-append", WORK],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Outcome(done.stdout, 0, 0).programs == bare.programs
