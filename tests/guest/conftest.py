@@ -12,6 +12,8 @@ from hv import images
 
 Checksums = dict[str, str]
 
+LINE = re.compile(r"^\[(\d+ \w+)\] (.*?)\r?$", re.MULTILINE)
+
 # Two programs that compute and one that mostly waits: a good mixture, quickly.
 WORK = "run=sieve,forks,ping"
 
@@ -46,7 +48,7 @@ def lines_by_program(text: str) -> dict[str, list[str]]:
     The kernel's own lines count ticks, and those depend on time.
     """
     lines = defaultdict(list)
-    for name, line in re.findall(r"^\[(\d+ \w+)\] (.*?)\r?$", text, re.M):
+    for name, line in LINE.findall(text):
         lines[name].append(line)
     return dict(lines)
 
@@ -54,7 +56,7 @@ def lines_by_program(text: str) -> dict[str, list[str]]:
 def run(style: str, append: str = WORK, **options: object) -> Outcome:
     """Boot the kernel made for a style and run it to its end."""
     image = images.find("kernel-pv" if style == "pv" else "kernel-native")
-    audit = options.pop("shadow_frames", 0)
+    shadow_frames = int(str(options.pop("shadow_frames", 0)))
     if style == "bare":
         with hv.Machine(**options) as machine:  # type: ignore[arg-type]
             machine.load(image, append=append)
@@ -65,7 +67,7 @@ def run(style: str, append: str = WORK, **options: object) -> Outcome:
             )
     options.setdefault("ram", "32MiB")
     with hv.Hypervisor(**options) as hypervisor:  # type: ignore[arg-type]
-        vm = hypervisor.create(style=style, shadow_frames=int(str(audit)))
+        vm = hypervisor.create(style=style, shadow_frames=shadow_frames)
         vm.load(image, append=append)
         vm.boot()
         hypervisor.run(500_000_000)

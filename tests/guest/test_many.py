@@ -6,6 +6,8 @@ import hv
 from hv import images
 from tests.guest.conftest import Outcome, run
 
+STYLES = ("emulate", "pv")
+
 
 def start(hypervisor: hv.Hypervisor, style: str, append: str) -> hv.VM:
     """Boot one more kernel of this style."""
@@ -25,7 +27,7 @@ def test_64_vms_run_to_completion() -> None:
         vms = [
             start(hypervisor, style, "run=ping")
             for _ in range(32)
-            for style in ("emulate", "pv")
+            for style in STYLES
         ]
         hypervisor.run()
         hypervisor.audit()
@@ -41,7 +43,7 @@ def test_64_vms_run_to_completion() -> None:
     assert after.frames_hyp == after.frames_reserved == after.vms == 0
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", STYLES)
 def test_the_audit_holds_at_every_exit(style: str) -> None:
     with hv.Hypervisor(ram="16MiB", audit=True, slice=200) as hypervisor:
         vm = start(hypervisor, style, "run=ping quiet")

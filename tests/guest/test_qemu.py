@@ -30,9 +30,10 @@ def qemu() -> str:
 def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
     firmware = images.find("firmware").path
     kernel = images.find("kernel-native").path
+    board = ["-M", "virt", "-nographic", "-smp", str(harts), "-m", "64M"]
+    software = ["-bios", str(firmware), "-kernel", str(kernel)]
     done = subprocess.run(
-        [qemu, "-M", "virt", "-nographic", "-smp", str(harts), "-m", "64M"]
-        + ["-bios", str(firmware), "-kernel", str(kernel), "-append", WORK],
+        [qemu, *board, *software, "-append", WORK],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

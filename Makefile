@@ -1,0 +1,162 @@
+# Everything a person or a machine does with this tree. `make` lists it.
+#
+# One virtual environment, .venv/, is filled as far as a target needs; a stamp
+# file in it says what is done. uv is used if present, else venv and pip.
+
+PYTHON ?= python3
+CC     ?= cc
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+UV   := $(shell command -v uv 2>/dev/null)
+
+# bare.c and *_code.c are compiled for riscv32 only.
+C_FILES     := $(filter-out %/bare.c %_code.c,$(wildcard csrc/*/*.c))
+C_HEADERS   := $(wildcard csrc/*/*.h csrc/*/*.def)
+GUEST_FILES := $(shell find guestkernel csrc/abi csrc/port -type f) \
+               hv/guestcc.py
+C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch]) \
+               $(shell find guestkernel -name '*.[ch]')
+PY_FILES    := conftest.py setup.py hv tests tools docs
+
+# `env` and not `export`: what a target sets, a person can set too.
+PYTEST  := $(VENV)/bin/pytest -n $(JOBS)
+WARN    := -std=c11 -Wall -Wextra -Werror -Wconversion -Wshadow \
+           -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wcast-qual
+SAN     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+           -fno-sanitize-recover=all
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+	    $(MAKEFILE_LIST)
+
+# ---- the environment --------------------------------------------------------
+
+ifdef UV
+INSTALL = uv pip install -q --python $(PY)
+MKVENV  = uv venv -q --clear --python '>=3.11' $(VENV)
+else
+INSTALL = $(PY) -m pip install -q --disable-pip-version-check
+MKVENV  = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+    "hv needs Python 3.11 or later: make PYTHON=/path/to/python3.11")' \
+    && $(PYTHON) -m venv --clear $(VENV)
+endif
+
+# $(call extra,a b): install these lists of pyproject.toml.
+extra = $(PY) tools/requirements.py $(1) > $@.txt && $(INSTALL) -r $@.txt
+
+$(VENV)/python.stamp: pyproject.toml setup.py tools/requirements.py
+	@echo "setting up $(VENV)/ with $(if $(UV),uv,venv and pip)"
+	test -x $(PY) || { $(MKVENV); }
+	$(call extra,build run)
+	HV_BUILD=python $(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+# The C core, in place: hv/_native.*.so. Only what changed is compiled.
+$(VENV)/core.stamp: $(VENV)/python.stamp hv/_build.py $(C_FILES) $(C_HEADERS)
+	$(PY) setup.py -q build_ext --inplace
+	touch $@
+
+# A cross-compiler that is there is used; else the one on PyPI, of 101 MB.
+$(VENV)/images.stamp: $(GUEST_FILES) | $(VENV)/core.stamp
+	$(PY) -c 'from hv.guestcc import find_compiler; find_compiler()' \
+	    2>/dev/null || { $(call extra,guests); }
+	$(PY) hv/guestcc.py build --out hv/images
+	touch $@
+
+$(VENV)/%.stamp: pyproject.toml | $(VENV)/python.stamp
+	$(call extra,$*)
+	touch $@
+
+RUN  := $(VENV)/core.stamp $(VENV)/images.stamp
+TEST := $(RUN) $(VENV)/test.stamp
+
+guests: $(VENV)/images.stamp ## build the guest images into hv/images/
+
+# ---- see it, test it --------------------------------------------------------
+
+demo: $(RUN) ## two kernels and a hostile one, side by side
+	$(VENV)/bin/hv demo
+
+test: $(TEST) ## the quick tests: some minutes at most
+	$(PYTEST)
+
+test-all: $(TEST) ## quick and slow tests; a missing tool is a failure
+	HV_NO_SKIP=1 $(PYTEST) -m 'not nightly'
+
+nightly: $(TEST) ## everything, with many more examples, then sanitized
+	HV_NO_SKIP=1 HV_TEST_PROFILE=nightly $(PYTEST) --timeout 0 -m ''
+	$(MAKE) sanitize TIER='not nightly'
+
+bench: $(RUN) ## how fast, and what each style costs
+	$(PY) tools/bench.py
+
+docs: $(TEST) $(VENV)/docs.stamp ## build the book (-n -W) and run what is in it
+	$(VENV)/bin/sphinx-build -q -n -W --keep-going -d build/doctrees \
+	    docs build/docs
+	$(VENV)/bin/pytest docs
+	@echo "open build/docs/index.html"
+
+# A second build of the core, checked at run time, imported instead of the
+# first. The leak checker would report the Python interpreter's own memory.
+TIER ?= not slow and not nightly
+sanitize: $(TEST) ## the quick tests under ASan and UBSan
+	HV_BUILD=core CFLAGS='$(SAN)' LDFLAGS='$(SAN)' $(PY) setup.py -q build \
+	    --build-base build/sanitize --build-lib build/sanitize/lib
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	PYTHONPATH=$(CURDIR)/build/sanitize/lib:$(CURDIR)/tools/sanitize PYTHONSAFEPATH=1 \
+	PYTHONMALLOC=malloc HV_SANITIZED=1 \
+	    $(PYTEST) -m '$(TIER)' tests
+
+# ---- check it ---------------------------------------------------------------
+
+check: check-python check-format check-warnings check-tidy check-floors
+check: ## linters, formatters, the floors, strict warnings
+	@echo "check: all good"
+
+check-python: $(TEST) $(VENV)/dev.stamp $(VENV)/docs.stamp
+	$(VENV)/bin/ruff check $(PY_FILES)
+	$(VENV)/bin/ruff format --check $(PY_FILES)
+	$(VENV)/bin/mypy $(PY_FILES)
+
+check-format: $(VENV)/dev.stamp
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_STYLED)
+
+check-tidy: $(VENV)/dev.stamp
+	printf '%s\n' $(C_FILES) | xargs -P $(JOBS) -n 1 $(VENV)/bin/clang-tidy \
+	    --quiet --warnings-as-errors='*'
+
+check-floors: $(TEST)
+	$(PY) tools/check_floors.py
+
+# The host's compiler and clang; where there is no clang, ziglang has one.
+CLANG := $(shell command -v clang || echo $(PY) -m ziglang cc)
+check-warnings: $(C_FILES:csrc/%.c=build/cc/%.o) $(C_FILES:csrc/%.c=build/clang/%.o)
+
+build/cc/%.o: csrc/%.c $(C_HEADERS)
+	@mkdir -p $(@D)
+	@$(CC) $(WARN) -O2 -DFW_NATIVE=1 -Icsrc -c $< -o $@
+
+build/clang/%.o: csrc/%.c $(C_HEADERS) | $(VENV)/clang.stamp
+	@mkdir -p $(@D)
+	@$(CLANG) $(WARN) -O2 -DFW_NATIVE=1 -Icsrc -c $< -o $@
+
+$(VENV)/clang.stamp: | $(VENV)/python.stamp
+	command -v clang >/dev/null || { $(call extra,guests); }
+	touch $@
+
+format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
+	$(VENV)/bin/clang-format -i $(C_STYLED)
+	$(VENV)/bin/ruff format $(PY_FILES)
+
+clean: ## remove everything that make has made
+	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
+
+.PHONY: help guests demo test test-all nightly bench docs sanitize check \
+    check-python check-format check-tidy check-floors check-warnings format \
+    clean
