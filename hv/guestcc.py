@@ -36,7 +36,7 @@ KINDS = ("kernel", "firmware", "hostile", "bench", "program")
 _LANGUAGE = """
     -std=c11 -ffreestanding -fno-builtin -fno-pic -fno-common -O2
     -g -gdwarf-4 -fno-stack-protector -fno-omit-frame-pointer
-    -fno-asynchronous-unwind-tables
+    -fno-asynchronous-unwind-tables -mno-relax
 """
 _WARNINGS = """
     -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes

@@ -101,6 +101,8 @@ static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
 {
     uint32_t start = arg[2], size = arg[3];
 
+    if (fn > SBI_RFNC_SFENCE_ASID)
+        return ERR(SBI_ERR_NOT_SUPPORTED);
     if (!mask_valid(vcpu->vm, arg[0], arg[1]))
         return ERR(SBI_ERR_INVALID_PARAM);
     switch (fn) {
@@ -160,14 +162,15 @@ static struct sbi_ret sbi_hsm(struct vcpu *vcpu, uint32_t fn,
     }
 }
 
-/* 10. System reset. The exit code is 0, or 1 for a failure. */
+/* 10. System reset. The exit code of a shutdown is 0, or 1 for a failure. */
 static struct sbi_ret sbi_srst(struct vm *vm, uint32_t fn, const uint32_t *arg)
 {
     if (fn != SBI_SRST_RESET)
         return ERR(SBI_ERR_NOT_SUPPORTED);
     if (arg[0] > SBI_SRST_WARM_REBOOT || arg[1] > SBI_SRST_REASON_FAILURE)
         return ERR(SBI_ERR_INVALID_PARAM);
-    vm_off(vm, arg[1], arg[0] != SBI_SRST_SHUTDOWN);
+    bool reset = arg[0] != SBI_SRST_SHUTDOWN;
+    vm_off(vm, reset ? 0 : arg[1], reset);
     return OK(0);
 }
 

@@ -164,7 +164,7 @@ static void shadow_evict(struct vcpu *vcpu)
         vm->count.shadow_evictions++;
         return;
     }
-    HV_ASSERT(vm->hyp->hal, !"a pool with nothing to evict");
+    hal_halt(vm->hyp->hal, "shadow.c: a pool with nothing to evict");
 }
 
 static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
@@ -240,18 +240,54 @@ static void shadow_drop_all(struct vm *vm, struct pcpu *pcpu)
     }
 }
 
-/* The address may be mapped through any root, also one that is not in force;
- * and a leaf table may be linked nowhere now and somewhere later. */
-static void shadow_drop_page(struct vm *vm, struct pcpu *pcpu, gva_t va)
+static struct shadow *shadow_linked(struct vm *vm, const struct shadow *root,
+                                    uint32_t index)
 {
-    for (uint32_t i = 0; i < vm->shadows.count; i++) {
-        struct shadow *shadow = &vm->shadows.pool[i];
+    hfn_t hfn = { shadow_read(vm, root, index) >> PTE_PPN_SHIFT };
 
-        if (shadow->live && shadow_kind(shadow) == SHADOW_ROOT)
-            shadow_clear(vm, pcpu, shadow, pt_index(va, 1));
-        if (shadow->live && shadow_kind(shadow) == SHADOW_LEAF)
-            shadow_clear(vm, pcpu, shadow, pt_index(va, 0));
+    return shadow_of_frame(vm, hfn);
+}
+
+/* Does the guest's root still point to the table that this link stands for? */
+static bool link_current(struct vm *vm, const struct shadow *root,
+                         uint32_t index)
+{
+    const struct shadow *table = shadow_linked(vm, root, index);
+    gpa_t    slot = { (shadow_gfn(root) << PAGE_SHIFT) + 4 * index };
+    uint32_t gpte, low = PTE_V | PTE_RWX | PTE_U | PTE_A | PTE_D;
+
+    return shadow_kind(table) == SHADOW_LEAF && vm_read32(vm, slot, &gpte) &&
+           (gpte & low) == PTE_V && gpte >> PTE_PPN_SHIFT == shadow_gfn(table);
+}
+
+/*
+ * The address may be mapped through any root, also one that is not in force.
+ * One address stands for all of its megapage, and a table may be linked in
+ * several places: true if more than this page was dropped. A table that is
+ * linked nowhere is left alone: linking it will look at all its entries.
+ */
+static bool shadow_drop_page(struct vm *vm, struct pcpu *pcpu, gva_t va)
+{
+    uint32_t index = pt_index(va, 1);
+    bool     more = false;
+
+    for (uint32_t i = 0; i < vm->shadows.count; i++) {
+        struct shadow *root = &vm->shadows.pool[i];
+
+        if (!root->live || shadow_kind(root) != SHADOW_ROOT ||
+            !shadow_used(root, index))
+            continue;
+        if (link_current(vm, root, index)) {
+            struct shadow *table = shadow_linked(vm, root, index);
+
+            more = more || table->links > 1;
+            shadow_clear(vm, pcpu, table, pt_index(va, 0));
+        } else {
+            more = true;
+            shadow_clear(vm, pcpu, root, index);
+        }
     }
+    return more;
 }
 
 void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot)
@@ -267,12 +303,13 @@ void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot)
 
 void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
 {
-    if (one_page)
-        shadow_drop_page(vm, pcpu, va);
-    else
+    if (!one_page)
         shadow_drop_all(vm, pcpu);
-    hal_fence(pcpu,
-              (struct fence){ .va = va, .size = one_page ? PAGE_SIZE : 0 });
+    else if (!shadow_drop_page(vm, pcpu, va)) {
+        hal_fence(pcpu, (struct fence){ .va = va, .size = PAGE_SIZE });
+        return;
+    }
+    hal_fence(pcpu, (struct fence){ .size = 0 });
 }
 
 bool shadows_init(struct vm *vm)

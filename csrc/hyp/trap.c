@@ -129,8 +129,7 @@ static void trap_exception(struct vcpu *vcpu, struct trap trap)
     case TRAP_RESUME:
         break;
     case TRAP_REFLECT:
-        HV_ASSERT(hal, !"a reflected trap was reflected");
-        break;
+        hal_halt(hal, "trap.c: a reflected trap was reflected");
     case TRAP_KILL:
         HV_ASSERT(hal, vm_ended(vcpu->vm)); /* whoever kills must say why */
         break;

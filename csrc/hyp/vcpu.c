@@ -121,8 +121,11 @@ void vcpu_kick(struct vcpu *vcpu)
 
 void vcpu_block(struct vcpu *vcpu)
 {
-    timer_expire(vcpu->vm->hyp, hal_time(some_pcpu(vcpu)));
-    if (vcpu->vm->config.style->wakes(vcpu))
+    uint64_t now = hal_time(some_pcpu(vcpu));
+    bool     due = vcpu->timer <= now;
+
+    timer_expire(vcpu->vm->hyp, now);
+    if (due || vcpu->vm->config.style->wakes(vcpu))
         return;
     vcpu->state = VCPU_BLOCKED;
     sched_sleep(vcpu);

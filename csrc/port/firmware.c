@@ -5,13 +5,12 @@
  * It does not virtualize anything: a kernel on it runs "bare".
  *
  * Built twice, see firmware.h. Order of reading: fw_boot, fw_trap, sbi_call,
- * then the extensions; the last part exists as machine code only.
+ * then the extensions; firmware_code.c is what only the machine code needs.
  *
  * Both callers of fw_trap look at the hart's status when it returns: a hart
  * that is now SBI_HSM_STOPPED does not go back to S-mode; it waits until its
  * status is SBI_HSM_START_PENDING, and then enters through fw_boot again. */
 #include "port/firmware.h"
-#include <stddef.h>
 
 #define MSIP(id)     (CLINT_BASE + 4 * (id))
 #define MTIMECMP(id) (CLINT_BASE + 0x4000 + 8 * (id))
@@ -24,13 +23,12 @@
 
 /* S-mode gets every exception that is its own business. It does not get the
  * ecall from S, which is how it calls us. */
-#define DELEGATED_EXCEPTIONS                                           \
-    (1 << CAUSE_FETCH_MISALIGNED | 1 << CAUSE_FETCH_ACCESS |           \
-     1 << CAUSE_ILLEGAL | 1 << CAUSE_BREAKPOINT |                      \
-     1 << CAUSE_LOAD_MISALIGNED | 1 << CAUSE_LOAD_ACCESS |             \
-     1 << CAUSE_STORE_MISALIGNED | 1 << CAUSE_STORE_ACCESS |           \
-     1 << CAUSE_ECALL_U | 1 << CAUSE_FETCH_PAGE | 1 << CAUSE_LOAD_PAGE | \
-     1 << CAUSE_STORE_PAGE)
+#define DELEGATED_EXCEPTIONS                                                   \
+    (1 << CAUSE_FETCH_MISALIGNED | 1 << CAUSE_FETCH_ACCESS |                   \
+     1 << CAUSE_ILLEGAL | 1 << CAUSE_BREAKPOINT | 1 << CAUSE_LOAD_MISALIGNED | \
+     1 << CAUSE_LOAD_ACCESS | 1 << CAUSE_STORE_MISALIGNED |                    \
+     1 << CAUSE_STORE_ACCESS | 1 << CAUSE_ECALL_U | 1 << CAUSE_FETCH_PAGE |    \
+     1 << CAUSE_LOAD_PAGE | 1 << CAUSE_STORE_PAGE)
 
 struct sbi_ret {
     int32_t  error; /* SBI_ERR_x */
@@ -91,8 +89,7 @@ static int32_t console_get(struct hart *hart)
     return (int32_t)(fw_load(hart, UART_DATA, 1) & 0xff);
 }
 
-static struct sbi_ret console_read(struct hart *hart, uint32_t pa,
-                                   uint32_t len)
+static struct sbi_ret console_read(struct hart *hart, uint32_t pa, uint32_t len)
 {
     struct sbi_ret ret = sbi_ok;
     int32_t        byte;
@@ -228,8 +225,7 @@ static struct sbi_ret ext_rfnc(struct firmware *fw, struct hart *hart,
     for (uint32_t id = 0; id < fw->nr_harts; id++) {
         volatile struct fw_hart_state *other = &fw->hart[id];
 
-        if (!mask_names(arg[0], arg[1], id) ||
-            other->status != SBI_HSM_STARTED)
+        if (!mask_names(arg[0], arg[1], id) || other->status != SBI_HSM_STARTED)
             continue;
         other->fence = 1;
         if (id == self) {
@@ -389,8 +385,7 @@ static uint32_t sbi_legacy(struct firmware *fw, struct hart *hart,
     return (uint32_t)ret.error;
 }
 
-static void sbi_call(struct firmware *fw, struct hart *hart,
-                     struct regs *regs)
+static void sbi_call(struct firmware *fw, struct hart *hart, struct regs *regs)
 {
     const uint32_t *arg = &regs->x[REG_A0];
     uint32_t        extension = regs->x[REG_A7];
@@ -456,57 +451,3 @@ void fw_trap(struct firmware *fw, struct hart *hart, struct regs *regs)
         break;
     }
 }
-
-#ifndef FW_NATIVE
-/* As machine code: what firmware_entry.S calls ----------------------------- */
-
-/* What a boot loader passes in a2 to say which kernel to start: the first
- * words of OpenSBI's fw_dynamic_info, which QEMU's -kernel fills in. */
-#define FW_DYNAMIC_MAGIC 0x4942534f /* "OSBI" */
-struct fw_dynamic_info {
-    uint32_t magic, version, next_addr, next_mode;
-};
-
-void fw_code_boot(struct regs *regs, uint32_t dtb, uint32_t info);
-void fw_code_park(struct regs *regs);
-void fw_code_trap(struct regs *regs);
-
-_Static_assert(offsetof(struct firmware, nr_harts) == FW_NR_HARTS, "assembly");
-
-struct firmware fw_state;
-
-/* First C code of hart 0, which every other hart waits for. */
-void fw_code_boot(struct regs *regs, uint32_t dtb, uint32_t info)
-{
-    const struct fw_dynamic_info *dynamic =
-        (const struct fw_dynamic_info *)info;
-    uint32_t entry = KERNEL_BASE;
-
-    if (info >= RAM_BASE || (info >= 0x1000 && info < TEST_BASE)) {
-        if (!(info & 3) && dynamic->magic == FW_DYNAMIC_MAGIC)
-            entry = dynamic->next_addr;
-    }
-    for (uint32_t id = 1; id < MAX_HARTS; id++)
-        fw_state.hart[id].status = SBI_HSM_STOPPED;
-    fw_boot(&fw_state, NULL, regs, entry, dtb);
-}
-
-/* A hart without work sleeps until someone starts it by hsm_start(). The msip
- * ends the wfi but is not taken: interrupts are off in M-mode. */
-void fw_code_park(struct regs *regs)
-{
-    volatile struct fw_hart_state *self = &fw_state.hart[hart_id(NULL)];
-
-    FW_WRITE(NULL, CSR_MIE, (uint32_t)MIP_MSIP);
-    while (self->status != SBI_HSM_START_PENDING)
-        __asm__ volatile("wfi");
-    fw_boot(&fw_state, NULL, regs, self->start_pc, self->opaque);
-}
-
-void fw_code_trap(struct regs *regs)
-{
-    fw_trap(&fw_state, NULL, regs);
-    if (fw_state.hart[hart_id(NULL)].status == SBI_HSM_STOPPED)
-        fw_code_park(regs);
-}
-#endif

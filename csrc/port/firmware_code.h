@@ -8,7 +8,6 @@
 /* The frame in which firmware_entry.S saves registers, and its stacks. */
 #define FW_FRAME_SIZE 144 /* REGS_SIZE, rounded up to keep sp aligned */
 #define FW_STACK_SIZE 2048
-#define FW_NR_HARTS   160 /* offset of struct firmware's nr_harts */
 
 #ifndef __ASSEMBLER__
 
@@ -18,16 +17,17 @@ struct hart;
 _Static_assert(FW_FRAME_SIZE >= REGS_SIZE && FW_FRAME_SIZE % 16 == 0, "frame");
 
 /* A CSR's number is part of the instruction, so these must be macros. */
-#define FW_READ(hart, csr)                                          \
-    ({                                                              \
-        uint32_t fw_value_;                                         \
-        (void)(hart);                                               \
+#define FW_READ(hart, csr)                                            \
+    ({                                                                \
+        uint32_t fw_value_;                                           \
+        (void)(hart);                                                 \
         __asm__ volatile("csrr %0, %1" : "=r"(fw_value_) : "i"(csr)); \
-        fw_value_;                                                  \
+        fw_value_;                                                    \
     })
-#define FW_WRITE(hart, csr, val)                                      \
-    ((void)(hart),                                                    \
-     ({ __asm__ volatile("csrw %0, %1" ::"i"(csr), "r"(val) : "memory"); }))
+#define FW_WRITE(hart, csr, val)                                          \
+    ((void)(hart), ({                                                     \
+         __asm__ volatile("csrw %0, %1" ::"i"(csr), "r"(val) : "memory"); \
+     }))
 
 /* First byte past the firmware's own memory: linker script. */
 extern char fw_end[];

@@ -54,8 +54,6 @@ pmp_done:
     li      t1, 1
     fence   rw, rw
     sw      t1, 0(t0)
-    li      a0, 0
-    call    count_hart
     j       leave
 
 wait_for_hart0:
@@ -63,17 +61,9 @@ wait_for_hart0:
 1:  lw      t1, 0(t0)
     beqz    t1, 1b
     fence   rw, rw
-    call    count_hart
     mv      a0, sp
     call    fw_code_park
     j       leave
-
-/* fw_state.nr_harts is one more than the largest hart id that came by. */
-count_hart:
-    la      t0, fw_state + FW_NR_HARTS
-    addi    t1, a0, 1
-    amomaxu.w zero, t1, (t0)
-    ret
 
 sleep_forever:
     wfi

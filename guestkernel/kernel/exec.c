@@ -1,0 +1,140 @@
+/* exec.c - starting programs: from an ELF file to an address space.
+ *
+ * The files are part of the kernel's image, since there is no file system.
+ * They are checked as if they were not: a loader that trusts a file is a hole
+ * in the kernel. */
+#include "kernel/exec.h"
+#include "abi/regs.h"
+#include "kernel/kernel.h"
+#include "kernel/layout.h"
+#include "kernel/priv.h"
+#include "kernel/proc.h"
+#include "lib/elf.h"
+#include "lib/string.h"
+
+static const struct program *program_find(const char *name)
+{
+    for (const struct program *it = programs; it->name != NULL; it++)
+        if (string_equal(it->name, name))
+            return it;
+    return NULL;
+}
+
+/* Copy into a space that is not current. Its pages are there: we made them. */
+static void space_fill(const struct space *space, uint32_t va, const void *from,
+                       uint32_t len)
+{
+    const uint8_t *in = from;
+
+    while (len > 0) {
+        uint32_t pa = space_find(space, va, 0);
+        uint32_t part = PAGE_SIZE - (va & PAGE_MASK);
+
+        if (part > len)
+            part = len;
+        memcpy((void *)pa, in, part);
+        va += part;
+        in += part;
+        len -= part;
+    }
+}
+
+static bool segment_valid(const struct elf_segment *segment, uint32_t file)
+{
+    return segment->offset <= file &&
+           segment->filesz <= file - segment->offset &&
+           segment->filesz <= segment->memsz && segment->vaddr >= USER_BASE &&
+           segment->vaddr % PAGE_SIZE == 0 && segment->vaddr < USER_STACK &&
+           segment->memsz < USER_STACK - segment->vaddr &&
+           (segment->flags & (ELF_PF_W | ELF_PF_X)) != (ELF_PF_W | ELF_PF_X);
+}
+
+static bool load_segment(struct space *space, const uint8_t *elf,
+                         const struct elf_segment *segment)
+{
+    uint32_t end = (segment->vaddr + segment->memsz + PAGE_MASK) &
+                   ~(uint32_t)PAGE_MASK;
+    uint32_t rights = PTE_R;
+
+    if (segment->flags & ELF_PF_W)
+        rights |= PTE_W;
+    if (segment->flags & ELF_PF_X)
+        rights |= PTE_X;
+    if (segment->vaddr < space->heap) /* ascending, no page shared */
+        return false;
+    if (!space_map(space, segment->vaddr, end, rights))
+        return false;
+    space_fill(space, segment->vaddr, elf + segment->offset, segment->filesz);
+    space->heap = end;
+    return true;
+}
+
+/* Load all segments; the heap begins behind the last. */
+static bool load_elf(struct space *space, const struct program *program,
+                     uint32_t *entry)
+{
+    const struct elf_header *header = (const void *)program->elf;
+    uint32_t                 size = (uint32_t)(program->end - program->elf);
+
+    if (size < sizeof(*header) || header->magic != ELF_MAGIC ||
+        header->machine != ELF_RISCV || header->phoff > size ||
+        header->phoff % 4 != 0 ||
+        header->phnum > (size - header->phoff) / sizeof(struct elf_segment))
+        return false;
+    const uint8_t            *table = program->elf + header->phoff;
+    const struct elf_segment *segments = (const void *)table;
+    for (uint32_t i = 0; i < header->phnum; i++) {
+        if (segments[i].type != ELF_PT_LOAD || segments[i].memsz == 0)
+            continue;
+        if (!segment_valid(&segments[i], size) ||
+            !load_segment(space, program->elf, &segments[i]))
+            return false;
+    }
+    space->brk = space->heap;
+    *entry = header->entry;
+    return true;
+}
+
+/* Put the stack there, with the two strings that the program starts with. */
+static bool load_stack(struct space *space, struct trapframe *frame,
+                       const char *name, const char *args)
+{
+    uint32_t args_size = (uint32_t)strlen(args) + 1;
+    uint32_t name_size = (uint32_t)strlen(name) + 1;
+    uint32_t args_at = USER_TOP - args_size;
+    uint32_t name_at = args_at - name_size;
+
+    if (!space_map(space, USER_STACK, USER_TOP, PTE_R | PTE_W))
+        return false;
+    space_fill(space, args_at, args, args_size);
+    space_fill(space, name_at, name, name_size);
+    frame->x[REG_A0] = name_at;
+    frame->x[REG_A1] = args_at;
+    frame->x[REG_SP] = name_at & ~15u;
+    return true;
+}
+
+int32_t exec_program(const char *name, const char *args)
+{
+    const struct program *program = program_find(name);
+    struct proc          *proc = proc_current;
+    struct space          fresh, old = proc->space;
+    struct trapframe      frame = { .epc = 0 };
+
+    if (program == NULL || !space_create(&fresh))
+        return -1;
+    if (!load_elf(&fresh, program, &frame.epc) ||
+        !load_stack(&fresh, &frame, program->name, args)) {
+        space_destroy(&fresh);
+        return -1;
+    }
+    proc->space = fresh;
+    priv_switch(fresh.root, proc->stack + KERNEL_STACK_SIZE);
+    space_destroy(&old);
+    memset(proc->name, 0, NAME_SIZE);
+    for (uint32_t i = 0; i + 1 < NAME_SIZE && program->name[i]; i++)
+        proc->name[i] = program->name[i];
+    priv_frame_enter_user(&frame);
+    *proc_frame(proc) = frame;
+    return (int32_t)frame.x[REG_A0];
+}

@@ -1,0 +1,78 @@
+/* main.c - from the first line of C to the last process, and off. */
+#include "kernel/console.h"
+#include "kernel/exec.h"
+#include "kernel/fdt.h"
+#include "kernel/kernel.h"
+#include "kernel/layout.h"
+#include "kernel/page.h"
+#include "kernel/priv.h"
+#include "kernel/proc.h"
+#include "kernel/space.h"
+#include "kernel/trap.h"
+#include "lib/string.h"
+
+struct boot_info boot_info;
+
+_Noreturn void kernel_main(uint32_t hart, uint32_t dtb);
+
+/* Learn what we run on; the device tree itself is kept, and read in place. */
+static void read_device_tree(uint32_t hart, uint32_t dtb)
+{
+    boot_info = (struct boot_info){ .hart = hart,
+                                    .args = "",
+                                    .timebase = TIMEBASE_HZ };
+    if (!fdt_read(dtb, &boot_info))
+        panic("no device tree at %08x", dtb);
+    if (boot_info.ram.start > (uint32_t)kernel_text)
+        panic("no memory where this kernel is");
+    if (boot_info.ram.end < (uint32_t)kernel_end) /* 2 GiB end at 2^32 */
+        boot_info.ram.end = 0xfffff000;
+    if (words_find(boot_info.args, "quiet") != NULL)
+        console_set_quiet(true);
+}
+
+/* The value of init= is a word among others; cut it out. */
+static void init_name(char *name)
+{
+    const char *word = words_find(boot_info.args, "init");
+    uint32_t    len = 0;
+
+    if (word == NULL || *word == '\0')
+        word = "init";
+    for (; word[len] != '\0' && word[len] != ' ' && len + 1 < NAME_SIZE; len++)
+        name[len] = word[len];
+    name[len] = '\0';
+}
+
+_Noreturn void kernel_main(uint32_t hart, uint32_t dtb)
+{
+    char     name[NAME_SIZE];
+    uint32_t status, pages;
+
+    read_device_tree(hart, dtb);
+    priv_init();
+    page_init();
+    say("%s, hart %u, %u KiB of memory", priv_name, hart,
+        (boot_info.ram.end - boot_info.ram.start) / 1024);
+    if (boot_info.initrd.end > boot_info.initrd.start)
+        say("initrd of %u bytes",
+            boot_info.initrd.end - boot_info.initrd.start);
+    space_init();
+    priv_paging_on(kernel_space.root);
+    console_init();
+    proc_init();
+    trap_start_timer();
+
+    pages = page_count_free();
+    init_name(name);
+    if (strlen(boot_info.args) >= ARGS_SIZE)
+        panic("the command line is longer than %u bytes", ARGS_SIZE - 1);
+    proc_start_init(name, boot_info.args);
+    status = proc_run_all();
+
+    if (page_count_free() != pages)
+        panic("%d pages are lost", (int32_t)(pages - page_count_free()));
+    say("%u ticks, %u switches, no page lost; off with status %u", trap_ticks(),
+        proc_count_switches(), status);
+    priv_power_off(status);
+}

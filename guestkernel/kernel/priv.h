@@ -1,0 +1,86 @@
+/* priv.h - everything that only a privileged kernel can do.
+ *
+ * Two implementations, and nothing else differs between the two kernels:
+ *
+ *   priv_native.c, priv_native.S   privileged instructions, SBI, real devices
+ *   priv_pv.c, priv_pv.S           hypercalls and the shared-info page
+ *
+ * Compare them line by line: that is what paravirtualization is. */
+#ifndef KERNEL_PRIV_H
+#define KERNEL_PRIV_H
+
+#include "kernel/trapframe.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern const char priv_name[]; /* "native" or "pv" */
+
+/* Starting ----------------------------------------------------------------- */
+
+/* Take over the processor, interrupts off. Panics if it is not what it claims
+ * to be. Before this only priv_console_write() and priv_power_off() work. */
+void priv_init(void);
+
+/* Turn translation on; `root` maps everything that is in use. */
+void priv_paging_on(uint32_t root);
+
+/* Traps -------------------------------------------------------------------- */
+
+/* Both kernels' trap entry calls trap_handle() (trap.c) with interrupts off,
+ * and then falls into priv_trap_return, which leaves through the frame that
+ * sp points to. A new process starts there. */
+void priv_trap_return(void);
+
+/* Was user mode interrupted? */
+bool priv_from_user(const struct trapframe *tf);
+
+/* Make the frame one that enters user mode with interrupts on. */
+void priv_frame_enter_user(struct trapframe *tf);
+
+/* Interrupts --------------------------------------------------------------- */
+
+/* Turn interrupts off, and say whether they were on; put that back. Turning
+ * them on takes what is pending before the next line of C. */
+bool priv_irq_off(void);
+void priv_irq_restore(bool on);
+
+/* Sleep until an interrupt, and take it. Called and returns with interrupts
+ * off. */
+void priv_idle(void);
+
+/* Find out and silence what raised an external interrupt. */
+void priv_external_irq(void);
+
+/* Time: in units of 1 / timebase seconds. A timer interrupt stays pending
+ * until the timer is set again. */
+uint64_t priv_time(void);
+void priv_timer_set(uint64_t when);
+
+/* Address spaces ----------------------------------------------------------- */
+
+/* Run in another address space, and take traps from user mode on the stack
+ * that ends at `stack`. */
+void priv_switch(uint32_t root, uint32_t stack);
+
+/* Store a page-table entry. It is certain to be stored, and the translation
+ * before it to be forgotten, only after priv_pte_flush(). */
+void priv_pte_set(uint32_t *slot, uint32_t pte);
+void priv_pte_flush(void);
+
+/* Copy between kernel memory and one user page: at user address `va` in the
+ * current address space, which the caller found to lie at physical `pa`. */
+void priv_copy_in(void *to, uint32_t va, uint32_t pa, size_t len);
+void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len);
+
+/* Console and power -------------------------------------------------------- */
+
+/* Prepare for input; false if nothing will interrupt us when it comes. */
+bool priv_console_start(void);
+void priv_console_write(const char *text, size_t len);
+int priv_console_read(void); /* the next byte, or -1 */
+
+/* Switch the machine off; 0 is success. */
+_Noreturn void priv_power_off(uint32_t code);
+
+#endif

@@ -1,0 +1,201 @@
+/* priv_pv.c - the privileged operations of a kernel that knows it has a
+ * hypervisor beneath it: hypercalls and the shared-info page (abi/pv.h).
+ *
+ * No instruction in this build is privileged, so none needs to be trapped and
+ * emulated; and what happens most often, masking interrupts and looking at a
+ * trap, is a load or a store. */
+#include "abi/csr.h"
+#include "abi/pte.h"
+#include "abi/pv.h"
+#include "kernel/kernel.h"
+#include "kernel/priv.h"
+#include "kernel/pv.h"
+#include "lib/string.h"
+
+const char priv_name[] = "pv";
+
+/* vCPU 0's part of the shared page, by its word offsets. */
+static volatile uint32_t *shared(uint32_t offset)
+{
+    return (volatile uint32_t *)(pv_shared_page + offset);
+}
+
+/* A call that cannot fail unless one of the two sides is wrong. */
+static uint32_t must(const char *call, struct hcall_ret ret)
+{
+    if (ret.error != 0)
+        panic("hypercall %s failed: %d", call, ret.error);
+    return ret.value;
+}
+
+void priv_init(void)
+{
+    uint32_t version = must("features", hcall_features(0));
+
+    if (version < PV_VERSION)
+        panic("hypervisor speaks version %u, we need %u", version, PV_VERSION);
+    must("set_shared", hcall_set_shared((uint32_t)pv_shared_page));
+    must("set_entry", hcall_set_entry((uint32_t)pv_trap_entry, 0));
+}
+
+void priv_paging_on(uint32_t root)
+{
+    must("set_root", hcall_set_root(SATP_MODE | root >> PAGE_SHIFT));
+    must("fence", hcall_fence(0, 0));
+}
+
+/* Traps: the entry is in priv_pv.S ----------------------------------------- */
+
+bool priv_from_user(const struct trapframe *tf)
+{
+    return !(tf->status & PV_PREV_KERNEL);
+}
+
+void priv_frame_enter_user(struct trapframe *tf)
+{
+    tf->status = PV_PREV_IRQ;
+}
+
+bool priv_irq_off(void)
+{
+    bool before = *shared(SI_IRQ_ENABLED) != 0;
+
+    *shared(SI_IRQ_ENABLED) = 0;
+    __asm__ volatile("" ::: "memory"); /* nothing moves up past this */
+    return before;
+}
+
+/* What arrived while interrupts were off does not come by itself. What
+ * arrives between the store and the load does: then there is nothing left to
+ * deliver, and we do not ask. */
+void priv_irq_restore(bool on)
+{
+    if (!on)
+        return;
+    __asm__ volatile("" ::: "memory");
+    *shared(SI_IRQ_ENABLED) = 1;
+    if (*shared(SI_IRQ_PENDING) != 0)
+        hcall_deliver();
+}
+
+void priv_idle(void)
+{
+    must("block", hcall_block());
+    priv_irq_off();
+}
+
+void priv_external_irq(void)
+{
+    /* There is no interrupt controller to ask: the console is all we have. */
+}
+
+/* At the last trap, which is exact where time matters: in the timer's
+ * handler. */
+uint64_t priv_time(void)
+{
+    return (uint64_t)*shared(SI_TIME_HI) << 32 | *shared(SI_TIME_LO);
+}
+
+void priv_timer_set(uint64_t when)
+{
+    must("set_timer", hcall_set_timer((uint32_t)when, (uint32_t)(when >> 32)));
+}
+
+/* Address spaces ----------------------------------------------------------- */
+
+struct multicall {
+    uint32_t nr;
+    int32_t  error;
+    uint32_t arg[4];
+};
+_Static_assert(sizeof(struct multicall) == PV_MULTICALL_SIZE, "multicall");
+
+/* Two calls for the price of one. */
+void priv_switch(uint32_t root, uint32_t stack)
+{
+    struct multicall calls[] = {
+        { HCALL_set_root, 0, { SATP_MODE | root >> PAGE_SHIFT } },
+        { HCALL_set_entry, 0, { (uint32_t)pv_trap_entry, stack } },
+    };
+
+    must("multicall", hcall_multicall((uint32_t)calls, 2));
+    for (int i = 0; i < 2; i++)
+        if (calls[i].error != 0)
+            panic("switch to %08x failed: %d", root, calls[i].error);
+}
+
+/* Entries are collected and told to the hypervisor together: it stores them,
+ * and forgets what it had derived from those before. */
+struct pt_update { uint32_t slot, pte; };
+_Static_assert(sizeof(struct pt_update) == PV_PT_UPDATE_SIZE, "pt_update");
+
+static struct pt_update updates[PV_PT_UPDATE_MAX];
+static uint32_t         nr_updates;
+
+void priv_pte_set(uint32_t *slot, uint32_t pte)
+{
+    updates[nr_updates++] = (struct pt_update){ (uint32_t)slot, pte };
+    if (nr_updates == PV_PT_UPDATE_MAX)
+        priv_pte_flush();
+}
+
+void priv_pte_flush(void)
+{
+    if (nr_updates == 0)
+        return;
+    must("pt_update", hcall_pt_update((uint32_t)updates, nr_updates));
+    nr_updates = 0;
+    __asm__ volatile("" ::: "memory"); /* tables have changed */
+}
+
+/* The page is part of RAM, which we have mapped for ourselves: no need to
+ * open user memory to the kernel, as the native one does with SUM. */
+void priv_copy_in(void *to, uint32_t va, uint32_t pa, size_t len)
+{
+    (void)va;
+    memcpy(to, (const void *)pa, len);
+}
+
+void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len)
+{
+    (void)va;
+    memcpy((void *)pa, from, len);
+}
+
+/* Console and power -------------------------------------------------------- */
+
+/* Nothing says when input comes: it is looked for at every tick. */
+bool priv_console_start(void)
+{
+    return false;
+}
+
+/* The hypervisor may take less than it is offered, but not nothing for ever:
+ * then we have nobody left to tell. */
+void priv_console_write(const char *text, size_t len)
+{
+    while (len > 0) {
+        struct hcall_ret ret = hcall_console_write((uint32_t)text, len);
+
+        if (ret.error != 0)
+            return;
+        text += ret.value;
+        len -= ret.value;
+    }
+}
+
+int priv_console_read(void)
+{
+    uint8_t byte = 0;
+
+    return must("console_read", hcall_console_read((uint32_t)&byte, 1)) == 1
+               ? byte
+               : -1;
+}
+
+_Noreturn void priv_power_off(uint32_t code)
+{
+    hcall_shutdown(PV_SHUTDOWN_POWEROFF, code);
+    for (;;)
+        ;
+}

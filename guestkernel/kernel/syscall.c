@@ -1,0 +1,172 @@
+/* syscall.c - the system calls: checked arguments in, one word out.
+ *
+ * Numbers and meanings are in lib/syscalls.def. Each function here takes its
+ * arguments from the program's registers and trusts none of them. */
+#include "abi/regs.h"
+#include "kernel/console.h"
+#include "kernel/exec.h"
+#include "kernel/kernel.h"
+#include "kernel/layout.h"
+#include "kernel/priv.h"
+#include "kernel/proc.h"
+#include "kernel/trap.h"
+#include "kernel/user.h"
+#include <stddef.h>
+
+#define PIECE 256 /* what is copied at a time; must fit on a kernel stack */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static int32_t sys_exit(const uint32_t *arg)
+{
+    proc_exit(arg[0] & 0x7f); /* larger ones are the kernel's: STATUS_x */
+}
+
+static int32_t sys_fork(const uint32_t *arg)
+{
+    return proc_fork(arg[0] != 0);
+}
+
+static int32_t sys_exec(const uint32_t *arg)
+{
+    char name[NAME_SIZE], args[ARGS_SIZE];
+
+    if (!user_read_string(name, arg[0], sizeof(name)) ||
+        !user_read_string(args, arg[1], sizeof(args)))
+        return -1;
+    return exec_program(name, args);
+}
+
+static int32_t sys_wait(const uint32_t *arg)
+{
+    uint32_t status = 0;
+    int32_t  pid;
+
+    if (!user_write(arg[0], &status, sizeof(status)))
+        return -1; /* checked before: a child is reaped only once */
+    pid = proc_wait(&status);
+    if (pid >= 0)
+        user_write(arg[0], &status, sizeof(status));
+    return pid;
+}
+
+static int32_t sys_kill(const uint32_t *arg)
+{
+    return proc_kill(arg[0]);
+}
+
+static int32_t sys_getpid(const uint32_t *arg)
+{
+    (void)arg;
+    return (int32_t)proc_current->pid;
+}
+
+static int32_t sys_write(const uint32_t *arg)
+{
+    char   piece[PIECE];
+    size_t done = 0, len = smaller(arg[1], INT32_MAX);
+
+    while (done < len) {
+        size_t part = smaller(len - done, sizeof(piece));
+
+        if (!user_read(piece, arg[0] + done, part))
+            return -1;
+        priv_console_write(piece, part);
+        done += part;
+    }
+    return (int32_t)done;
+}
+
+static int32_t sys_read(const uint32_t *arg)
+{
+    char   piece[PIECE];
+    size_t len = console_read(piece, smaller(arg[1], sizeof(piece)));
+
+    return user_write(arg[0], piece, len) ? (int32_t)len : -1;
+}
+
+static uint32_t page_above(uint32_t address)
+{
+    return (address + PAGE_MASK) & ~(uint32_t)PAGE_MASK;
+}
+
+static int32_t sys_sbrk(const uint32_t *arg)
+{
+    struct space *space = &proc_current->space;
+    uint32_t      old = space->brk, new = old + arg[0];
+    bool          grow = (int32_t)arg[0] >= 0;
+
+    if (new < space->heap || new > USER_STACK - PAGE_SIZE ||
+        (grow ? new < old : new > old))
+        return -1;
+    if (!grow) {
+        space_unmap(space, page_above(new), page_above(old));
+    } else if (!space_map(space, page_above(old), page_above(new),
+                          PTE_R | PTE_W)) {
+        space_unmap(space, page_above(old), page_above(new));
+        return -1;
+    }
+    space->brk = new;
+    return (int32_t)old;
+}
+
+static int32_t sys_yield(const uint32_t *arg)
+{
+    (void)arg;
+    proc_yield();
+    return 0;
+}
+
+static int32_t sys_sleep(const uint32_t *arg)
+{
+    uint32_t until = trap_ticks() + arg[0];
+    bool     on = priv_irq_off(), waiting = true;
+
+    while (waiting && (int32_t)(until - trap_ticks()) > 0)
+        waiting = proc_sleep_until(until);
+    priv_irq_restore(on);
+    return 0;
+}
+
+static int32_t sys_uptime(const uint32_t *arg)
+{
+    (void)arg;
+    return (int32_t)trap_ticks();
+}
+
+static int32_t sys_initrd(const uint32_t *arg)
+{
+    const struct range *initrd = &boot_info.initrd;
+    uint32_t            size = initrd->end - initrd->start;
+
+    if (arg[1] >= size)
+        return 0;
+    size_t      len = smaller(arg[2], size - arg[1]);
+    const char *from = (const char *)initrd->start + arg[1];
+    return user_write(arg[0], from, len) ? (int32_t)len : -1;
+}
+
+static int32_t sys_poweroff(const uint32_t *arg)
+{
+    proc_power_off(arg[0] & 0xff);
+    proc_exit(0);
+}
+
+static int32_t (*const calls[])(const uint32_t *arg) = {
+#define SYSCALL(nr, name, meaning) [nr] = sys_##name,
+#include "lib/syscalls.def"
+#undef SYSCALL
+};
+
+void syscall_handle(struct trapframe *tf)
+{
+    uint32_t nr = tf->x[REG_A7];
+    int32_t  result = -1;
+
+    if (nr < sizeof(calls) / sizeof(calls[0]) && calls[nr] != NULL)
+        result = calls[nr](&tf->x[REG_A0]);
+    tf->x[REG_A0] = (uint32_t)result;
+}

@@ -1,0 +1,122 @@
+/* trap.c - what happens when the processor leaves a program.
+ *
+ * Three reasons: an interrupt, a system call, a mistake. The first may also
+ * find the kernel at work; then it notes what happened and the kernel goes
+ * on. A trap of any other kind out of the kernel is a bug in here. */
+#include "kernel/trap.h"
+#include "abi/cause.h"
+#include "abi/csr.h"
+#include "kernel/console.h"
+#include "kernel/kernel.h"
+#include "kernel/priv.h"
+#include "kernel/proc.h"
+
+#define TICKS_PER_SECOND 1000
+
+static uint64_t next_tick;
+static uint32_t tick_length; /* in units of time */
+static uint32_t ticks;
+static bool     slice_over; /* the current process has had its turn */
+
+static const char *const fault_names[NR_CAUSES] = {
+    [CAUSE_FETCH_MISALIGNED] = "misaligned jump",
+    [CAUSE_FETCH_ACCESS] = "fetch access fault",
+    [CAUSE_ILLEGAL] = "illegal instruction",
+    [CAUSE_BREAKPOINT] = "breakpoint",
+    [CAUSE_LOAD_MISALIGNED] = "misaligned load",
+    [CAUSE_LOAD_ACCESS] = "load access fault",
+    [CAUSE_STORE_MISALIGNED] = "misaligned store",
+    [CAUSE_STORE_ACCESS] = "store access fault",
+    [CAUSE_FETCH_PAGE] = "fetch page fault",
+    [CAUSE_LOAD_PAGE] = "load page fault",
+    [CAUSE_STORE_PAGE] = "store page fault",
+};
+
+static const char *fault_name(uint32_t cause)
+{
+    if (cause >= NR_CAUSES || fault_names[cause] == NULL)
+        return "unexpected trap";
+    return fault_names[cause];
+}
+
+void trap_start_timer(void)
+{
+    tick_length = boot_info.timebase / TICKS_PER_SECOND;
+    next_tick = priv_time() + tick_length;
+    priv_timer_set(next_tick);
+}
+
+uint32_t trap_ticks(void)
+{
+    return ticks;
+}
+
+/* A machine that is itself a guest may have slept through many ticks. */
+static void handle_timer(void)
+{
+    uint64_t now = priv_time();
+
+    while (next_tick <= now) {
+        next_tick += tick_length;
+        ticks++;
+    }
+    priv_timer_set(next_tick);
+    proc_tick(ticks);
+    console_tick();
+    slice_over = true;
+}
+
+static void handle_interrupt(uint32_t irq)
+{
+    switch (irq) {
+    case IRQ_STI:
+        handle_timer();
+        break;
+    case IRQ_SEI:
+        priv_external_irq();
+        console_poll();
+        break;
+    default:
+        panic("interrupt %u was not asked for", irq);
+    }
+}
+
+/* A mistake ends the process, and says where it was made. */
+static _Noreturn void handle_fault(const struct trapframe *tf)
+{
+    say("%u %s killed: %s at %08x, address %08x", proc_current->pid,
+        proc_current->name, fault_name(tf->cause), tf->epc, tf->tval);
+    proc_exit(STATUS_FAULT + tf->cause);
+}
+
+/* On the way back to a program: is there something more urgent? */
+static void before_user_mode(void)
+{
+    if (slice_over) {
+        slice_over = false;
+        proc_yield();
+    }
+    if (proc_current->killed)
+        proc_exit(STATUS_KILLED);
+}
+
+void trap_handle(struct trapframe *tf)
+{
+    bool from_user = priv_from_user(tf);
+
+    if (tf->cause & CAUSE_INTERRUPT) {
+        handle_interrupt(tf->cause & ~CAUSE_INTERRUPT);
+    } else if (!from_user) {
+        panic("%s in the kernel at %08x, address %08x", fault_name(tf->cause),
+              tf->epc, tf->tval);
+    } else if (tf->cause == CAUSE_ECALL_U) {
+        tf->epc += 4; /* step over the ecall, or it would come back */
+        priv_irq_restore(true);
+        syscall_handle(tf);
+        priv_irq_off();
+    } else {
+        handle_fault(tf);
+    }
+    if (from_user)
+        before_user_mode();
+}
