@@ -7,14 +7,19 @@ void uart_reset(struct uart *uart)
 }
 
 /* Without FIFOs there is one holding register, as in the older 16450. */
-static uint32_t uart_room(const struct uart *uart)
+static uint32_t uart_capacity(const struct uart *uart)
 {
     return uart->fcr & UART_FCR_ON ? UART_FIFO : 1;
 }
 
+bool uart_room(const struct uart *uart)
+{
+    return uart->rx_count < uart_capacity(uart);
+}
+
 bool uart_receive(struct uart *uart, uint8_t byte)
 {
-    if (uart->rx_count >= uart_room(uart))
+    if (!uart_room(uart))
         return false;
     uart->rx[(uart->rx_head + uart->rx_count) % UART_FIFO] = byte;
     uart->rx_count++;

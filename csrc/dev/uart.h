@@ -73,6 +73,9 @@ bool uart_load(struct uart *uart, uint32_t offset, uint32_t size,
 bool uart_store(struct uart *uart, uint32_t offset, uint32_t size, uint32_t val,
                 struct uart_sent *sent);
 
+/* Is there room for a byte? */
+bool uart_room(const struct uart *uart);
+
 /* A byte arrives; false, and nothing changed, if there is no room for it. */
 bool uart_receive(struct uart *uart, uint8_t byte);
 

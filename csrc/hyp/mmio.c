@@ -62,7 +62,7 @@ void mmio_uart_poll(struct vm *vm)
 {
     int byte;
 
-    while (vm->uart.rx_count < UART_FIFO &&
+    while (uart_room(&vm->uart) &&
            (byte = hal_console_get(vm->hyp->hal, vm->id)) >= 0)
         uart_receive(&vm->uart, (uint8_t)byte);
     uart_changed(vm);
