@@ -7,12 +7,12 @@
 #define HV_ABI_CSR_H
 
 /* Unprivileged counters, read-only. */
-#define CSR_CYCLE     0xc00
-#define CSR_TIME      0xc01
-#define CSR_INSTRET   0xc02
-#define CSR_CYCLEH    0xc80
-#define CSR_TIMEH     0xc81
-#define CSR_INSTRETH  0xc82
+#define CSR_CYCLE    0xc00
+#define CSR_TIME     0xc01
+#define CSR_INSTRET  0xc02
+#define CSR_CYCLEH   0xc80
+#define CSR_TIMEH    0xc81
+#define CSR_INSTRETH 0xc82
 
 /* Supervisor. */
 #define CSR_SSTATUS    0x100
@@ -89,9 +89,9 @@
 #define SATP_PPN_MASK   0x003fffff
 
 /* mcounteren and scounteren. */
-#define COUNTEREN_CY (1 << 0)
-#define COUNTEREN_TM (1 << 1)
-#define COUNTEREN_IR (1 << 2)
+#define COUNTEREN_CY   (1 << 0)
+#define COUNTEREN_TM   (1 << 1)
+#define COUNTEREN_IR   (1 << 2)
 #define COUNTEREN_MASK 7
 
 /* Privilege modes, as MPP encodes them. */

@@ -8,15 +8,15 @@
 #ifndef HV_ABI_PTE_H
 #define HV_ABI_PTE_H
 
-#define PTE_V (1 << 0)
-#define PTE_R (1 << 1)
-#define PTE_W (1 << 2)
-#define PTE_X (1 << 3)
-#define PTE_U (1 << 4)
-#define PTE_G (1 << 5)
-#define PTE_A (1 << 6)
-#define PTE_D (1 << 7)
-#define PTE_RWX (PTE_R | PTE_W | PTE_X)
+#define PTE_V         (1 << 0)
+#define PTE_R         (1 << 1)
+#define PTE_W         (1 << 2)
+#define PTE_X         (1 << 3)
+#define PTE_U         (1 << 4)
+#define PTE_G         (1 << 5)
+#define PTE_A         (1 << 6)
+#define PTE_D         (1 << 7)
+#define PTE_RWX       (PTE_R | PTE_W | PTE_X)
 #define PTE_PPN_SHIFT 10
 
 #define PAGE_SHIFT     12

@@ -10,6 +10,9 @@
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
 
+_Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
+                   (int)HV_ENGINE_FAST == (int)ENGINE_FAST,
+               "hv_config.engine is machine_config.engine");
 _Static_assert(NR_COSTS <= sizeof(((struct hv_config *)0)->cost) / 4,
                "hv_config.cost has room for every cost");
 
@@ -132,8 +135,8 @@ static const char *config_bad(const struct hv_config *c)
 {
     if (c->m_mode > HV_M_CODE)
         return "m_mode must be one of enum hv_m_mode";
-    if (c->engine != HV_ENGINE_REF)
-        return "engine must be HV_ENGINE_REF: there is no other yet";
+    if (c->engine >= NR_ENGINES)
+        return "engine must be one of enum hv_engine";
     if (c->profile > HV_PROFILE_LEAKY)
         return "profile must be one of enum hv_profile";
     if (c->harts != 1)
@@ -159,6 +162,7 @@ static const char *config_bad(const struct hv_config *c)
 static struct machine *make_machine(const struct hv_config *c)
 {
     struct machine_config config = {
+        .engine = c->engine,
         .ram_size = c->ram_size,
         .nr_harts = c->harts,
         .asid_bits = c->asid_bits,

@@ -176,6 +176,7 @@ static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
     if (!shadows->free)
         shadow_evict(vcpu);
     struct shadow *shadow = shadows->free;
+    HV_ASSERT(vm->hyp->hal, shadow != NULL);
     shadows->free = shadow->next;
     if (shadow->hfn.raw == NO_FRAME) {
         struct frames *frames = &vm->hyp->frames;

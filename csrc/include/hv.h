@@ -63,7 +63,7 @@ struct hv_vm_config {
     uint32_t mem_size;      /* bytes of guest memory, a multiple of 4096 */
     uint32_t vcpus;         /* 1..8 */
     uint32_t shadow_frames; /* size of the shadow pool, 0: default */
-    uint64_t max_insns;     /* end the VM after so many instructions; 0: never */
+    uint64_t max_insns; /* end the VM after so many instructions; 0: never */
 };
 
 enum hv_vm_state {
@@ -71,9 +71,9 @@ enum hv_vm_state {
     HV_VM_RUNNABLE, /* running or waiting for a hart */
     HV_VM_BLOCKED,  /* every vCPU waits for an interrupt */
     HV_VM_PAUSED,
-    HV_VM_OFF,      /* it switched itself off; exit_code says how */
-    HV_VM_KILLED,   /* it broke a rule; hv_vm_reason() says which */
-    HV_VM_BUDGET,   /* its instruction budget ran out */
+    HV_VM_OFF,    /* it switched itself off; exit_code says how */
+    HV_VM_KILLED, /* it broke a rule; hv_vm_reason() says which */
+    HV_VM_BUDGET, /* its instruction budget ran out */
 };
 
 struct hv_vm_info {
@@ -121,7 +121,7 @@ struct hv_frame {
     uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
     uint32_t type;  /* 0 plain, 1 shadow */
     uint32_t refs;
-    uint32_t gfn;   /* where its VM sees it; 0xffffffff: nowhere */
+    uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
 };
 
 struct hv_tlb_entry {
@@ -141,36 +141,36 @@ enum hv_counter_group { HV_COUNTERS_HART, HV_COUNTERS_VM };
 
 const char *hv_version(void);
 const char *hv_status_text(int status);
-uint32_t    hv_cost_count(void);
+uint32_t hv_cost_count(void);
 const char *hv_cost_name(uint32_t i); /* NULL past the end */
 const char *hv_cost_doc(uint32_t i);
-uint32_t    hv_counter_count(int group);
+uint32_t hv_counter_count(int group);
 const char *hv_counter_name(int group, uint32_t i);
 const char *hv_counter_doc(int group, uint32_t i);
 
 /* Hosts. hv_host_new() writes NULL and fails with INVALID or NO_MEMORY; `why`
  * (n bytes, may be NULL) then says what was wrong and what would be right. */
 void hv_config_default(struct hv_config *config);
-int  hv_host_new(const struct hv_config *config, hv_host **out, char *why,
-                 size_t n);
+int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
+                size_t n);
 void hv_host_free(hv_host *host);
-int  hv_host_info(hv_host *host, struct hv_host_info *out);
+int hv_host_info(hv_host *host, struct hv_host_info *out);
 /* Why the host is broken; empty if it is not. */
 const char *hv_host_reason(hv_host *host);
 
 /* VMs. */
 void hv_vm_config_default(struct hv_vm_config *config);
-int  hv_vm_create(hv_host *host, const struct hv_vm_config *config,
-                  uint32_t *vm, char *why, size_t n);
-int  hv_vm_destroy(hv_host *host, uint32_t vm);
-int  hv_vm_info(hv_host *host, uint32_t vm, struct hv_vm_info *out);
-int  hv_vm_reason(hv_host *host, uint32_t vm, char *why, size_t n);
-int  hv_vm_pause(hv_host *host, uint32_t vm);
-int  hv_vm_resume(hv_host *host, uint32_t vm);
+int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
+                 char *why, size_t n);
+int hv_vm_destroy(hv_host *host, uint32_t vm);
+int hv_vm_info(hv_host *host, uint32_t vm, struct hv_vm_info *out);
+int hv_vm_reason(hv_host *host, uint32_t vm, char *why, size_t n);
+int hv_vm_pause(hv_host *host, uint32_t vm);
+int hv_vm_resume(hv_host *host, uint32_t vm);
 /* Start vCPU 0 at `entry` in the guest's kernel mode (M-mode on HV_M_CODE),
  * untranslated, with a0 = its id, a1 and a2 as given. */
-int  hv_vm_boot(hv_host *host, uint32_t vm, uint32_t entry, uint32_t a1,
-                uint32_t a2);
+int hv_vm_boot(hv_host *host, uint32_t vm, uint32_t entry, uint32_t a1,
+               uint32_t a2);
 
 /* Execute. Returns to the caller only for a reason of enum hv_run_reason; a
  * run cut into pieces is the same run. */
@@ -181,8 +181,7 @@ int hv_step(hv_host *host, uint32_t vm, uint32_t vcpu);
 int hv_break(hv_host *host, uint32_t vm, uint32_t pc, int on);
 
 /* A guest's state. Memory is by guest-physical address; a write populates. */
-int hv_mem_read(hv_host *host, uint32_t vm, uint32_t gpa, void *to,
-                size_t len);
+int hv_mem_read(hv_host *host, uint32_t vm, uint32_t gpa, void *to, size_t len);
 int hv_mem_write(hv_host *host, uint32_t vm, uint32_t gpa, const void *from,
                  size_t len);
 int hv_reg_get(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t reg,
@@ -226,13 +225,16 @@ enum hv_lockstep_end {
 };
 
 enum hv_lockstep_what { /* else a register number, as in hv_reg_get() */
-    HV_LOCKSTEP_MEMORY = 0x10000,
-    HV_LOCKSTEP_ENDING,  /* running, idle, off ...: enum hv_lockstep_life */
-    HV_LOCKSTEP_CONSOLE, /* what was written: its hash */
+                        HV_LOCKSTEP_MEMORY = 0x10000,
+                        HV_LOCKSTEP_ENDING, /* running, idle, off ...: enum hv_lockstep_life */
+                        HV_LOCKSTEP_CONSOLE, /* what was written: its hash */
 };
 
 enum hv_lockstep_life {
-    HV_LOCKSTEP_RUNS, HV_LOCKSTEP_IDLE, HV_LOCKSTEP_OFF, HV_LOCKSTEP_KILLED,
+    HV_LOCKSTEP_RUNS,
+    HV_LOCKSTEP_IDLE,
+    HV_LOCKSTEP_OFF,
+    HV_LOCKSTEP_KILLED,
 };
 
 struct hv_divergence {
@@ -261,6 +263,8 @@ int hv_privgen(uint64_t seed, uint32_t flags, uint8_t *image, size_t n);
  * same state, until they differ, end, or made max_steps. */
 int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
                 struct hv_divergence *out);
+/* Shadow pools of all sizes: a batch gives the program of a seed this one. */
+uint32_t hv_lockstep_pool(uint64_t seed);
 /* Make the pair that hv_lockstep() wants, with this program booted in both.
  * `shadow_frames` as in hv_vm_config; hosts are to be freed by the caller. */
 int hv_lockstep_pair(const struct hv_config *config, const uint8_t *image,

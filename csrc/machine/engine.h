@@ -12,6 +12,10 @@
 
 struct engine {
     const char *name;
+    /* Make and free what the engine keeps for a machine: m->fast. False: no
+     * memory, nothing left behind. NULL if it keeps nothing. */
+    bool (*init)(struct machine *m);
+    void (*fini)(struct machine *m);
     /* hart_run(), once the hart is known to be able to run. */
     enum hart_exit (*run)(struct hart *hart, uint64_t until);
     /* Execute the one instruction at pc, or take the trap it raises. */
@@ -22,6 +26,7 @@ struct engine {
 };
 
 extern const struct engine engine_ref;
+extern const struct engine engine_fast;
 
 /*
  * What happens between two instructions, if anything: the end of the run, a

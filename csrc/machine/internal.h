@@ -27,6 +27,7 @@ struct machine {
     struct uart           uart;
     struct console        console;
     struct power          power;
+    struct fast          *fast; /* what the fast engine keeps */
 };
 
 /* Little-endian words in host memory, at any alignment, on any host. */

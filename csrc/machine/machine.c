@@ -6,6 +6,7 @@
 
 static const struct engine *const engines[NR_ENGINES] = {
     [ENGINE_REF] = &engine_ref,
+    [ENGINE_FAST] = &engine_fast,
 };
 
 bool machine_config_ok(const struct machine_config *config)
@@ -42,6 +43,11 @@ struct machine *machine_new(const struct machine_config *config)
     }
     m->config = *config;
     m->engine = engines[config->engine];
+    if (m->engine->init && !m->engine->init(m)) {
+        free(m->ram);
+        free(m);
+        return NULL;
+    }
     clint_reset(&m->clint, config->nr_harts);
     plic_reset(&m->plic, 2 * config->nr_harts);
     uart_reset(&m->uart);
@@ -54,6 +60,8 @@ void machine_free(struct machine *m)
 {
     if (!m)
         return;
+    if (m->engine->fini)
+        m->engine->fini(m);
     free(m->console.bytes);
     free(m->ram);
     free(m);

@@ -28,7 +28,7 @@ enum cost {
     NR_COSTS
 };
 
-enum engine_kind { ENGINE_REF, NR_ENGINES };
+enum engine_kind { ENGINE_REF, ENGINE_FAST, NR_ENGINES };
 
 struct machine_config {
     uint32_t engine;    /* ENGINE_x; 0 is the reference engine */
@@ -62,6 +62,7 @@ struct hart_csrs {
 struct hart_view {
     bool     translated; /* Sv32 is on for this kind of access */
     uint64_t context;    /* its tlb_context() */
+    uint64_t key;        /* what struct tlb_host of page 0 is tagged with */
 };
 
 struct hart {

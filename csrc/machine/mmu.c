@@ -75,11 +75,11 @@ void mmu_refresh(struct hart *hart)
 
     for (int access = 0; access < NR_ACCESS; access++) {
         struct mmu_rights rights = mmu_rights(hart, (enum access)access);
+        struct hart_view *view = &hart->view[access];
 
-        hart->view[access] = (struct hart_view){
-            .translated = rights.priv != PRIV_M && (satp & SATP_MODE),
-            .context = tlb_context(rights.priv, rights.sum, rights.mxr, asid),
-        };
+        view->translated = rights.priv != PRIV_M && (satp & SATP_MODE);
+        view->context = tlb_context(rights.priv, rights.sum, rights.mxr, asid);
+        view->key = (view->translated ? view->context : TLB_BARE) | TLB_VALID;
     }
 }
 

@@ -10,7 +10,6 @@
 #include "abi/pte.h"
 #include <stddef.h>
 
-#define TAG_VALID      1u
 #define TAG_SUM_SHIFT  34
 #define TAG_MXR_SHIFT  35
 #define TAG_ASID_SHIFT 36
@@ -35,17 +34,20 @@ const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
 {
     const struct tlb_entry *entry = &tlb->entry[access][tlb_index(va)];
 
-    return entry->tag == (context | PAGE_OF(va) | TAG_VALID) ? entry : NULL;
+    return entry->tag == (context | PAGE_OF(va) | TLB_VALID) ? entry : NULL;
 }
 
 void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
                 uint32_t va, uint32_t page, uint32_t flags)
 {
-    tlb->entry[access][tlb_index(va)] = (struct tlb_entry){
-        .tag = context | PAGE_OF(va) | TAG_VALID,
+    uint32_t i = tlb_index(va);
+
+    tlb->entry[access][i] = (struct tlb_entry){
+        .tag = context | PAGE_OF(va) | TLB_VALID,
         .page = page,
         .flags = flags,
     };
+    tlb->host[access][i].tag = 0;
 }
 
 /* A fragment stands for its whole megapage: one address names them all. */
@@ -74,7 +76,7 @@ void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
 
             if ((!one_va || tlb_covers(entry, va)) &&
                 (!one_asid || tlb_belongs(entry, asid)))
-                entry->tag = 0;
+                entry->tag = tlb->host[access][i].tag = 0;
         }
     }
 }

@@ -27,12 +27,28 @@ struct tlb_entry {
     uint64_t tag;
     uint32_t page;  /* physical address of the page */
     uint32_t flags; /* TLB_MEGA if a fragment of a megapage */
-    uint8_t *host;  /* for the fast engine; 0 in the reference engine's */
 };
 
 #define TLB_MEGA (1u << 0)
 
-struct tlb { struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES]; };
+/*
+ * Beside each entry: where the page is in this process. No state of the
+ * machine, but the fast engine's shortcut (engine_fast.c says what it holds);
+ * it never outlives the entry that it was made from. Untranslated pages have
+ * shortcuts too, in a context that no entry has.
+ */
+struct tlb_host {
+    uint64_t  tag;
+    uintptr_t at;
+};
+
+#define TLB_VALID 1u
+#define TLB_BARE  ((uint64_t)1 << 62)
+
+struct tlb {
+    struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
+    struct tlb_host  host[NR_ACCESS][TLB_ENTRIES];
+};
 
 /* The context part of a tag, already shifted into place. */
 uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid);

@@ -32,14 +32,14 @@ struct hart; /* the machine's, in the native build; unused as code */
 
 #ifdef FW_NATIVE
 uint32_t fw_csr_read(struct hart *hart, uint32_t csr);
-void     fw_csr_write(struct hart *hart, uint32_t csr, uint32_t val);
+void fw_csr_write(struct hart *hart, uint32_t csr, uint32_t val);
 uint32_t fw_load(struct hart *hart, uint32_t pa, uint32_t size);
-void     fw_store(struct hart *hart, uint32_t pa, uint32_t size, uint32_t val);
+void fw_store(struct hart *hart, uint32_t pa, uint32_t size, uint32_t val);
 /* True if [pa, pa+len) is RAM that a supervisor may name in a call. */
-bool     fw_is_ram(struct hart *hart, uint32_t pa, uint32_t len);
-void     fw_fence_i(struct hart *hart);
-void     fw_sfence(struct hart *hart);
-#define FW_READ(hart, csr) fw_csr_read(hart, csr)
+bool fw_is_ram(struct hart *hart, uint32_t pa, uint32_t len);
+void fw_fence_i(struct hart *hart);
+void fw_sfence(struct hart *hart);
+#define FW_READ(hart, csr)       fw_csr_read(hart, csr)
 #define FW_WRITE(hart, csr, val) fw_csr_write(hart, csr, val)
 #else
 #include "port/firmware_code.h" /* the same names, as inline assembly */
