@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hv.vm import VM
 
 NATIVE, PV = "kernel-native", "kernel-pv"
-HOSTILE = "hostile-outside"
+HOSTILE = "hostile-siege"
 COLOURS = ("green", "cyan", "red")
 SCALE = 2
 # Programs that never sleep: the bill counts work, and the bare machine's clock

@@ -80,10 +80,11 @@ static struct sbi_ret do_set_root(struct call *c)
 static struct sbi_ret do_fence(struct call *c)
 {
     gva_t    va = { c->arg[0] & ~(uint32_t)PAGE_MASK };
-    uint32_t size = c->arg[1];
-    uint32_t pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+    uint32_t size = c->arg[1], last = c->arg[0] + size - 1;
+    uint32_t pages = (last >> PAGE_SHIFT) - (va.raw >> PAGE_SHIFT) + 1;
 
-    if (size == 0 || pages > PV_PT_UPDATE_MAX) {
+    /* Everything, also if the range is long or wraps: bounded work. */
+    if (size == 0 || last < c->arg[0] || pages > PV_PT_UPDATE_MAX) {
         shadow_fence(c->vcpu->vm, c->vcpu->on, false, va);
         return OK(0);
     }

@@ -138,6 +138,8 @@ static bool store(struct vcpu *vcpu, gpa_t pa, struct transfer t, uint32_t val)
 {
     if (vm_owns(vcpu->vm, pa, t.size))
         return vm_write(vcpu->vm, vcpu->on, pa, &val, t.size);
+    if (t.size < 4) /* a device sees the bytes that were stored, no more */
+        val &= (1u << 8 * t.size) - 1;
     return device_store(vcpu->vm, pa, t.size, val);
 }
 

@@ -81,6 +81,15 @@ void sched_deschedule(struct vcpu *vcpu)
     sched_wake(vcpu);
 }
 
+/* A guest can sleep until the end of time. What would end after it, never
+ * ends; a sum that wrapped would lie in the past, and every slice with it. */
+static uint64_t slice_from(struct pcpu *pcpu)
+{
+    uint64_t now = hal_time(pcpu), slice = pcpu->hyp->hyp->config.slice;
+
+    return slice < TIME_NEVER - now ? now + slice : TIME_NEVER;
+}
+
 static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
@@ -89,7 +98,7 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     vcpu->on = pcpu;
     *pcpu->regs = vcpu->saved;
     cpu->current = vcpu;
-    cpu->slice_end = hal_time(pcpu) + cpu->hyp->config.slice;
+    cpu->slice_end = slice_from(pcpu);
     vcpu->insns_base = hal_instret(pcpu);
     vcpu->cycles_in = hal_cycles(pcpu);
     vcpu->vm->count.switches++;
@@ -124,7 +133,7 @@ static void sched_pick(struct pcpu *pcpu)
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);
     if (goes_on && !cpu->hyp->queue_head) {
-        cpu->slice_end = hal_time(pcpu) + cpu->hyp->config.slice;
+        cpu->slice_end = slice_from(pcpu);
         return;
     }
     if (old)

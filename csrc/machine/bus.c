@@ -182,5 +182,7 @@ bool machine_store(struct machine *m, struct hart *hart, uint32_t pa,
         return true;
     }
     const struct bus_device *dev = bus_device(pa);
+    if (size < 4) /* a device sees the bytes that were stored, no more */
+        val &= (1u << 8 * size) - 1;
     return dev && dev->store(bus_reach(m, hart, dev, pa, size), val);
 }

@@ -1,0 +1,63 @@
+"""The tools that judge everything else are judged here."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.conftest import commands, matches
+from tools.check_floors import ROOT
+
+SKIPS = {
+    "test.py": "import pytest\ndef test_it() -> None:\n    pytest.skip('x')\n",
+    "module.py": "import pytest\npytest.importorskip('no_such_module')\n",
+}
+
+
+@pytest.mark.parametrize("name", SKIPS)
+@pytest.mark.parametrize("refuse", [False, True])
+def test_a_skip_is_a_failure_when_nothing_may_be_missing(
+    tmp_path: Path, name: str, *, refuse: bool
+) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "conftest.py").read_text())
+    (tmp_path / f"test_{name}").write_text(SKIPS[name])
+    env = os.environ | {"HV_NO_SKIP": "1" if refuse else ""}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("--rootdir", str(tmp_path), str(tmp_path)),
+        ],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ("HV_NO_SKIP is set" in done.stdout) is refuse, done.stdout
+    assert (done.returncode in (1, 2)) is refuse
+
+
+def test_a_console_block_is_split_into_commands() -> None:
+    block = "$ one\n1\n$ two \\\n  more\n$ three\n3\n...\n"
+    assert commands(block) == [
+        ("one", "1\n"),
+        ("two \\\n  more", ""),
+        ("three", "3\n...\n"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "same"),
+    [
+        ("a\n...\nz", "a\nb\nc\nz\n", True),
+        ("a\nz", "a\nb\nz\n", False),
+        ("", "anything", True),
+        ("ok", "ok\n", True),
+    ],
+)
+def test_an_ellipsis_stands_for_anything(
+    expected: str, got: str, *, same: bool
+) -> None:
+    assert matches(expected, got) is same
