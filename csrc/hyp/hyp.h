@@ -28,6 +28,7 @@ struct hyp_cpu {
     struct vcpu *current;    /* NULL: waiting */
     uint64_t     slice_end;  /* time at which current is preempted */
     uint64_t     work_start; /* cycle at which this exit's work began */
+    bool         new_slice;  /* slice_end is to be set on the way out */
     uint32_t     real_satp;  /* what the hart runs with now */
     bool         resched;    /* choose again before leaving the hypervisor */
     bool         stepping;   /* hyp_deliver() delivers, not the way out */

@@ -98,7 +98,7 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     vcpu->on = pcpu;
     *pcpu->regs = vcpu->saved;
     cpu->current = vcpu;
-    cpu->slice_end = slice_from(pcpu);
+    cpu->new_slice = true;
     vcpu->insns_base = hal_instret(pcpu);
     vcpu->cycles_in = hal_cycles(pcpu);
     vcpu->vm->count.switches++;
@@ -133,7 +133,7 @@ static void sched_pick(struct pcpu *pcpu)
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);
     if (goes_on && !cpu->hyp->queue_head) {
-        cpu->slice_end = slice_from(pcpu);
+        cpu->new_slice = true;
         return;
     }
     if (old)
@@ -145,10 +145,19 @@ static void sched_pick(struct pcpu *pcpu)
 void sched_leave(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
-    uint64_t        next = timer_next(cpu->hyp);
 
     if (cpu->resched || !cpu->current)
         sched_pick(pcpu);
+}
+
+void sched_arm(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+    uint64_t        next = timer_next(cpu->hyp);
+
+    if (cpu->new_slice)
+        cpu->slice_end = slice_from(pcpu);
+    cpu->new_slice = false;
     if (cpu->current && cpu->slice_end < next)
         next = cpu->slice_end;
     hal_set_timer(pcpu, next);

@@ -16,8 +16,12 @@ void sched_yield(struct vcpu *vcpu);
 /* The slice is over, or the timer went off. */
 void sched_tick(struct pcpu *pcpu, uint64_t now);
 
-/* Before leaving the hypervisor: switch if asked for, arm the timer. */
+/* Before leaving the hypervisor: switch if asked for. */
 void sched_leave(struct pcpu *pcpu);
+/* The last thing before the guest runs: arm the timer. A new slice begins only
+ * here, so that even the shortest is the guest's, and not eaten by the switch
+ * to it. */
+void sched_arm(struct pcpu *pcpu);
 
 /* Take the vCPU off the hart now, registers and all. */
 void sched_deschedule(struct vcpu *vcpu);

@@ -115,12 +115,28 @@ static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
     return vm->config.style->inject(vcpu, fault);
 }
 
+/* Serving an exception lets the guest go on, or delivers one to it: P8. If the
+ * same instruction comes back again and again, the mistake is ours. One needs
+ * at most a fetch and a data entry, each of which may evict the other once. */
+#define FRUITLESS_LIMIT 100
+
+static void check_progress(struct vcpu *vcpu)
+{
+    uint64_t progress = vcpu->insns + vcpu->steps;
+
+    if (progress != vcpu->progress)
+        vcpu->fruitless = 0;
+    vcpu->progress = progress;
+    HV_ASSERT(vcpu->vm->hyp->hal, ++vcpu->fruitless < FRUITLESS_LIMIT);
+}
+
 static void trap_exception(struct vcpu *vcpu, struct trap trap)
 {
     struct hal *hal = vcpu->vm->hyp->hal;
 
     HV_ASSERT(hal, vcpu->vm->state == VM_LIVE);
     HV_ASSERT(hal, trap.cause < NR_CAUSES && handlers[trap.cause]);
+    check_progress(vcpu);
 
     enum trap_action action = handlers[trap.cause](vcpu, trap);
     if (action == TRAP_REFLECT)
@@ -168,9 +184,11 @@ static void enter(struct pcpu *pcpu)
 {
     struct vcpu *vcpu = pcpu->hyp->current;
 
+    if (vcpu)
+        vcpu_enter_world(vcpu);
+    sched_arm(pcpu);
     if (!vcpu)
         return;
-    vcpu_enter_world(vcpu);
     vcpu->insns_base = hal_instret(pcpu);
     vcpu->cycles_in = hal_cycles(pcpu);
 }

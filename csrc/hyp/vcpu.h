@@ -58,6 +58,8 @@ struct vcpu {
     uint64_t insns_base; /* hal_instret() when it was last entered */
     uint64_t cycles_in;  /* hal_cycles() when it was last entered */
     uint64_t steps;      /* emulated instructions and delivered traps */
+    uint32_t fruitless;  /* exceptions in a row without progress ... */
+    uint64_t progress;   /* ... since this sum of insns and steps */
     uint32_t stuck;      /* traps delivered since an instruction retired */
     uint64_t stuck_insns;
 };

@@ -11,9 +11,11 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -36,6 +38,8 @@ def compilers() -> dict[str, list[str]]:
     for name in ("gcc", "clang"):
         if shutil.which(name):
             found[name] = [name]
+    if "clang" not in found and find_spec("ziglang"):
+        found["clang"] = [sys.executable, "-m", "ziglang", "cc"]
     return found
 
 
@@ -80,7 +84,9 @@ def _run(*command: str, text: str = "") -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _compile(cc: list[str], flags: tuple[str, ...], name: str, text: str) -> Path:
+def _compile(
+    cc: list[str], flags: tuple[str, ...], name: str, text: str
+) -> Path:
     key = _digest(*cc, *flags, _headers(), name, text)
     out = CACHE / f"{key}.o"
     if not out.exists():
@@ -95,13 +101,11 @@ def _compile(cc: list[str], flags: tuple[str, ...], name: str, text: str) -> Pat
     return out
 
 
-def build(
-    files: Mapping[str, str] | None = None, compiler: str = "cc"
-) -> Path:
+def build(files: Mapping[str, str] | None = None, compiler: str = "cc") -> Path:
     """Compile a core from these sources (default: as they are)."""
     CACHE.mkdir(parents=True, exist_ok=True)
     cc = compilers()[compiler]
-    flags = CFLAGS
+    flags: tuple[str, ...] = CFLAGS
     if os.environ.get("HV_SANITIZED"):
         flags += SANITIZE
     files = sources() if files is None else files

@@ -1,0 +1,41 @@
+"""What must be true, written to be read: an executable specification.
+
+Nothing here imports the rest of hv, and nothing in the C core was derived
+from it: the two were written from the same sentences of the RISC-V manual, so
+that where they disagree, one of them is wrong. The tests use it as oracle.
+
+- :mod:`hv.spec.mmu`: Sv32. What one access does, given the tables.
+- :mod:`hv.spec.stale`: what an access may do while the tables change: between
+  two fences, the old translation or the new one.
+
+Where the RISC-V specification leaves a choice, TRV32 makes it, and the module
+says so with the words "our choice".
+"""
+
+from hv.spec.mmu import (
+    Access,
+    AccessFault,
+    Board,
+    Mode,
+    Outcome,
+    PageFault,
+    Pte,
+    Translated,
+    View,
+    translate,
+)
+from hv.spec.stale import History
+
+__all__ = [
+    "Access",
+    "AccessFault",
+    "Board",
+    "History",
+    "Mode",
+    "Outcome",
+    "PageFault",
+    "Pte",
+    "Translated",
+    "View",
+    "translate",
+]

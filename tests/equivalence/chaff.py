@@ -1,0 +1,52 @@
+"""Chaff: cores with a bug planted in them, to test the tests.
+
+``planted.toml`` has one record for each bug: a file, a piece of its text that
+occurs once, what to put instead, who made such a mistake before, which
+property it breaks, and as what it must show. The reference sources know
+nothing of it.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tests.equivalence.core import Core, build, sources
+
+RECORDS = Path(__file__).with_name("planted.toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bug:
+    """One record of planted.toml."""
+
+    name: str
+    file: str  # below csrc
+    text: str
+    instead: str
+    precedent: str
+    property: str
+    shows: tuple[str, ...]  # what may differ first
+    flags: int = 0
+    config: dict[str, int] = field(default_factory=dict)
+
+    def core(self) -> Core:
+        """Build and load the core that has this bug."""
+        files = sources()
+        assert files[self.file].count(self.text) == 1, (
+            f"{self.name}: its text must occur once in {self.file}; "
+            "has the source moved on?"
+        )
+        files[self.file] = files[self.file].replace(self.text, self.instead)
+        return Core(build(files))
+
+
+@cache
+def bugs() -> tuple[Bug, ...]:
+    """Return all records."""
+    records = tomllib.loads(RECORDS.read_text())["bug"]
+    found = tuple(
+        Bug(**{**record, "shows": tuple(record["shows"])}) for record in records
+    )
+    assert len({bug.name for bug in found}) == len(found)
+    return found
