@@ -47,6 +47,12 @@ static void write_field(struct hart *hart, const struct csr_rule *rule,
     *field = (*field & ~rule->mask) | (val & rule->mask);
 }
 
+static void write_plain(struct hart *hart, const struct csr_rule *rule,
+                        uint32_t val)
+{
+    write_field(hart, rule, val);
+}
+
 static void write_ignored(struct hart *hart, const struct csr_rule *rule,
                           uint32_t val)
 {
@@ -155,6 +161,17 @@ static const struct csr_rule *csr_find(uint32_t csr)
     return csr < 4096 && row_of[csr] ? &rules[row_of[csr]] : NULL;
 }
 
+bool csr_plain(uint32_t csr, uint32_t *word, uint32_t *mask)
+{
+    const struct csr_rule *rule = csr_find(csr);
+
+    if (!rule || rule->write != write_plain || rule->read != read_field)
+        return false;
+    *word = rule->offset / 4;
+    *mask = rule->mask;
+    return true;
+}
+
 static bool csr_read_only(uint32_t csr)
 {
     return csr >> 10 == 3;
@@ -177,6 +194,8 @@ bool hart_csr_write(struct hart *hart, uint32_t csr, uint32_t val)
     if (!rule || csr_read_only(csr))
         return false;
     rule->write(hart, rule, val);
+    if (rule->write == write_plain)
+        return true;
     hart->event = 0; /* an interrupt may have become due */
     mmu_refresh(hart);
     return true;

@@ -27,7 +27,7 @@ uint32_t hart_mip(const struct hart *hart)
 
     if (clint_software(&m->clint, hart->id))
         mip |= MIP_MSIP;
-    if (clint_timer(&m->clint, hart->id, hart_time(hart)))
+    if (hart->cycle >= hart_timer_cycle(hart)) /* without a division */
         mip |= MIP_MTIP;
     if (plic_pending(&m->plic, 2 * hart->id))
         mip |= MIP_MEIP;

@@ -92,6 +92,9 @@ uint32_t trap_sret(struct hart *hart);
 enum csr_op { CSR_OP_WRITE = 1, CSR_OP_SET, CSR_OP_CLEAR };
 bool csr_execute(struct hart *hart, uint32_t csr, enum csr_op op, bool write,
                  uint32_t operand, uint32_t *old);
+/* Whether reading this CSR is a load of word *word of struct hart_csrs, and
+ * writing it a store under *mask, for whoever has the privilege. */
+bool csr_plain(uint32_t csr, uint32_t *word, uint32_t *mask);
 /* Profile `leaky`, and the hart is in U, where it shows. */
 bool csr_leaks(const struct hart *hart);
 

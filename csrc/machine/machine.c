@@ -86,6 +86,8 @@ uint64_t machine_time_to_cycle(const struct machine *m, uint64_t t)
 {
     uint64_t div = m->config.time_div;
 
+    if (t >> 32 == 0) /* the usual case, without a division */
+        return t * div;
     return t > CYCLE_NEVER / div ? CYCLE_NEVER : t * div;
 }
 

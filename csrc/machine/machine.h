@@ -61,7 +61,7 @@ struct hart_csrs {
  * and satp by mmu_refresh(), so that an access need not look at them. */
 struct hart_view {
     bool     translated; /* Sv32 is on for this kind of access */
-    uint64_t context;    /* its tlb_context() */
+    uint64_t context;    /* what its TLB entries are tagged with */
     uint64_t key;        /* what struct tlb_host of page 0 is tagged with */
 };
 

@@ -54,7 +54,8 @@ struct walk {
 };
 
 /* Loads and stores may be made in another mode's name (MPRV). */
-static struct mmu_rights mmu_rights(const struct hart *hart, enum access access)
+static inline struct mmu_rights mmu_rights(const struct hart *hart,
+                                           enum access        access)
 {
     uint32_t          mstatus = hart->csr.mstatus;
     struct mmu_rights rights = { .priv = hart->priv };
@@ -68,19 +69,26 @@ static struct mmu_rights mmu_rights(const struct hart *hart, enum access access)
     return rights;
 }
 
+static inline void view_refresh(struct hart *hart, enum access access)
+{
+    struct hart_view *view = &hart->view[access];
+    struct mmu_rights rights = mmu_rights(hart, access);
+    uint32_t          satp = hart->csr.satp;
+    uint64_t          asid = satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
+
+    view->translated = rights.priv != PRIV_M && (satp & SATP_MODE);
+    view->context = (uint64_t)rights.priv << TLB_PRIV_SHIFT |
+                    (uint64_t)rights.sum << TLB_SUM_SHIFT |
+                    (uint64_t)rights.mxr << TLB_MXR_SHIFT |
+                    asid << TLB_ASID_SHIFT;
+    view->key = (view->translated ? view->context : TLB_BARE) | TLB_VALID;
+}
+
 void mmu_refresh(struct hart *hart)
 {
-    uint32_t satp = hart->csr.satp;
-    uint32_t asid = satp >> SATP_ASID_SHIFT & SATP_ASID_MASK;
-
-    for (int access = 0; access < NR_ACCESS; access++) {
-        struct mmu_rights rights = mmu_rights(hart, (enum access)access);
-        struct hart_view *view = &hart->view[access];
-
-        view->translated = rights.priv != PRIV_M && (satp & SATP_MODE);
-        view->context = tlb_context(rights.priv, rights.sum, rights.mxr, asid);
-        view->key = (view->translated ? view->context : TLB_BARE) | TLB_VALID;
-    }
+    view_refresh(hart, ACCESS_FETCH);
+    view_refresh(hart, ACCESS_LOAD);
+    view_refresh(hart, ACCESS_STORE);
 }
 
 static bool leaf_permits(uint32_t pte, enum access access,
@@ -132,40 +140,42 @@ static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
 }
 
 /*
- * Read the tables, change nothing.
+ * Read the tables, change nothing. (The answer is not returned but filled in,
+ * because copying it is what a walk would spend most of its time on.)
  *
  * Invariant: at the top of each round, `table` is the page number of a table
  * of level `level`, as its parent (or satp) names it: 22 bits, unchecked.
  */
-static struct walk mmu_walk(const struct machine *m, uint32_t satp, uint32_t va,
-                            enum access access, struct mmu_rights rights)
+static void mmu_walk(const struct machine *m, uint32_t satp, uint32_t va,
+                     enum access access, struct mmu_rights rights,
+                     struct walk *walk)
 {
-    struct walk walk = { .status = WALK_PAGE_FAULT };
-    uint32_t    table = satp & SATP_PPN_MASK;
+    uint32_t table = satp & SATP_PPN_MASK;
 
+    *walk = (struct walk){ .status = WALK_PAGE_FAULT };
     for (int level = 1; level >= 0; level--) {
         uint32_t index = (va >> (PAGE_SHIFT + 10 * level)) % PT_ENTRIES;
 
-        walk.slot = (table << PAGE_SHIFT) + 4 * index;
-        const uint8_t *entry = ram_at(m, walk.slot, 4);
+        walk->slot = (table << PAGE_SHIFT) + 4 * index;
+        const uint8_t *entry = ram_at(m, walk->slot, 4);
         if (table >> (32 - PAGE_SHIFT) || !entry) {
-            walk.status = WALK_ACCESS_FAULT;
-            return walk;
+            walk->status = WALK_ACCESS_FAULT;
+            return;
         }
-        walk.pte = load_le(entry, 4);
-        walk.refs++;
-        if (!(walk.pte & PTE_V) || (walk.pte & (PTE_R | PTE_W)) == PTE_W)
-            return walk;
-        if (walk.pte & (PTE_R | PTE_X)) {
-            walk.mega = level == 1;
-            walk.status = walk_leaf(m, &walk, access, rights, va);
-            return walk;
+        walk->pte = load_le(entry, 4);
+        walk->refs++;
+        if (!(walk->pte & PTE_V) || (walk->pte & (PTE_R | PTE_W)) == PTE_W)
+            return;
+        if (walk->pte & (PTE_R | PTE_X)) {
+            walk->mega = level == 1;
+            walk->status = walk_leaf(m, walk, access, rights, va);
+            return;
         }
-        if (walk.pte & (PTE_D | PTE_A | PTE_U))
-            return walk; /* reserved in a pointer */
-        table = walk.pte >> PTE_PPN_SHIFT;
+        if (walk->pte & (PTE_D | PTE_A | PTE_U))
+            return; /* reserved in a pointer */
+        table = walk->pte >> PTE_PPN_SHIFT;
     }
-    return walk; /* a pointer at level 0 */
+    return; /* a pointer at level 0 */
 }
 
 static int walk_cause(enum walk_status status, enum access access)
@@ -216,9 +226,10 @@ static void mmu_count_miss(struct hart_counters *count, enum access access)
 static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
                     uint32_t *pa)
 {
-    struct walk walk = mmu_walk(hart->machine, hart->csr.satp, va, access,
-                                mmu_rights(hart, access));
+    struct walk walk;
 
+    mmu_walk(hart->machine, hart->csr.satp, va, access,
+             mmu_rights(hart, access), &walk);
     mmu_count_miss(&hart->count, access);
     hart->count.walk_refs += walk.refs;
     hart_charge(hart, COST_tlb_miss, 1);
@@ -257,7 +268,7 @@ int hart_translate(const struct hart *hart, uint32_t va, enum access access,
     struct walk           walk = { .page = va & ~(uint32_t)PAGE_MASK };
 
     if (rights.priv != PRIV_M && (hart->csr.satp & SATP_MODE))
-        walk = mmu_walk(m, hart->csr.satp, va, access, rights);
+        mmu_walk(m, hart->csr.satp, va, access, rights, &walk);
     else if (!bus_page_exists(m, va, access))
         walk.status = WALK_ACCESS_FAULT;
     if (walk.status == WALK_OK)

@@ -1,8 +1,5 @@
 /* tlb.c - the translation lookaside buffer: look up, insert, fence.
  *
- *  63   45 44    36 35  34  33 32 31        12 11      1 0
- * [   0   ][ ASID  ][MXR][SUM][priv][page of va][    0   ][1]   tag
- *
  * An entry stays until it is overwritten or fenced: a change of tables or of
  * satp does not touch it. That is the architecture's contract (software must
  * execute sfence.vma), and this machine does not hide mistakes. */
@@ -10,19 +7,8 @@
 #include "abi/pte.h"
 #include <stddef.h>
 
-#define TAG_SUM_SHIFT  34
-#define TAG_MXR_SHIFT  35
-#define TAG_ASID_SHIFT 36
-#define TAG_ASID_MASK  0x1ff
-
 #define PAGE_OF(va)     ((va) & ~(uint32_t)PAGE_MASK)
 #define MEGAPAGE_OF(va) ((va) & ~(uint32_t)(MEGAPAGE_SIZE - 1))
-
-uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid)
-{
-    return (uint64_t)priv << 32 | (uint64_t)sum << TAG_SUM_SHIFT |
-           (uint64_t)mxr << TAG_MXR_SHIFT | (uint64_t)asid << TAG_ASID_SHIFT;
-}
 
 static uint32_t tlb_index(uint32_t va)
 {
@@ -62,7 +48,7 @@ static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
 
 static bool tlb_belongs(const struct tlb_entry *entry, uint32_t asid)
 {
-    return (entry->tag >> TAG_ASID_SHIFT & TAG_ASID_MASK) == asid;
+    return (entry->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK) == asid;
 }
 
 /* G is not honoured: a global page is cached once per ASID, and a fence of an

@@ -20,9 +20,19 @@
  * 63            32 31        12 11    1 0
  * [    context    ][  page of va ][ 0 ][V]     tag
  *
+ * 63   45 44    36 35  34  33 32
+ * [   0   ][ ASID  ][MXR][SUM][priv]           context, made in mmu.c
+ *
  * Bit 0 set means the entry is valid; since a lookup compares with bit 0 set,
- * an all-zero entry never hits. Context: tlb_context() in tlb.c.
+ * an all-zero entry never hits.
  */
+#define TLB_VALID      1u
+#define TLB_PRIV_SHIFT 32
+#define TLB_SUM_SHIFT  34
+#define TLB_MXR_SHIFT  35
+#define TLB_ASID_SHIFT 36
+#define TLB_ASID_MASK  0x1ff
+
 struct tlb_entry {
     uint64_t tag;
     uint32_t page;  /* physical address of the page */
@@ -42,16 +52,12 @@ struct tlb_host {
     uintptr_t at;
 };
 
-#define TLB_VALID 1u
-#define TLB_BARE  ((uint64_t)1 << 62)
+#define TLB_BARE ((uint64_t)1 << 62)
 
 struct tlb {
     struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
     struct tlb_host  host[NR_ACCESS][TLB_ENTRIES];
 };
-
-/* The context part of a tag, already shifted into place. */
-uint64_t tlb_context(uint32_t priv, bool sum, bool mxr, uint32_t asid);
 
 /* The entry that translates va in this context, or NULL. */
 const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,

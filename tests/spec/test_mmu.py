@@ -93,9 +93,7 @@ class World:
 
     def write(self, pa: int, *words: int) -> None:
         data = struct.pack(f"<{len(words)}I", *words)
-        status = self.lib.hv_mem_write(
-            self.host, self.vm, pa, data, len(data)
-        )
+        status = self.lib.hv_mem_write(self.host, self.vm, pa, data, len(data))
         assert status == 0
 
     def poke(self, pa: int, word: int) -> None:
