@@ -92,6 +92,41 @@ class _Lib:
     def hv_run(self, host: CData, run: CData, /) -> int: ...
     def hv_step(self, host: CData, vm: int, vcpu: int, /) -> int: ...
     def hv_break(self, host: CData, vm: int, pc: int, on: int, /) -> int: ...
+    def hv_privgen(
+        self, seed: int, flags: int, image: CData, size: int, /
+    ) -> int: ...
+    def hv_lockstep(
+        self,
+        bare: CData,
+        host: CData,
+        vm: int,
+        max_steps: int,
+        out: CData,
+        /,
+    ) -> int: ...
+    def hv_lockstep_pool(self, seed: int, /) -> int: ...
+    def hv_lockstep_pair(
+        self,
+        config: CData,
+        image: CData,
+        size: int,
+        shadow_frames: int,
+        bare: CData,
+        host: CData,
+        vm: CData,
+        /,
+    ) -> int: ...
+    def hv_lockstep_batch(
+        self,
+        config: CData,
+        first: int,
+        count: int,
+        flags: int,
+        max_steps: int,
+        out: CData,
+        coverage: CData,
+        /,
+    ) -> int: ...
     def hv_mem_read(
         self, host: CData, vm: int, gpa: int, to: CData, size: int, /
     ) -> int: ...

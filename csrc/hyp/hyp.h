@@ -32,7 +32,7 @@ struct hyp_cpu {
     uint32_t     real_satp;  /* what the hart runs with now */
     bool         resched;    /* choose again before leaving the hypervisor */
     bool         stepping;   /* hyp_deliver() delivers, not the way out */
-    uint64_t     retired;    /* instructions emulated and traps delivered */
+    uint64_t     retired;    /* instructions emulated, exceptions delivered */
 };
 
 struct hyp {

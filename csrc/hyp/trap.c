@@ -105,12 +105,13 @@ static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
                 vcpu_regs(vcpu)->pc);
         return TRAP_KILL;
     }
-    if (fault.cause & CAUSE_INTERRUPT)
-        vm->count.injected_irqs++;
-    else
-        vm->count.injected_traps++;
     vcpu->steps++;
-    vcpu->on->hyp->retired++;
+    if (fault.cause & CAUSE_INTERRUPT) {
+        vm->count.injected_irqs++;
+    } else {
+        vm->count.injected_traps++;
+        vcpu->on->hyp->retired++;
+    }
     hal_charge(vcpu->on, HAL_COST_inject, 1);
     return vm->config.style->inject(vcpu, fault);
 }

@@ -27,6 +27,7 @@ class Bug:
     precedent: str
     property: str
     shows: tuple[str, ...]  # what may differ first
+    first: int = 0  # a program not far before one that finds it
     flags: int = 0
     config: dict[str, int] = field(default_factory=dict)
 

@@ -48,7 +48,7 @@ def test_fenced_programs_are_the_same_in_a_vm(core: Core, chunk: int) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"ad_fault": 1}, {"time_div": 7}, {"fill": 0xA5}],
+    [{"ad_fault": 1}, {"time_div": 7}, {"fill": 0xA5}, {"engine": 1}],
     ids=lambda config: next(iter(config)),
 )
 def test_fenced_programs_with_other_options(
