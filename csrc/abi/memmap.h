@@ -1,7 +1,8 @@
 /* memmap.h - the board: where things are in physical memory.
  *
  * The addresses of QEMU's riscv "virt" board, so that images move between the
- * two. A VM sees the same board at the same guest-physical addresses.
+ * two. A VM sees the same board at the same guest-physical addresses, without
+ * the CLINT, which is M-mode's.
  *
  * 00100000  test/poweroff   write 0x5555 = pass, 0x3333 | code << 16 = fail
  * 02000000  CLINT           msip, mtimecmp, mtime

@@ -229,10 +229,12 @@ bool hosted_idle(struct hal *hal, uint32_t id)
 {
     struct hart *hart = machine_hart(hal->machine, id);
     uint64_t     timer = machine_mtimecmp(hal->machine, id);
+    uint64_t     cycle = machine_time_to_cycle(hal->machine, timer);
 
-    if (timer == UINT64_MAX)
+    /* Not armed, or for a time that the clock will never reach. */
+    if (timer == UINT64_MAX || cycle == CYCLE_NEVER)
         return false;
-    hart_skip(hart, machine_time_to_cycle(hal->machine, timer));
+    hart_skip(hart, cycle);
     hyp_trap(&hal->pcpu[id], (struct trap){ CAUSE_INTERRUPT | IRQ_MTI, 0 });
     return true;
 }
