@@ -108,9 +108,9 @@ class _Lib:
     def hv_lockstep_pair(
         self,
         config: CData,
+        guest: CData,
         image: CData,
         size: int,
-        shadow_frames: int,
         bare: CData,
         host: CData,
         vm: CData,
@@ -119,6 +119,7 @@ class _Lib:
     def hv_lockstep_batch(
         self,
         config: CData,
+        guest: CData,
         first: int,
         count: int,
         flags: int,
