@@ -51,6 +51,7 @@ struct lockstep {
     struct hv_coverage   *coverage;
     uint32_t              pc, insn; /* of the step being made */
     uint32_t              storm;
+    uint64_t              dice; /* for moves */
     /* Since the last LR: traps that only one side could notice, and the
      * guest's own. Counters of the harts when it was executed. */
     uint64_t lr_bare_m, lr_vm_m, lr_guest;
@@ -319,17 +320,32 @@ static bool step_both(struct lockstep *l)
     return a == HV_LOCKSTEP_RUNS && l->storm < TRAP_STORM && l->insn != ENDLESS;
 }
 
+/* Another style, now and then, as the program's seed says. */
+static bool move(struct lockstep *l)
+{
+    static const uint32_t styles[] = { HV_STYLE_EMULATE, HV_STYLE_ASSIST };
+
+    l->dice = l->dice * 6364136223846793005u + 1442695040888963407u;
+    if (l->dice >> 60 != 0)
+        return true;
+    uint32_t style =
+        styles[(l->dice >> 40) % (sizeof(styles) / sizeof(styles[0]))];
+    return hv_vm_set_style(l->host, l->vm->id, style) == HV_OK;
+}
+
 static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
-                        uint32_t max_steps, struct hv_divergence *out,
-                        struct hv_coverage *coverage)
+                        uint32_t flags, uint32_t max_steps,
+                        struct hv_divergence *out, struct hv_coverage *coverage)
 {
     struct lockstep l = {
         .bare = bare,
         .host = host,
         .out = out,
         .coverage = coverage,
+        .dice = out->seed,
     };
-    int status = host_guest(host, id, &l.vm);
+    bool moves = flags & HV_LOCKSTEP_MOVES;
+    int  status = host_guest(host, id, &l.vm);
 
     if (status != HV_OK)
         return status;
@@ -340,7 +356,8 @@ static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
     l.hart = machine_hart(bare->machine, 0);
     l.under = machine_hart(host->machine, 0);
     while (max_steps-- && step_both(&l))
-        ;
+        if (moves && !move(&l))
+            return HV_ERR_STATE;
     if (out->end == HV_LOCKSTEP_SAME)
         same_console(&l);
     return HV_OK;
@@ -352,7 +369,7 @@ int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
     if (!out)
         return HV_ERR_INVALID;
     *out = (struct hv_divergence){ .end = HV_LOCKSTEP_SAME };
-    return lockstep_run(bare, host, vm, max_steps, out, NULL);
+    return lockstep_run(bare, host, vm, 0, max_steps, out, NULL);
 }
 
 /* --- pairs and batches -------------------------------------------------------- */
@@ -378,15 +395,15 @@ static int make_vm(hv_host *host, const struct hv_vm_config *guest,
     return status == HV_OK ? hv_vm_boot(host, *vm, RAM_BASE, 0, 0) : status;
 }
 
-int hv_lockstep_pair(const struct hv_config *config,
+int hv_lockstep_pair(const struct hv_config    *config,
                      const struct hv_vm_config *guest, const uint8_t *image,
                      size_t n, hv_host **bare, hv_host **host, uint32_t *vm)
 {
     struct hv_config one, two;
     int              status;
 
-    if (!config || !guest || !image || !bare || !host || !vm || n > HV_PRIVGEN_RAM ||
-        n % PAGE_SIZE)
+    if (!config || !guest || !image || !bare || !host || !vm ||
+        n > HV_PRIVGEN_RAM || n % PAGE_SIZE)
         return HV_ERR_INVALID;
     *bare = *host = NULL;
     one = two = *config;
@@ -448,7 +465,7 @@ static int run_seed(const struct hv_config *config, struct hv_vm_config guest,
     if (status != HV_OK)
         return status;
     *out = (struct hv_divergence){ .seed = seed, .end = HV_LOCKSTEP_SAME };
-    status = lockstep_run(bare, host, vm, max_steps, out, coverage);
+    status = lockstep_run(bare, host, vm, flags, max_steps, out, coverage);
     if (out->end == HV_LOCKSTEP_SAME && hv_audit(host, NULL, 0) != HV_OK)
         out->end = HV_LOCKSTEP_BROKEN;
     coverage->programs++;
@@ -459,7 +476,7 @@ static int run_seed(const struct hv_config *config, struct hv_vm_config guest,
     return status;
 }
 
-int hv_lockstep_batch(const struct hv_config *config,
+int hv_lockstep_batch(const struct hv_config    *config,
                       const struct hv_vm_config *guest, uint64_t first,
                       uint32_t count, uint32_t flags, uint32_t max_steps,
                       struct hv_divergence *out, struct hv_coverage *coverage)

@@ -37,8 +37,9 @@ static uint32_t shadow_satp(struct vcpu *vcpu)
         if (old)
             shadow_release(vm, old);
     }
-    return SATP_MODE | tag_use(vm, vcpu->on, &vcpu->root->tag)
-                           << SATP_ASID_SHIFT | vcpu->root->hfn.raw;
+    return SATP_MODE |
+           tag_use(vm, vcpu->on, &vcpu->root->tag) << SATP_ASID_SHIFT |
+           vcpu->root->hfn.raw;
 }
 
 static void shadow_let_go(struct vcpu *vcpu)

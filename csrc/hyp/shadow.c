@@ -49,13 +49,11 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
 {
     struct vm     *vm = vcpu->vm;
     struct frames *frames = &vm->hyp->frames;
-    uint32_t       pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D |
-                         PTE_V;
+    uint32_t pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V;
 
     HV_ASSERT(vm->hyp->hal, frame_of(frames, hfn)->owner == vm->id);
-    HV_ASSERT(vm->hyp->hal,
-              (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
-                  (rights & (PTE_R | PTE_X)));
+    HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
+                                (rights & (PTE_R | PTE_X)));
     frame_get(frames, hfn);
     shadow_clear(vm, vcpu->on, shadow, index);
     shadow_write(vm, vcpu->on, shadow, index, pte);

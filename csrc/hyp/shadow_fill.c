@@ -46,7 +46,7 @@ uint32_t shadow_rights(uint32_t gpte, enum shadow_role role)
         return 0;
     if ((gpte & PTE_U) && role == ROLE_KERNEL_SUM)
         rights &= ~(uint32_t)PTE_X; /* SUM lets data through, never code */
-    return rights | PTE_U; /* all of it runs in real U-mode */
+    return rights | PTE_U;          /* all of it runs in real U-mode */
 }
 /* marker: end */
 

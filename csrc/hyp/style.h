@@ -67,7 +67,7 @@ void deprivileged_enter(struct vcpu *vcpu, struct world *world);
  * is another instruction, or not permitted; vcpu->fault then says so. */
 bool emulate_counter(struct vcpu *vcpu, uint32_t insn);
 
-extern const struct style style_emulate, style_assist, style_pv;
+extern const struct style  style_emulate, style_assist, style_pv;
 extern const struct paging paging_shadow;
 
 #endif

@@ -35,7 +35,7 @@ struct vcpu {
     struct vm      *vm;
     uint32_t        id;
     enum vcpu_state state;
-    struct pcpu    *on; /* the hart it runs on, or NULL */
+    struct pcpu    *on;      /* the hart it runs on, or NULL */
     bool            entered; /* ... which has its world now */
     struct regs     saved;
     uint32_t        mode; /* PRIV_U or PRIV_S: vU or vS */

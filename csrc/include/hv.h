@@ -221,6 +221,7 @@ int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {
     HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
+    HV_LOCKSTEP_MOVES = 2,   /* a batch changes the VM's style as it goes */
 };
 #define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
 
@@ -275,12 +276,12 @@ uint32_t hv_lockstep_pool(uint64_t seed);
 /* Make the pair that hv_lockstep() wants, with this program booted in both.
  * `guest` says how the VM is virtualized; its mem_size does not count. Hosts
  * are to be freed by the caller. */
-int hv_lockstep_pair(const struct hv_config *config,
+int hv_lockstep_pair(const struct hv_config    *config,
                      const struct hv_vm_config *guest, const uint8_t *image,
                      size_t n, hv_host **bare, hv_host **host, uint32_t *vm);
 /* Programs first, first + 1, ... until one differs; adds to *coverage. The
  * shadow pool is hv_lockstep_pool() of the program. */
-int hv_lockstep_batch(const struct hv_config *config,
+int hv_lockstep_batch(const struct hv_config    *config,
                       const struct hv_vm_config *guest, uint64_t first,
                       uint32_t count, uint32_t flags, uint32_t max_steps,
                       struct hv_divergence *out, struct hv_coverage *coverage);

@@ -78,9 +78,9 @@ void hal_free(struct hal *hal, void *block)
 
 /* What a system call or a breakpoint is, the guest's kernel knows without us;
  * an illegal instruction may be one that the hypervisor is to emulate. */
-#define DELEGATED                                                         \
-    (1u << CAUSE_ECALL_U | 1u << CAUSE_BREAKPOINT |                       \
-     1u << CAUSE_FETCH_MISALIGNED | 1u << CAUSE_LOAD_MISALIGNED |         \
+#define DELEGATED                                                 \
+    (1u << CAUSE_ECALL_U | 1u << CAUSE_BREAKPOINT |               \
+     1u << CAUSE_FETCH_MISALIGNED | 1u << CAUSE_LOAD_MISALIGNED | \
      1u << CAUSE_STORE_MISALIGNED)
 
 static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
