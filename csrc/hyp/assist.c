@@ -8,10 +8,10 @@
  * from the guest's own by their cause, so none is delegated; emulate.c serves
  * them as it does for a deprivileged kernel.
  *
- * While the guest's satp is Bare the machine walks a table all the same, and
- * that table has to have U bits for user mode and none for the kernel. So a
- * change of mode must be seen: sret traps (TSR) and nothing is delegated while
- * user mode runs untranslated. */
+ * While the guest's satp is Bare the machine walks a table all the same: one
+ * with U bits for user mode, one without for the kernel. The guest changes mode
+ * unseen, but not for long: the very next fetch finds the table of the other
+ * mode, faults, and gets its own. */
 #include "hyp/hyp.h"
 
 /* marker: assist-enter */
@@ -19,7 +19,6 @@ static void assist_enter(struct vcpu *vcpu, struct world *world)
 {
     world->kind = WORLD_ASSISTED;
     world->mode = vcpu->mode;
-    world->confined = !(vcpu->csr.satp & SATP_MODE);
     world->sip = vcpu_sip(vcpu);
     world->csr = &vcpu->csr;
 }

@@ -48,7 +48,6 @@ struct world {
     bool            mxr;  /* deprivileged: the real mstatus.MXR */
     /* assisted: */
     uint32_t           mode;     /* PRIV_U or PRIV_S */
-    bool               confined; /* nothing may change mode by itself */
     uint32_t           sip;      /* interrupts that are pending */
     const struct vcsr *csr;      /* to be put into the hart, but satp */
 };

@@ -93,13 +93,10 @@ static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
 static void enter_assisted(struct hart_csrs *csr, const struct world *world)
 {
     const struct vcsr *v = world->csr;
-    bool               own = !world->confined || world->mode == PRIV_S;
 
     csr->mstatus = v->sstatus | MSTATUS_TVM | MSTATUS_TW;
-    if (world->confined)
-        csr->mstatus |= MSTATUS_TSR;
-    csr->medeleg = own ? DELEGATED : 0;
-    csr->mideleg = own ? SIP_MASK : 0;
+    csr->medeleg = DELEGATED;
+    csr->mideleg = SIP_MASK;
     csr->mie = MIE_OURS | v->sie;
     csr->mip = world->sip;
     csr->stvec = v->stvec;
