@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         RunResult,
         State,
         Style,
+        Sync,
         TlbEntry,
     )
     from hv.guest import Guest
@@ -94,6 +95,7 @@ __all__ = [
     "RunResult",
     "State",
     "Style",
+    "Sync",
     "TlbEntry",
     "UsageError",
 ]

@@ -30,6 +30,7 @@ from hv.facts import (
     RunResult,
     State,
     Style,
+    Sync,
     choose,
     integer,
 )
@@ -317,6 +318,7 @@ class Guest:
             style=from_c("HV_STYLE_", Style, out.style)
             if self.number
             else None,
+            sync=from_c("HV_SYNC_", Sync, out.sync) if self.number else None,
             exit_code=out.exit_code,
             rebooted=bool(out.rebooted),
             vcpus=out.vcpus,

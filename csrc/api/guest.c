@@ -229,8 +229,7 @@ int hv_vm_set_sync(hv_host *host, uint32_t id, uint32_t sync)
         return HV_ERR_UNSUPPORTED;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    return vm_set_sync(vm, sync_policy(sync, vm->style)) ? HV_OK
-                                                         : HV_ERR_STATE;
+    return vm_set_sync(vm, sync_policy(sync, vm->style)) ? HV_OK : HV_ERR_STATE;
 }
 
 int hv_vm_pause(hv_host *host, uint32_t id)

@@ -82,7 +82,7 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
     if (frame->traced && (pte & PTE_W))
         return "P9: a table that is traced is mapped writable";
-    hfn_t         now;
+    hfn_t now;
     if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
         return "P7: a shadow maps a frame that the p2m does not";
     ++*refs_of(a, hfn);
@@ -93,9 +93,9 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
 static bool audit_chain(struct audit *a, const struct shadow *shadow,
                         uint32_t index, uint32_t pte)
 {
-    struct frames   *frames = &a->hyp->frames;
-    struct frame    *frame = frame_of(frames, (hfn_t){ pte >> PTE_PPN_SHIFT });
-    uint32_t         head = frame->map, next = shadow->chain[index].next;
+    struct frames    *frames = &a->hyp->frames;
+    struct frame     *frame = frame_of(frames, (hfn_t){ pte >> PTE_PPN_SHIFT });
+    uint32_t          head = frame->map, next = shadow->chain[index].next;
     struct rmap_entry found, before;
 
     if (shadow->chain[index].prev == NO_ENTRY) {

@@ -23,12 +23,12 @@ enum frame_type {
 struct frame {
     uint32_t owner;
     uint32_t refs;
-    uint32_t vm;    /* shadow: the id of the VM it serves */
-    uint32_t gfn;   /* plain: where its VM sees it; free: next free frame */
-    uint32_t map;   /* rmap.h: the first shadow entry that names it */
+    uint32_t vm;     /* shadow: the id of the VM it serves */
+    uint32_t gfn;    /* plain: where its VM sees it; free: next free frame */
+    uint32_t map;    /* rmap.h: the first shadow entry that names it */
     uint16_t traced; /* shadow tables that follow every write to it */
-    uint8_t  type;  /* enum frame_type */
-    bool     dirty; /* may hold somebody's bytes */
+    uint8_t  type;   /* enum frame_type */
+    bool     dirty;  /* may hold somebody's bytes */
 };
 
 struct frames {

@@ -47,9 +47,9 @@ struct world {
     uint32_t        satp; /* the real satp: a shadow root, never a guest's */
     bool            mxr;  /* deprivileged: the real mstatus.MXR */
     /* assisted: */
-    uint32_t           mode;     /* PRIV_U or PRIV_S */
-    uint32_t           sip;      /* interrupts that are pending */
-    const struct vcsr *csr;      /* to be put into the hart, but satp */
+    uint32_t           mode; /* PRIV_U or PRIV_S */
+    uint32_t           sip;  /* interrupts that are pending */
+    const struct vcsr *csr;  /* to be put into the hart, but satp */
 };
 
 struct trap {

@@ -8,9 +8,9 @@
 static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
                                      struct trap trap)
 {
-    struct vm  *vm = vcpu->vm;
-    gva_t       va = { trap.tval };
-    struct walk walk = walk_guest(vcpu, va, access);
+    struct vm      *vm = vcpu->vm;
+    gva_t           va = { trap.tval };
+    struct walk     walk = walk_guest(vcpu, va, access);
     enum sync_store store = STORE_FREE;
 
     if (walk.status != WALK_OK) {

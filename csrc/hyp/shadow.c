@@ -62,9 +62,8 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
     struct frame *frame = frame_of(&vm->hyp->frames, hfn);
 
     HV_ASSERT(vm->hyp->hal, frame->owner == vm->id);
-    HV_ASSERT(vm->hyp->hal,
-              (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
-                  (rights & (PTE_R | PTE_X)));
+    HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
+                                (rights & (PTE_R | PTE_X)));
     if (frame->traced)
         rights &= ~(uint32_t)PTE_W;
     shadow_name(vm, vcpu->on, shadow, index, hfn,

@@ -54,16 +54,16 @@ enum sync_policy {
 };
 
 struct shadow {
-    uint32_t       key;   /* shadow_key() */
-    bool           live;  /* in use; else on the free list */
-    hfn_t          hfn;   /* its frame, NO_FRAME until first used */
-    uint32_t       holds; /* vCPUs that run on it, and work in progress */
-    uint32_t       links; /* entries of roots that point to it */
-    struct tag     tag;   /* roots: what the TLB knows them by */
-    bool           traced; /* stores to the guest's table are seen */
-    struct rmap_link *chain; /* of its entries; comes with the frame */
-    struct shadow *next;  /* in its bucket, or on the free list */
-    uint32_t       used[PT_ENTRIES / 32]; /* which entries are valid */
+    uint32_t          key;    /* shadow_key() */
+    bool              live;   /* in use; else on the free list */
+    hfn_t             hfn;    /* its frame, NO_FRAME until first used */
+    uint32_t          holds;  /* vCPUs that run on it, and work in progress */
+    uint32_t          links;  /* entries of roots that point to it */
+    struct tag        tag;    /* roots: what the TLB knows them by */
+    bool              traced; /* stores to the guest's table are seen */
+    struct rmap_link *chain;  /* of its entries; comes with the frame */
+    struct shadow    *next;   /* in its bucket, or on the free list */
+    uint32_t          used[PT_ENTRIES / 32]; /* which entries are valid */
 };
 
 struct shadows {

@@ -70,8 +70,8 @@ static struct shadow *view(struct vm *vm, uint32_t gfn, uint32_t n)
 {
     enum shadow_kind kind = n & 1 ? SHADOW_LEAF : SHADOW_ROOT;
 
-    return shadow_find(vm, shadow_key(kind, gfn, (enum shadow_role)(n >> 1),
-                                      0));
+    return shadow_find(vm,
+                       shadow_key(kind, gfn, (enum shadow_role)(n >> 1), 0));
 }
 
 static struct shadow *shadow_linked(struct vm *vm, const struct shadow *root,
@@ -98,11 +98,11 @@ static bool link_current(struct vm *vm, struct pcpu *pcpu,
                          const struct shadow *root, uint32_t index)
 {
     const struct shadow *table = shadow_linked(vm, root, index);
-    uint32_t gpte, low = PTE_V | PTE_RWX | PTE_U | PTE_A | PTE_D;
+    uint32_t             gpte, low = PTE_V | PTE_RWX | PTE_U | PTE_A | PTE_D;
 
     return shadow_kind(table) == SHADOW_LEAF &&
-           guest_entry(vm, pcpu, root, index, &gpte) &&
-           (gpte & low) == PTE_V && gpte >> PTE_PPN_SHIFT == shadow_gfn(table);
+           guest_entry(vm, pcpu, root, index, &gpte) && (gpte & low) == PTE_V &&
+           gpte >> PTE_PPN_SHIFT == shadow_gfn(table);
 }
 
 /* Is this leaf no more than what the guest's says now? (U is not one right
@@ -220,8 +220,7 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa)
         !frame_of(&vm->hyp->frames, hfn)->traced)
         return STORE_FREE;
     struct views views = views_of(vm, gpa_frame(pa).raw);
-    bool         let = views.idle ||
-                       (views.leaves && vm->sync == SYNC_TRACE) ||
+    bool         let = views.idle || (views.leaves && vm->sync == SYNC_TRACE) ||
                        !mmio_plain_store(vcpu);
     if (!let)
         return STORE_EMULATE;

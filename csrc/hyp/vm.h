@@ -27,7 +27,7 @@ struct vm_config {
     uint32_t            nr_vcpus;      /* 1..MAX_HARTS */
     uint32_t            shadow_frames; /* the pool's bound */
     enum sync_policy    sync;
-    uint64_t            max_insns;     /* 0: no budget */
+    uint64_t            max_insns; /* 0: no budget */
 };
 
 struct vm_counters {
@@ -48,8 +48,8 @@ struct vm {
     uint64_t            born_time, born_cycle; /* of the machine */
     struct p2m          p2m;
     struct shadows      shadows;
-    enum sync_policy   sync; /* config.sync, or what it was changed to */
-    uint32_t           tags; /* tag.h: what its tables are tagged with now */
+    enum sync_policy    sync; /* config.sync, or what it was changed to */
+    uint32_t            tags; /* tag.h: what its tables are tagged with now */
     struct uart         uart;
     struct plic         plic;
     struct vm_counters  count;

@@ -42,7 +42,6 @@ enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
 enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
 
-
 /* How the shadows of a VM follow its page tables. */
 enum hv_sync {
     HV_SYNC_DEFAULT,      /* told for a kernel that tells, else lazy */
@@ -236,7 +235,7 @@ int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {
     HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
-    HV_LOCKSTEP_MOVES = 2, /* a batch changes style and sync as it goes */
+    HV_LOCKSTEP_MOVES = 2,   /* a batch changes style and sync as it goes */
 };
 #define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
 
