@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hv.comparison import Comparison, Report, Run
     from hv.console import Console
     from hv.counters import Counters
     from hv.cpu import Cpu
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from hv.machine import Machine
     from hv.memory import Memory
     from hv.vm import VM
+    from hv.workloads import compare
 
 __all__ = [
     "VM",
@@ -64,6 +66,7 @@ __all__ = [
     "AuditFailed",
     "BudgetExceeded",
     "ClosedError",
+    "Comparison",
     "Console",
     "ConsoleEnded",
     "CoreMissing",
@@ -90,18 +93,21 @@ __all__ = [
     "NoMemory",
     "Priv",
     "Profile",
+    "Report",
+    "Run",
     "RunReason",
     "RunResult",
     "State",
     "Style",
     "TlbEntry",
     "UsageError",
+    "compare",
 ]
 
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "guest", "vm", "machine", "hypervisor",
+    "guest", "vm", "machine", "hypervisor", "comparison", "workloads",
 )  # fmt: skip
 
 
