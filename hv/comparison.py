@@ -156,14 +156,26 @@ class Report:
         return "\n\n".join(c.text for c in self.comparisons)
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """The names of all ways, the bare machine first."""
+        names = (run.way for c in self.comparisons for run in c.runs)
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def ratios(self) -> str:
+        """One table for people: cycles in proportion to bare."""
+        rows = [
+            (c.workload, *(_or_dash(_ratio_of(c, way)) for way in self.ways))
+            for c in self.comparisons
+        ]
+        return table(("", *self.ways), rows)
+
+    @property
     def svg(self) -> str:
         """A chart: cycles in proportion to bare, by workload and way."""
-        ways = list(
-            dict.fromkeys(r.way for c in self.comparisons for r in c.runs)
-        )
         series = [
             svg.Series(way, [_ratio_of(c, way) for c in self.comparisons])
-            for way in ways
+            for way in self.ways
         ]
         return svg.bars(
             "Cycles in proportion to the bare machine",
@@ -208,6 +220,10 @@ def _big(exits: Mapping[str, int]) -> str:
     named = [f"{reason} {count(n)}" for reason, n in list(exits.items())[:BIG]]
     rest = sum(list(exits.values())[BIG:])
     return ", ".join(named) + f", others {count(rest)}" * bool(rest)
+
+
+def _or_dash(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _ratio_of(comparison: Comparison, way: str) -> float | None:

@@ -10,7 +10,7 @@
 #define PAGE   4096
 #define PAGES  512 /* the TLB has 128 entries for loads */
 #define STEP   261 /* odd: it reaches all pages, in no order of theirs */
-#define ROUNDS 100
+#define ROUNDS 200
 
 static volatile uint32_t *word_of(char *heap, uint32_t page)
 {
