@@ -48,6 +48,21 @@ def test_twice_the_scale_is_another_sum(bare: Outcome) -> None:
         assert twice.checksums[name] != bare.checksums[name]
 
 
+@pytest.mark.parametrize("mem", ["4640KiB", "4800KiB", "5MiB"])
+@pytest.mark.parametrize("style", list(hv.Style))
+def test_where_memory_runs_out_no_page_is_lost(style: str, mem: str) -> None:
+    """What fails half-way is undone, though its entries were not told yet."""
+    with hv.Hypervisor(engine="fast") as hypervisor:
+        vm = hypervisor.create(style=style, mem=mem)
+        vm.load(kernel_for(style), append=f"{APPEND},forks")
+        vm.boot()
+        vm.run(500_000_000)
+        hypervisor.audit()
+        assert vm.exit_code == 1, vm.console.text
+        assert "no memory for 512 pages" in vm.console.text
+        assert "no page lost" in vm.console.text
+
+
 # -- how many hypercalls -----------------------------------------------------
 
 
