@@ -2,6 +2,10 @@
 
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 _pyproject = Path(__file__).parent.parent / "pyproject.toml"
 _config = tomllib.loads(_pyproject.read_text(encoding="utf-8"))
@@ -17,7 +21,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated"]
 
 # A reference that leads nowhere stops the build (with -n -W). Python's own
 # types are no pages of ours, and the book must build without a network.
@@ -40,3 +44,31 @@ html_copy_source = False
 # Copy what a person types, not the prompt and not the answer.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+
+
+def make_figures(app: "Sphinx") -> None:
+    """Run what the chapter on comparing shows, into ``_generated/``."""
+    import hv  # noqa: PLC0415 -- only a build needs it
+    from hv.host import scaled_costs  # noqa: PLC0415
+
+    folder = Path(app.srcdir) / "_generated"
+    folder.mkdir(exist_ok=True)
+    reports = {
+        factor: hv.compare(engine="fast", costs=scaled_costs(factor))
+        for factor in (0.5, 1.0, 2.0)
+    }
+    for report in reports.values():
+        report.check()
+    (folder / "compare.txt").write_text(f"{reports[1.0].text}\n")
+    (folder / "compare.svg").write_text(reports[1.0].svg)
+    (folder / "compare-costs.txt").write_text(
+        "".join(
+            f"costs x {factor:g}\n{report.ratios}\n\n"
+            for factor, report in reports.items()
+        )
+    )
+
+
+def setup(app: "Sphinx") -> None:
+    """Let Sphinx call what this book needs before it reads a page."""
+    app.connect("builder-inited", make_figures)

@@ -101,6 +101,24 @@ def _set_costs(config: CData, costs: Mapping[str, int]) -> None:
         )
 
 
+def scaled_costs(factor: float) -> dict[str, int]:
+    """Return the default cost of each elementary step, times a factor.
+
+    An instruction is what the others are measured in: its cost stays.
+
+    :raises UsageError: if a cost is then no number of 32 bits.
+    """
+    config = ffi.new("struct hv_config *")
+    lib.hv_config_default(config)
+    costs = {n: config.cost[i] for i, n in enumerate(core.cost_names())}
+    return {
+        name: cost
+        if name == "insn"
+        else integer(f"the cost of {name}", round(cost * factor), 0, U32)
+        for name, cost in costs.items()
+    }
+
+
 class Host:
     """One machine, its M-mode software, and the consoles of its guests."""
 
