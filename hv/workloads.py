@@ -19,7 +19,7 @@ from hv import images
 from hv.comparison import Comparison, Report, Run
 from hv.counters import Counters
 from hv.errors import GuestError, UsageError
-from hv.facts import U32, Engine, Style, choose, integer
+from hv.facts import U32, Engine, Style, Sync, choose, integer
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
 from hv.images import Image
@@ -48,12 +48,32 @@ class Way:
     image: Image
     style: str
     name: str
+    sync: str = Sync.DEFAULT
+
+
+# Beside the default, for styles with shadow tables whose kernel does not tell.
+_SYNCS = {
+    Style.EMULATE: (Sync.TRACE, Sync.TRACE_STRICT),
+    Style.ASSIST: (Sync.TRACE,),
+}
 
 
 def ways_of(image: Image) -> list[Way]:
-    """Return the ways to virtualize an image: its styles that hv has."""
-    known = [style for style in image.styles if style in set(Style)]
-    return [Way(image, style, style) for style in known]
+    """Return the ways to virtualize an image.
+
+    They are its styles that hv has, and for some of these other policies by
+    which shadow tables follow the guest's.
+    """
+    ways = []
+    for style in image.styles:
+        if style not in set(Style):
+            continue
+        ways.append(Way(image, style, style))
+        ways += [
+            Way(image, style, f"{style}/{sync.removeprefix('trace-')}", sync)
+            for sync in _SYNCS.get(Style(style), ())
+        ]
+    return ways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +105,7 @@ class Plan:
                     machine, way, workload, Counters({}), hart, ending
                 )
         with Hypervisor(engine=self.engine, costs=self.costs) as hypervisor:
-            vm = hypervisor.create(style=way.style, mem=MEMORY)
+            vm = hypervisor.create(style=way.style, sync=way.sync, mem=MEMORY)
             ending = self._attend(vm, way, workload)
             hypervisor.audit()
             hart = hypervisor.hart_counters()

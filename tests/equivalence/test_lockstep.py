@@ -4,9 +4,9 @@ Each program runs on the bare machine (with its native firmware) and in a VM of
 a style whose kernel does not know, step by step, and after every step these
 are equal: x0-x31, pc, mode, every CSR of a kernel (sstatus, sie, sip, stvec,
 sscratch, sepc, scause, stval, satp, scounteren, time, cycle, instret), all of
-memory, and at the end how it ended and what it wrote to its console. csrc/api/lockstep.c
-lists the three things that need not be equal, with reasons. Time is equal
-because only instructions take any: see Core.config().
+memory, and at the end how it ended and what it wrote to its console.
+csrc/api/lockstep.c lists the three things that need not be equal, with reasons.
+Time is equal because only instructions take any: see Core.config().
 
 Programs come from csrc/api/privgen.c. Fenced ones must agree exactly, A and D
 bits included. Unfenced ones may part over a stale translation, as far as
