@@ -36,6 +36,7 @@ __all__ = [
     "CData",
     "check",
     "constant",
+    "cost_defaults",
     "cost_names",
     "counter_docs",
     "counter_names",
@@ -114,6 +115,13 @@ def version() -> str:
 def cost_names() -> list[str]:
     """Return the elementary steps that cost cycles, in C's order."""
     return [text(lib.hv_cost_name(i)) for i in range(lib.hv_cost_count())]
+
+
+def cost_defaults() -> dict[str, int]:
+    """Return the cost table: cycles by elementary step."""
+    config = ffi.new("struct hv_config *")
+    lib.hv_config_default(config)
+    return {name: config.cost[i] for i, name in enumerate(cost_names())}
 
 
 def counter_names(group: int) -> list[str]:

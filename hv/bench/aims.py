@@ -1,0 +1,149 @@
+"""What hv aims at: every figure that is reported, and what it should be.
+
+The aims are for one computer with nothing else to do, in one run. A figure
+that misses its aim is reported as such, with the reason as far as it is known:
+``why``, which is shown only then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from hv.bench.report import Figure, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """A figure to be measured, as :class:`~hv.bench.report.Figure` has it."""
+
+    name: str
+    what: str
+    unit: Unit = "x"
+    better: Literal["more", "less"] = "more"
+    aim: float | None = None
+    stretch: float | None = None
+    why: str = ""
+
+    def figure(self, values: Sequence[float]) -> Figure:
+        """Return the figure that these measurements make."""
+        return Figure(
+            name=self.name,
+            what=self.what,
+            value=median(values),
+            unit=self.unit,
+            low=min(values),
+            high=max(values),
+            better=self.better,
+            aim=self.aim,
+            stretch=self.stretch,
+            why=self.why,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A figure that is the time on one machine by the time on another.
+
+    :param above: program and machine whose time is divided,
+    :param below: ... by the time of this one.
+    """
+
+    aim: Aim
+    above: tuple[str, str]
+    below: tuple[str, str]
+
+
+def _times(
+    name: str,
+    work: str,
+    slow: str,
+    what: str,
+    aim: float | None = None,
+    stretch: float | None = None,
+    why: str = "",
+) -> Ratio:
+    """Return how many times faster the fast engine is on the bare machine."""
+    fact = Aim(name=name, what=what, aim=aim, stretch=stretch, why=why)
+    return Ratio(fact, (work, slow), (work, "fast bare"))
+
+
+def _share(work: str, style: str, aim: float | None) -> Ratio:
+    """Return which share of the bare machine's speed a style leaves."""
+    fact = Aim(
+        name=f"{work}-{style}",
+        what=f"speed under {style} to bare: {work}",
+        aim=aim,
+        why="what a short run spends on filling shadow tables and on giving "
+        "the guest its memory weighs more, the less it computes",
+    )
+    return Ratio(fact, (work, "fast bare"), (work, f"fast {style}"))
+
+
+def _fault(style: str) -> Ratio:
+    fact = Aim(
+        name=f"fault-{style}",
+        what=f"time of a page fault, {style} to bare",
+        better="less",
+        aim=2.5,
+        why="a fault of the guest's own is several exits: the fault itself, "
+        "what the handler does with privileged instructions or calls, the "
+        "return, and the shadow entry that is missing then",
+    )
+    return Ratio(fact, ("fault", f"fast {style}"), ("fault", "fast bare"))
+
+
+RATIOS = (
+    _times(
+        "mix-unicorn", "mix", "unicorn", "fast engine to Unicorn, mix", 2, 2.3
+    ),
+    _times("copy-unicorn", "copy", "unicorn", "fast engine to Unicorn, copy", 8),
+    _times("copy-qemu", "copy", "qemu", "fast engine to QEMU, copy", 1.2,
+        why="QEMU translates such a loop to machine code; an interpreter "
+        "has several host instructions for each of the guest's"),
+    _times("chase-qemu", "chase", "qemu", "fast engine to QEMU, chase", 7),
+    _times("trap-qemu", "trap", "qemu", "fast engine to QEMU, trap", 10),
+    _times("mix-qemu", "mix", "qemu", "fast engine to QEMU, mix"),
+    _times("alu-qemu", "alu", "qemu", "fast engine to QEMU, alu"),
+    _times("calls-qemu", "calls", "qemu", "fast engine to QEMU, calls"),
+    _times("fault-qemu", "fault", "qemu", "fast engine to QEMU, fault"),
+    _times("mix-ref", "mix", "ref bare", "fast engine to reference, mix"),
+    _times("chase-ref", "chase", "ref bare", "fast engine to reference, chase"),
+    _times("trap-ref", "trap", "ref bare", "fast engine to reference, trap"),
+)  # fmt: skip
+
+# Computation that the hypervisor should leave alone.
+COMPUTE = ("mix", "alu", "calls")
+
+
+def ratios(styles: Sequence[str]) -> list[Ratio]:
+    """Return all ratios, given the styles that there are beside bare."""
+    shares = [_share(work, style, 0.95) for work in COMPUTE for style in styles]
+    return [*RATIOS, *shares, *map(_fault, styles)]
+
+
+def _cost(
+    name: str, what: str, unit: Unit = "ns", aim: float | None = None,
+    why: str = "",
+) -> Aim:  # fmt: skip
+    better: Literal["more", "less"] = "more" if unit == "/s" else "less"
+    return Aim(name=name, what=what, unit=unit, better=better, aim=aim, why=why)
+
+
+HYPERCALL = _cost("hypercall", "hypercall round trip, pv", aim=100)
+SBI_CALL = _cost("sbi-call", "SBI call round trip, emulate", aim=100)
+FIRMWARE = _cost("firmware-call", "the same call of the firmware, bare")
+EMULATED = _cost("emulated-csr", "a privileged instruction emulated")
+REFILL = _cost("shadow-fill", "a shadow entry, missing and filled")
+MISS = _cost("tlb-miss", "the TLB miss that it is on the bare machine")
+SWITCH = _cost("vm-switch", "a switch of VMs, by yield")
+CREATE = _cost("vm-create", "a VM from create() to its first instruction")
+LIVES = _cost(
+    "vm-lives", "1 MiB VMs created, run, destroyed", "/s", 10_000,
+    why="most of it is Python's part of making a guest",
+)  # fmt: skip
+MEMORY = _cost(
+    "vm-memory", "memory of a VM beside its pages", "KiB", 128
+)
+EXIT = _cost("python-exit", "exit to Python and back", aim=1_000)
+EXIT_API = _cost("python-run", "the same through VM.run()")
