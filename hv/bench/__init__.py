@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hv import core
-from hv.bench import aims, costs, counts
+from hv.bench import aims, clock, costs, counts
 from hv.bench.programs import styles_of
 from hv.bench.report import SCHEMA, Computer, Report
 from hv.bench.speeds import Speeds
@@ -64,4 +64,5 @@ def computer() -> Computer:
         cores=os.cpu_count() or 1,
         system=platform.system(),
         python=platform.python_version(),
+        clock=clock.NAME,
     )

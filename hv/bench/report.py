@@ -23,12 +23,16 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class Computer(msgspec.Struct, frozen=True):
-    """Where times were taken."""
+    """Where times were taken.
+
+    :param clock: ``processor time`` or ``wall time``.
+    """
 
     cpu: str
     cores: int
     system: str
     python: str
+    clock: str
 
 
 class Speed(msgspec.Struct, frozen=True):

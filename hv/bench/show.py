@@ -130,8 +130,8 @@ def show(report: Report, console: Console) -> None:
         console.print(f"skipped {skip.machine}: {skip.why}", highlight=False)
     where = report.computer
     console.print(
-        f"{report.rounds} rounds, medians, on {where.cpu}, {where.cores} "
-        "cores; times mean little elsewhere, ratios more, counts everything",
+        f"{report.rounds} rounds, medians of {where.clock}, on {where.cpu}, "
+        f"{where.cores} cores; times mean little elsewhere, ratios more, counts everything",
         highlight=False,
     )
 
