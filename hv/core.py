@@ -100,11 +100,11 @@ def from_c(prefix: str, kind: type[_E], number: int) -> _E:
     member = _members(prefix, kind).get(number)
     if member is None:
         raise HypervisorBug(f"C answered {prefix}{number}, which has no name")
-    return member
+    return kind(member)
 
 
 @cache
-def _members(prefix: str, kind: type[_E]) -> dict[int, _E]:
+def _members(prefix: str, kind: type[StrEnum]) -> dict[int, StrEnum]:
     return {to_c(prefix, member): member for member in kind}
 
 

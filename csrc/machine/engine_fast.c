@@ -118,11 +118,13 @@ INLINE uint32_t fast_burst(const struct hart *hart, uint64_t cost)
     return (uint32_t)(cost == 1 ? left : (left + cost - 1) / cost);
 }
 
+/* marker: fast-account */
 /* A new account: `burst` instructions left at operation `index`. */
 INLINE uint64_t fast_account(uint32_t burst, uint32_t index)
 {
     return (uint64_t)((burst + index - PAGE_OPS) * OP_BYTES) << 32;
 }
+/* marker: end */
 
 INLINE uint32_t fast_at_op(const struct fast_op *ops, const struct fast_op *op)
 {
@@ -224,6 +226,7 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         x[op->rd] = (value);                             \
         return true;                                     \
     }
+/* marker: fast-load */
 #define LOAD(name, size, value)                                         \
     OPERATION(name)                                                     \
     {                                                                   \
@@ -237,6 +240,7 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         *acc += ONE_LOAD;                                               \
         return true;                                                    \
     }
+/* marker: end */
 #define STORE(name, size)                                           \
     OPERATION(name)                                                 \
     {                                                               \

@@ -57,6 +57,7 @@ static struct fast_op step(uint32_t insn)
     return make(OP_step, insn, 0);
 }
 
+/* marker: fast-jump */
 /* A jump from instruction i of the page by `distance` bytes. */
 static struct fast_op jump(enum fast_code near, enum fast_code far,
                            uint32_t insn, uint32_t i, int32_t distance)
@@ -67,6 +68,7 @@ static struct fast_op jump(enum fast_code near, enum fast_code far,
         return make(far, insn, target);
     return make(near, insn, (distance / 4 - 1) * (int32_t)OP_BYTES);
 }
+/* marker: end */
 
 static struct fast_op decode_load(uint32_t insn)
 {
@@ -262,6 +264,7 @@ static const uint8_t sequences[NR_FUSED][FUSED_MAX] = {
 #undef FUSED
 };
 
+/* marker: fast-fuse */
 /* The longest sequence that starts here; the list has it first. FUSED_none
  * matches nothing, since no operation of a sequence is OP_decode. */
 static uint32_t fuse(const struct fast *fast, const struct fast_op *op,
@@ -280,6 +283,7 @@ static uint32_t fuse(const struct fast *fast, const struct fast_op *op,
     }
     return FUSED_none;
 }
+/* marker: end */
 
 void fast_index(struct fast *fast)
 {

@@ -9,8 +9,8 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from hv import core
-from hv.bench import aims, clock, costs, counts
+from hv import core, images
+from hv.bench import aims, clock, costs, counts, history
 from hv.bench.programs import styles_of
 from hv.bench.report import SCHEMA, Computer, Report
 from hv.bench.speeds import Speeds
@@ -28,6 +28,9 @@ def measure(
     :param report: told what is being measured, a line at a time.
     :raises HvError: if an image is missing, or a program's result is wrong.
     """
+    folder = images.source()
+    known = history.commit_of(folder) if folder else None
+    commit, date = known or ("", "")
     turns, factor = (3, 1) if quick else (7, 3)
     speeds = Speeds(factor)
     speeds.run(turns, report)
@@ -40,6 +43,8 @@ def measure(
     return Report(
         schema=SCHEMA,
         version=core.version(),
+        commit=commit,
+        date=date,
         quick=quick,
         rounds=turns,
         computer=computer(),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hv
 from hv.bench import aims, clock
-from hv.bench.machines import HEADROOM, prepare
+from hv.bench.machines import HEADROOM, guest_for, prepare
 from hv.bench.programs import MEMORY, image_of
 from hv.bench.report import Figure, Skip
 from hv.core import ffi, lib
@@ -73,13 +73,9 @@ def _costs() -> Iterator[tuple[aims.Aim, Measurement]]:
 def loop(name: str, style: str, rounds: int) -> float:
     """Return the nanoseconds of one round of a program."""
     image = image_of(name, style)
-    with hv.Machine(ram=MEMORY, engine=ENGINE) as machine:
-        with hv.Hypervisor(ram=MEMORY + HEADROOM, engine=ENGINE) as host:
-            guest: hv.Guest = machine
-            if style != "bare":
-                guest = host.create(style=style, mem=MEMORY)
-            prepare(guest, image, rounds)
-            return _nanoseconds(guest.run_until, rounds)
+    with guest_for(ENGINE, style) as guest:
+        prepare(guest, image, rounds)
+        return _nanoseconds(guest.run_until, rounds)
 
 
 def _nanoseconds(work: Callable[[], object], times: int) -> float:
@@ -114,7 +110,7 @@ def small(host: hv.Hypervisor, code: tuple[int, ...]) -> hv.VM:
 
 
 def create(times: int) -> float:
-    """Return the nanoseconds from create() to the first instruction."""
+    """Return the nanoseconds of making a VM, up to its first instruction."""
     spent = 0
     with hv.Hypervisor(ram=64 * MIB, engine=ENGINE) as host:
         for _ in range(times):

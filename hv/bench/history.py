@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from hv.bench.report import Report
+from hv.bench.report import Report, to_json
 
-# In a checkout.
+# In a checkout: all entries, and the last report as a whole.
 FILE = Path("docs") / "data" / "bench-history.jsonl"
+LAST = Path("docs") / "data" / "bench.json"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -31,11 +32,11 @@ class Entry(msgspec.Struct, frozen=True):
     counts: dict[str, float]
 
 
-def entry(report: Report, commit: str, date: str) -> Entry:
+def entry(report: Report) -> Entry:
     """Return what is kept of a report."""
     return Entry(
-        commit=commit,
-        date=date,
+        commit=report.commit,
+        date=report.date,
         quick=report.quick,
         ratios={
             figure.name: round(figure.value, 3)
@@ -60,6 +61,15 @@ def read(path: Path) -> list[Entry]:
     return [msgspec.json.decode(line, type=Entry) for line in lines if line]
 
 
+def remember(folder: Path, report: Report) -> None:
+    """Keep a report in a checkout: as the last one, and in the history.
+
+    :raises OSError: if a file cannot be written.
+    """
+    append(folder / FILE, entry(report))
+    (folder / LAST).write_bytes(to_json(report))
+
+
 def append(path: Path, new: Entry) -> None:
     """Add an entry; one of the same commit is replaced.
 
@@ -75,15 +85,14 @@ def commit_of(folder: Path) -> tuple[str, str] | None:
     """Return the name and the date of a checkout's commit; None without git.
 
     What makes the name end in ``-dirty`` is a change to anything but the
-    history itself.
+    files that are kept here.
     """
     described = _git(folder, "describe", "--always", "--exclude=*")
     date = _git(folder, "show", "-s", "--format=%cs")
     if not described or not date:
         return None
-    changes = _git(
-        folder, "status", "--porcelain", "-uno", "--", ":/", f":(exclude){FILE}"
-    )
+    ours = [f":(exclude){path}" for path in (FILE, LAST)]
+    changes = _git(folder, "status", "--porcelain", "-uno", "--", ":/", *ours)
     return described + ("-dirty" if changes else ""), date
 
 

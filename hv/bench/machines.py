@@ -8,6 +8,8 @@ and the result of the work at the end.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -79,25 +81,27 @@ class OnHv:
     def run(self, work: str, rounds: int) -> Run:
         """Run on a machine, or in a VM, that is made for it."""
         image = image_of(work, self.style)
-        if self.style == "bare":
-            with hv.Machine(ram=MEMORY, engine=self.engine) as machine:
-                return self._timed(machine, image, rounds)
-        ram = MEMORY + HEADROOM
-        with hv.Hypervisor(ram=ram, engine=self.engine) as host:
-            vm = host.create(style=self.style, mem=MEMORY)
-            return self._timed(vm, image, rounds)
+        with guest_for(self.engine, self.style) as guest:
+            prepare(guest, image, rounds)
+            began = clock.mine()
+            guest.run_until("halt")
+            spent = clock.mine() - began
+            return Run(
+                result_of(image.name, guest.console.text),
+                spent / 1e9,
+                guest.info.insns,
+            )
 
-    @staticmethod
-    def _timed(guest: hv.Guest, image: images.Image, rounds: int) -> Run:
-        prepare(guest, image, rounds)
-        began = clock.mine()
-        guest.run_until("halt")
-        spent = clock.mine() - began
-        return Run(
-            result_of(image.name, guest.console.text),
-            spent / 1e9,
-            guest.info.insns,
-        )
+
+@contextmanager
+def guest_for(engine: str, style: str) -> Iterator[hv.Guest]:
+    """Make a bare machine, or a VM on one, large enough for a program."""
+    if style == "bare":
+        with hv.Machine(ram=MEMORY, engine=engine) as machine:
+            yield machine
+    else:
+        with hv.Hypervisor(ram=MEMORY + HEADROOM, engine=engine) as host:
+            yield host.create(style=style, mem=MEMORY)
 
 
 def prepare(guest: hv.Guest, image: images.Image, rounds: int) -> None:
@@ -139,7 +143,7 @@ class OnQemu:
             command = [QEMU, "-M", "virt", "-nographic", "-m", "64M"]
             command += ["-bios", str(images.find("firmware").path)]
             command += ["-kernel", str(path)]
-            with subprocess.Popen(
+            with subprocess.Popen(  # noqa: S603 -- QEMU, with our arguments
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

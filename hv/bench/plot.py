@@ -19,6 +19,8 @@ GREY = "#808080"
 MISSED = PALETTE[1]
 MET = PALETTE[0]
 
+XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
+FONT = 'font-family="sans-serif" font-size="12"'
 WIDTH = 720
 LEFT = 260
 RIGHT = 70
@@ -55,11 +57,10 @@ class Drawing:
 
     def svg(self) -> str:
         """Return the whole document."""
+        box = f'viewBox="0 0 {WIDTH} {self.height:g}" role="img"'
         return "\n".join(
             [
-                '<svg xmlns="http://www.w3.org/2000/svg" '
-                f'viewBox="0 0 {WIDTH} {self.height:g}" role="img" '
-                'font-family="sans-serif" font-size="12">',
+                f"<svg {XMLNS} {box} {FONT}>",
                 f"<title>{escape(self.title)}</title>",
                 *self.pieces,
                 "</svg>",
@@ -115,7 +116,9 @@ def plot_report(report: Report) -> str:
     values = [_goodness(f) for f in ratios]
     axis = scale(values, LEFT, WIDTH - RIGHT)
     height = TOP + ROW * len(ratios) + 30
-    drawing = Drawing("Ratios, by how much they are better than the aim", height)
+    drawing = Drawing(
+        "Ratios, by how much they are better than the aim", height
+    )
     drawing.text(LEFT, 14, "times better than the aim (* or than 1)", "start")
     for tick in axis.ticks():
         drawing.line(axis(tick), TOP - 6, axis(tick), height - 26)
@@ -178,7 +181,9 @@ def plot_history(entries: Sequence[Entry], names: Sequence[str]) -> str:
     if entries:
         drawing.text(80, 288, entries[0].date, "middle")
     if len(entries) > 1:
-        drawing.text(80 + step * (len(entries) - 1), 288, entries[-1].date, "end")
+        drawing.text(
+            80 + step * (len(entries) - 1), 288, entries[-1].date, "end"
+        )
     return drawing.svg()
 
 

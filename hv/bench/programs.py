@@ -1,6 +1,4 @@
-"""The benchmark programs: which there are, how much work each does, and
-their images with that amount written into them.
-"""
+"""The benchmark programs: how much work each does, and where it is noted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -130,10 +130,15 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All that one ``hv bench`` finds."""
+    """All that one ``hv bench`` finds.
+
+    :param commit: of the checkout, empty if it is none; ``date`` is its date.
+    """
 
     schema: int
     version: str
+    commit: str
+    date: str
     quick: bool
     rounds: int
     computer: Computer

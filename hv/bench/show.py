@@ -18,7 +18,7 @@ class Rows:
 
     title: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def amount(value: float, unit: str) -> str:
@@ -131,7 +131,8 @@ def show(report: Report, console: Console) -> None:
     where = report.computer
     console.print(
         f"{report.rounds} rounds, medians of {where.clock}, on {where.cpu}, "
-        f"{where.cores} cores; times mean little elsewhere, ratios more, counts everything",
+        f"{where.cores} cores; times mean little elsewhere, ratios more, "
+        "counts everything",
         highlight=False,
     )
 

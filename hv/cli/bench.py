@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     help="Write the JSON there; and, if it ends in .svg, a plot instead.",
 )
 @click.option(
-    "--history", is_flag=True, help="Add to the checkout's history."
+    "--history",
+    is_flag=True,
+    help="Keep the figures in the checkout, for the book.",
 )
 def bench(
     *, quick: bool, as_json: bool, out: Path | None, history: bool
@@ -70,9 +72,8 @@ def _remember(report: "Report") -> None:
     from hv.bench import history  # noqa: PLC0415
 
     folder = images.source()
-    known = history.commit_of(folder) if folder else None
-    if folder is None or known is None:
+    if folder is None or not report.commit:
         raise HvError(
             "--history needs a checkout of hv with git: it notes the commit"
         )
-    history.append(folder / history.FILE, history.entry(report, *known))
+    history.remember(folder, report)
