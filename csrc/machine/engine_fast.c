@@ -226,7 +226,6 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         x[op->rd] = (value);                             \
         return true;                                     \
     }
-/* marker: fast-load */
 #define LOAD(name, size, value)                                         \
     OPERATION(name)                                                     \
     {                                                                   \
@@ -240,7 +239,6 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         *acc += ONE_LOAD;                                               \
         return true;                                                    \
     }
-/* marker: end */
 #define STORE(name, size)                                           \
     OPERATION(name)                                                 \
     {                                                               \

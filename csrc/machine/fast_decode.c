@@ -264,7 +264,6 @@ static const uint8_t sequences[NR_FUSED][FUSED_MAX] = {
 #undef FUSED
 };
 
-/* marker: fast-fuse */
 /* The longest sequence that starts here; the list has it first. FUSED_none
  * matches nothing, since no operation of a sequence is OP_decode. */
 static uint32_t fuse(const struct fast *fast, const struct fast_op *op,
@@ -283,7 +282,6 @@ static uint32_t fuse(const struct fast *fast, const struct fast_op *op,
     }
     return FUSED_none;
 }
-/* marker: end */
 
 void fast_index(struct fast *fast)
 {
