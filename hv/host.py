@@ -128,6 +128,7 @@ class Host:
         self.config = config
         self.chunk = CHUNK_AUDIT if config.audit else CHUNK
         self.consoles: dict[int, Console] = {}
+        self._taken = ffi.new("uint8_t[]", _TAKE)
         c_config = config.to_c()
         out = ffi.new("hv_host **")
         why = ffi.new("char[]", core.WHY_SIZE)
@@ -165,7 +166,8 @@ class Host:
         :raises HvError: see :func:`hv.core.check`.
         """
         status = self.call(function, *args)
-        check(status, what, self._reason(status))
+        if status != lib.HV_OK:
+            check(status, what, self._reason(status))
 
     def explained(
         self, what: str, function: Callable[..., int], *args: object
@@ -230,12 +232,12 @@ class Host:
 
     def drain(self) -> None:
         """Take what the guests have written."""
-        buffer = ffi.new("uint8_t[]", _TAKE)
-        for number, console in list(self.consoles.items()):
-            while count := self.call(
-                lib.hv_console_take, number, buffer, _TAKE
-            ):
-                console.feed(bytes(ffi.buffer(buffer, count)))
+        with self._lock:  # one buffer for all
+            for number, console in list(self.consoles.items()):
+                while count := self.call(
+                    lib.hv_console_take, number, self._taken, _TAKE
+                ):
+                    console.feed(bytes(ffi.buffer(self._taken, count)))
 
     # -- looking ------------------------------------------------------------
 

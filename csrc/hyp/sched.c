@@ -52,7 +52,7 @@ void sched_sleep(struct vcpu *vcpu)
         vcpu->on->hyp->resched = true;
 }
 
-void sched_yield(struct vcpu *vcpu)
+void sched_give_way(struct vcpu *vcpu)
 {
     if (vcpu->on)
         vcpu->on->hyp->resched = true;
