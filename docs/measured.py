@@ -179,6 +179,7 @@ def _numbers(
         "mix_reach": f"{by_name['reach'][1]['mix']:.1f}",
         "calls_far": f"{by_name['far'][1]['mix']:.2f}",
         "trap_system": f"{by_name['system'][1]['trap']:.1f}",
+        "mix_uncounted": f"{by_name['uncounted'][1]['mix']:.2f}",
         "mix_pc": f"{by_name['pc'][1]['mix']:.2f}",
         "fused_count": _fused(),
     }

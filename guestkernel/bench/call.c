@@ -1,7 +1,7 @@
 /* call.c - calls from the kernel to what is beneath it, again and again: the
  * SBI's version, which the firmware gives, or the hypervisor in its place. */
-#include "bench.h"
 #include "abi/sbi.h"
+#include "bench.h"
 
 #ifndef ROUNDS
 #define ROUNDS 200000

@@ -1,7 +1,7 @@
 /* fault.c - page faults that the kernel mends: every store finds its page
  * unmapped. */
-#include "bench.h"
 #include "abi/pte.h"
+#include "bench.h"
 
 #ifndef ROUNDS
 #define ROUNDS 4000
@@ -11,8 +11,9 @@ uint32_t rounds = ROUNDS;
 
 #define PAGES 32
 
-__attribute__((section(".bss.window"), aligned(PAGE_SIZE))) static volatile
-    uint32_t window[PAGES][PAGE_SIZE / 4];
+__attribute__((
+    section(".bss.window"),
+    aligned(PAGE_SIZE))) static volatile uint32_t window[PAGES][PAGE_SIZE / 4];
 
 uint32_t main(uint32_t n)
 {

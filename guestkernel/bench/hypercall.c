@@ -1,7 +1,7 @@
 /* hypercall.c - hypercalls of a paravirtual kernel, again and again: the
  * shortest there is, which asks for the interface's version. */
-#include "bench.h"
 #include "abi/sbi.h"
+#include "bench.h"
 
 #ifndef ROUNDS
 #define ROUNDS 200000

@@ -2,8 +2,8 @@
  * store to each page of 8 MiB. On the bare machine each is a TLB miss; in a
  * virtual machine the fence drops the shadow tables, too, and the hypervisor
  * fills them again. */
-#include "bench.h"
 #include "abi/pte.h"
+#include "bench.h"
 
 #ifndef ROUNDS
 #define ROUNDS 20

@@ -1,7 +1,7 @@
 /* yield.c - a kernel that gives its turn away, again and again: with two of
  * them, every hypercall is a switch of virtual machines. */
-#include "bench.h"
 #include "abi/sbi.h"
+#include "bench.h"
 
 #ifndef ROUNDS
 #define ROUNDS 200000

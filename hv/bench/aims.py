@@ -144,11 +144,26 @@ _EXIT = (
     "its instructions, asks the scheduler and the timer, and arms the latter"
 )
 HYPERCALL = _cost("hypercall", "hypercall round trip, pv", aim=100, why=_EXIT)
-SBI_CALL = _cost("sbi-call", "SBI call round trip, emulate", aim=100, why=_EXIT)
-FIRMWARE = _cost("firmware-call", "the same call of the firmware, bare")
-EMULATED = _cost("emulated-csr", "a privileged instruction emulated")
-REFILL = _cost("shadow-fill", "a shadow entry, missing and filled")
-MISS = _cost("tlb-miss", "the TLB miss that it is on the bare machine")
+FIRMWARE = _cost("call-bare", "an SBI call of the firmware, bare")
+MISS = _cost("refill-bare", "a TLB miss, bare")
+
+
+def sbi_call(style: str) -> Aim:
+    """Return the figure of a call of the hypervisor as of a firmware."""
+    what = f"SBI call round trip, {style}"
+    return _cost(f"call-{style}", what, aim=100, why=_EXIT)
+
+
+def privileged(style: str) -> Aim:
+    """Return the figure of an instruction that only a kernel may execute."""
+    return _cost(f"csr-{style}", f"a swap of sscratch, {style}")
+
+
+def refill(style: str) -> Aim:
+    """Return the figure of a translation that is missing everywhere."""
+    return _cost(f"refill-{style}", f"a missing translation, {style}")
+
+
 SWITCH = _cost("vm-switch", "a switch of VMs, by yield")
 CREATE = _cost("vm-create", "a VM from create() to its first instruction")
 LIVES = _cost(

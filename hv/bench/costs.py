@@ -5,12 +5,13 @@ measured with it.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import hv
 from hv.bench import aims, clock
 from hv.bench.machines import HEADROOM, guest_for, prepare
-from hv.bench.programs import MEMORY, image_of
+from hv.bench.programs import MEMORY, image_of, styles_of
 from hv.bench.report import Figure, Skip
 from hv.core import ffi, lib
 
@@ -57,12 +58,16 @@ def measure(turns: int, factor: int) -> tuple[list[Figure], list[Skip]]:
 
 
 def _costs() -> Iterator[tuple[aims.Aim, Measurement]]:
-    yield aims.HYPERCALL, lambda k: loop("hypercall", "pv", 100_000 * k)
-    yield aims.SBI_CALL, lambda k: loop("call", "emulate", 100_000 * k)
-    yield aims.FIRMWARE, lambda k: loop("call", "bare", 100_000 * k)
-    yield aims.EMULATED, lambda k: loop("csr", "emulate", 100_000 * k)
-    yield aims.REFILL, lambda k: loop("refill", "emulate", 10 * k) / 2048
-    yield aims.MISS, lambda k: loop("refill", "bare", 10 * k) / 2048
+    yield aims.HYPERCALL, partial(loop, "hypercall", "pv", 100_000)
+    yield aims.FIRMWARE, partial(loop, "call", "bare", 100_000)
+    yield aims.MISS, partial(loop, "refill", "bare", 10, things=2048)
+    for style in styles_of("call")[1:]:
+        yield aims.sbi_call(style), partial(loop, "call", style, 100_000)
+    for style in styles_of("csr")[1:]:
+        yield aims.privileged(style), partial(loop, "csr", style, 100_000)
+    for style in styles_of("refill")[1:]:
+        fill = partial(loop, "refill", style, 10, things=2048)
+        yield aims.refill(style), fill
     yield aims.SWITCH, lambda k: switch(50_000 * k)
     yield aims.CREATE, lambda k: create(100 * k)
     yield aims.LIVES, lambda k: lives(500 * k)
@@ -70,12 +75,19 @@ def _costs() -> Iterator[tuple[aims.Aim, Measurement]]:
     yield aims.EXIT_API, lambda k: exits(5_000 * k, api=True)
 
 
-def loop(name: str, style: str, rounds: int) -> float:
-    """Return the nanoseconds of one round of a program."""
+def loop(
+    name: str, style: str, rounds: int, factor: int, *, things: int = 1
+) -> float:
+    """Return the nanoseconds of one of the things that a program does.
+
+    :param rounds: in a quick run; ``factor`` times as many in this one.
+    :param things: how many a round has.
+    """
     image = image_of(name, style)
+    rounds *= factor
     with guest_for(ENGINE, style) as guest:
         prepare(guest, image, rounds)
-        return _nanoseconds(guest.run_until, rounds)
+        return _nanoseconds(guest.run_until, rounds * things)
 
 
 def _nanoseconds(work: Callable[[], object], times: int) -> float:

@@ -1,10 +1,7 @@
-/* harness.h - what the two halves of the harness share, in assembly.
- *
- * A half gives harness_start (a0 = root: take traps, translate), and
- * harness_enter_user (a0 = argument, a1 = pc, a2 = stack; does not return). */
-#ifndef BENCH_HARNESS_H
-#define BENCH_HARNESS_H
-
+/* harness_window.S - included by both halves of the harness: from a faulting
+ * address to its leaf. A half gives harness_start (a0 = root: take traps,
+ * translate) and harness_enter_user (a0 = argument, a1 = pc, a2 = stack; does
+ * not return). */
 #include "abi/pte.h"
 
 /* A leaf's address is a constant away from its page's number. Leaves with
@@ -22,5 +19,3 @@
     la      \tmp, leaves
     add     \to, \to, \tmp
     .endm
-
-#endif
