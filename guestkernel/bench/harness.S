@@ -16,7 +16,6 @@
  * in the window maps that page and unmaps the one before: fault.c.
  */
 #include "abi/pte.h"
-#include "bench/harness.h"
 
 #define LEAF_S (PTE_V | PTE_RWX | PTE_A | PTE_D)
 #define LEAF_U (LEAF_S | PTE_U)

@@ -1,7 +1,7 @@
 /* harness_native.S - the harness's privileged half: CSRs, sret, sfence.vma. */
 #include "abi/cause.h"
 #include "abi/csr.h"
-#include "bench/harness.h"
+#include "bench/harness_window.S"
 
     .section .text.start.half, "ax"
     .globl harness_start

@@ -4,7 +4,7 @@
 #include "abi/csr.h"
 #include "abi/pv.h"
 #include "abi/sbi.h"
-#include "bench/harness.h"
+#include "bench/harness_window.S"
 
 #define HYPERCALL(nr, name, nargs, version, signature, doc) \
     .equ HCALL_NR_##name, nr;
