@@ -28,7 +28,7 @@ struct hyp_cpu {
     struct pcpu *pcpu;
     struct vcpu *current;    /* NULL: waiting */
     uint64_t     slice_end;  /* time at which current is preempted */
-    uint64_t     work_start; /* cycle at which this exit's work began */
+    uint64_t     armed;      /* what the machine's timer is set to */
     bool         new_slice;  /* slice_end is to be set on the way out */
     uint32_t     real_satp;  /* what the hart runs with now */
     uint64_t     tags;       /* generation of tags that its TLB may hold */

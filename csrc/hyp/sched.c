@@ -160,5 +160,7 @@ void sched_arm(struct pcpu *pcpu)
     cpu->new_slice = false;
     if (cpu->current && cpu->slice_end < next)
         next = cpu->slice_end;
-    hal_set_timer(pcpu, next);
+    if (next != cpu->armed)
+        hal_set_timer(pcpu, next);
+    cpu->armed = next;
 }

@@ -151,6 +151,9 @@ void hart_charge(struct hart *hart, enum cost kind, uint32_t n);
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid);
 
+/* Has the time of mtimecmp come? */
+bool hart_timer_due(const struct hart *hart);
+
 /* time, as this hart reads it, and the first cycle at which it reads t. */
 uint64_t hart_time(const struct hart *hart);
 #define CYCLE_NEVER UINT64_MAX /* ... if t lies beyond the end of the clock */
