@@ -19,8 +19,10 @@
  * next operation: there is no loop and no switch. (With a compiler that cannot
  * do this, there is: HV_NO_COMPUTED_GOTO.) The program counter is not kept:
  * while the loop runs, `op` says where we are, and a branch inside the page
- * adds a distance to it. Frequent sequences have one handler (fast_fused.def,
- * made by tools/gen_fused.py).
+ * adds a distance to it. Frequent sequences have one handler, and so have small
+ * loops, which keep their registers in variables while they go round
+ * (fast_fused.def, made by tools/gen_fused.py from programs that are not the
+ * benchmarks).
  *
  * One comparison per access (fast_reach.c). Beside each TLB entry stands a
  * shortcut: the address in this process. Its tag contains all that the access
@@ -199,55 +201,79 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
     return b == 0xffffffff ? 0 : (uint32_t)((int32_t)a % (int32_t)b);
 }
 
-/* do_x(): do operation x and return true; or do nothing and return false, if
- * it is not one of the easy cases. if_x(): whether branch x is taken. */
+/* What an operation is, apart from where its operands are:
+ *
+ *   get_x()            the result of arithmetic
+ *   load_x, store_x()  an access; false, with nothing done, if the shortcut is
+ *                      not there
+ *   when_x()           whether branch x is taken
+ *
+ * do_x() is all of operation x, and false if it is not one of the easy cases;
+ * then nothing has been done. */
 #define OPERATION(name)                                                \
     INLINE bool do_##name(struct hart *hart, const struct fast_op *op, \
                           struct fast_keys key, uint64_t *acc)
 #define UNUSED() ((void)key, (void)acc)
 
-#define ALU_REG(name, value)                      \
-    OPERATION(name)                               \
-    {                                             \
-        uint32_t *x = registers(hart);            \
-        uint32_t  a = x[op->rs1], b = x[op->rs2]; \
-        UNUSED();                                 \
-        x[op->rd] = (value);                      \
-        return true;                              \
+#define ALU_REG(name, value)                            \
+    INLINE uint32_t get_##name(uint32_t a, uint32_t b)  \
+    {                                                   \
+        return (value);                                 \
+    }                                                   \
+    OPERATION(name)                                     \
+    {                                                   \
+        uint32_t *x = registers(hart);                  \
+        UNUSED();                                       \
+        x[op->rd] = get_##name(x[op->rs1], x[op->rs2]); \
+        return true;                                    \
     }
-#define ALU_IMM(name, value)                             \
-    OPERATION(name)                                      \
-    {                                                    \
-        uint32_t *x = registers(hart);                   \
-        uint32_t  a = x[op->rs1], b = (uint32_t)op->imm; \
-        UNUSED();                                        \
-        x[op->rd] = (value);                             \
-        return true;                                     \
+#define ALU_IMM(name, value)                                   \
+    INLINE uint32_t get_##name(uint32_t a, uint32_t b)         \
+    {                                                          \
+        return (value);                                        \
+    }                                                          \
+    OPERATION(name)                                            \
+    {                                                          \
+        uint32_t *x = registers(hart);                         \
+        UNUSED();                                              \
+        x[op->rd] = get_##name(x[op->rs1], (uint32_t)op->imm); \
+        return true;                                           \
     }
-#define LOAD(name, size, value)                                         \
-    OPERATION(name)                                                     \
-    {                                                                   \
-        uint32_t              *x = registers(hart);                     \
-        uint32_t               va = x[op->rs1] + (uint32_t)op->imm;     \
-        const struct tlb_host *host = HOST(ACCESS_LOAD, va);            \
-        if (unlikely(host->tag != TAG(va, size, key.load)))             \
-            return false;                                               \
-        uint32_t raw = load_le((const uint8_t *)(host->at + va), size); \
-        x[op->rd] = (value);                                            \
-        *acc += ONE_LOAD;                                               \
-        return true;                                                    \
+#define LOAD(name, size, value)                                                \
+    INLINE bool load_##name(const struct hart *hart, uint32_t va,              \
+                            struct fast_keys key, uint64_t *acc, uint32_t *to) \
+    {                                                                          \
+        const struct tlb_host *host = HOST(ACCESS_LOAD, va);                   \
+        if (unlikely(host->tag != TAG(va, size, key.load)))                    \
+            return false;                                                      \
+        uint32_t raw = load_le((const uint8_t *)(host->at + va), size);        \
+        *to = (value);                                                         \
+        *acc += ONE_LOAD;                                                      \
+        return true;                                                           \
+    }                                                                          \
+    OPERATION(name)                                                            \
+    {                                                                          \
+        uint32_t *x = registers(hart);                                         \
+        return load_##name(hart, x[op->rs1] + (uint32_t)op->imm, key, acc,     \
+                           &x[op->rd]);                                        \
     }
-#define STORE(name, size)                                           \
-    OPERATION(name)                                                 \
-    {                                                               \
-        uint32_t              *x = registers(hart);                 \
-        uint32_t               va = x[op->rs1] + (uint32_t)op->imm; \
-        const struct tlb_host *host = HOST(ACCESS_STORE, va);       \
-        if (unlikely(host->tag != TAG(va, size, key.store)))        \
-            return false;                                           \
-        store_le((uint8_t *)(host->at + va), size, x[op->rs2]);     \
-        *acc += ONE_STORE;                                          \
-        return true;                                                \
+#define STORE(name, size)                                                   \
+    INLINE bool store_##name(const struct hart *hart, uint32_t va,          \
+                             struct fast_keys key, uint64_t *acc,           \
+                             uint32_t val)                                  \
+    {                                                                       \
+        const struct tlb_host *host = HOST(ACCESS_STORE, va);               \
+        if (unlikely(host->tag != TAG(va, size, key.store)))                \
+            return false;                                                   \
+        store_le((uint8_t *)(host->at + va), size, val);                    \
+        *acc += ONE_STORE;                                                  \
+        return true;                                                        \
+    }                                                                       \
+    OPERATION(name)                                                         \
+    {                                                                       \
+        const uint32_t *x = registers(hart);                                \
+        return store_##name(hart, x[op->rs1] + (uint32_t)op->imm, key, acc, \
+                            x[op->rs2]);                                    \
     }
 #define AMO(name, value)                                      \
     OPERATION(name)                                           \
@@ -264,12 +290,10 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         *acc += ONE_STORE;                                    \
         return true;                                          \
     }
-#define BRANCH(name, condition)                                        \
-    INLINE bool if_##name(struct hart *hart, const struct fast_op *op) \
-    {                                                                  \
-        const uint32_t *x = registers(hart);                           \
-        uint32_t        a = x[op->rs1], b = x[op->rs2];                \
-        return condition;                                              \
+#define BRANCH(name, condition)                     \
+    INLINE bool when_##name(uint32_t a, uint32_t b) \
+    {                                               \
+        return condition;                           \
     }
 #define OTHER(name)
 #include "machine/fast_ops.def"
@@ -360,6 +384,9 @@ static bool may_sret(const struct hart *hart)
         return !(hart->csr.mstatus & MSTATUS_TSR);
     return hart->priv == PRIV_M;
 }
+
+/* Why a loop with a handler of its own was left. */
+enum loop_exit { LOOP_SLOW, LOOP_DONE, LOOP_EVENT };
 
 /* --- the loops -------------------------------------------------------------- */
 

@@ -26,12 +26,14 @@ enum fast_code {
     NR_CODES
 };
 
-/* Sequences of operations with a handler of their own. */
+/* Sequences of operations, and loops, with a handler of their own. */
 enum fast_fused {
     FUSED_none,
-#define FUSED(name, ...) FUSED_##name,
+#define FUSED(name, ...)   FUSED_##name,
+#define LOOP_OF(name, ...) FUSED_##name,
 #include "machine/fast_fused.def"
 #undef FUSED
+#undef LOOP_OF
     NR_FUSED
 };
 
@@ -71,7 +73,7 @@ struct fast_page {
 };
 
 /* The longest sequence with one handler. */
-#define FUSED_MAX 4
+#define FUSED_MAX 6
 
 /* Pages beyond this number: all are dropped, and decoding starts anew. */
 #define FAST_MAX_PAGES 512 /* 8 MiB */
@@ -84,7 +86,8 @@ struct fast {
     uint32_t           nr_pages;
     const void *const *handlers; /* of the threaded loop, or NULL: those of
                                     enum fast_code, then of enum fast_fused */
-    uint16_t           first[NR_CODES]; /* the sequences that start with it */
+    uint16_t           first[NR_CODES]; /* the sequences that start with it; */
+    uint16_t           first_loop[NR_CODES]; /* ... and the loops */
 };
 
 static inline const void *fast_handler(const struct fast *fast, uint32_t i)
