@@ -172,6 +172,22 @@ INLINE void fast_settle(struct hart *hart, uint64_t *acc, uint32_t *burst,
     *burst = left;
 }
 
+/* A miss of the TLB has cost so many cycles, and the clock has them already:
+ * take as many instructions off the account, which is enough, since none costs
+ * less than a cycle. False, and the account as it was, if none would be left,
+ * or so few that the end of the page lies beyond them. */
+INLINE bool fast_spend(uint64_t *acc, uint32_t *burst, uint64_t cycles)
+{
+    if (cycles > MAX_BURST || (int64_t)*acc < 0)
+        return cycles == 0;
+    uint64_t next = *acc - (cycles * OP_BYTES << 32);
+    if ((int64_t)next < 0)
+        return false;
+    *acc = next;
+    *burst -= (uint32_t)cycles;
+    return true;
+}
+
 /* One instruction that was executed on the settled state. */
 INLINE void fast_retire(struct hart *hart, uint32_t next, uint64_t cost)
 {
@@ -385,8 +401,65 @@ static bool may_sret(const struct hart *hart)
     return hart->priv == PRIV_M;
 }
 
-/* Why a loop with a handler of its own was left. */
-enum loop_exit { LOOP_SLOW, LOOP_DONE, LOOP_EVENT };
+/* --- the guest's small loops ------------------------------------------------ */
+
+#if FAST_THREADED
+/*
+ * A loop of fast_fused.def keeps its registers in variables, KEEP to SAVE, and
+ * goes round until its branch is not taken, an access has no shortcut, or the
+ * event is close. Then the first `done` operations of the last round have been
+ * executed. These are functions, so that the compiler has all the host's
+ * registers for them, and need not take any from the engine's loop.
+ */
+enum rounds_end { ROUNDS_OVER, ROUNDS_SLOW, ROUNDS_EVENT };
+
+struct rounds {
+    uint64_t        acc;
+    uint32_t        done;
+    enum rounds_end why;
+};
+
+#define KEEP(letter, k, field) uint32_t letter = x[op[k].field];
+#define KEEP_IMM(k)            const uint32_t imm##k = (uint32_t)op[k].imm;
+#define SAVE(letter, k)        x[op[k].rd] = letter;
+
+#define LOOP_REG(k, name, d, a, b) d = get_##name(a, b);
+#define LOOP_IMM(k, name, d, a)    d = get_##name(a, imm##k);
+#define LOOP_MV(k, name, d, a)     d = a;
+#define LOOP_LI(k, name, d)        d = imm##k;
+#define LEAVE_IF(condition, ops, reason) \
+    if (condition) {                     \
+        end.done = (ops);                \
+        end.why = (reason);              \
+        break;                           \
+    }
+#define LOOP_LOAD(k, name, d, a)                                         \
+    LEAVE_IF(unlikely(!load_##name(hart, a + imm##k, key, &acc, &d)), k, \
+             ROUNDS_SLOW)
+#define LOOP_STORE(k, name, a, b)                                        \
+    LEAVE_IF(unlikely(!store_##name(hart, a + imm##k, key, &acc, b)), k, \
+             ROUNDS_SLOW)
+#define LOOP_AGAIN(k, name, a, b)                      \
+    LEAVE_IF(!when_##name(a, b), (k) + 1, ROUNDS_OVER) \
+    acc -= (uint64_t)(((k) + 1) * OP_BYTES) << 32;     \
+    LEAVE_IF(unlikely((int64_t)acc < 0), 0, ROUNDS_EVENT)
+
+#define FUSED(name, ...)
+#define LOOP_OF(name, codes, numbers, keep, round, save)                    \
+    static __attribute__((noinline)) struct rounds rounds_##name(           \
+        struct hart *hart, const struct fast_op *op, uint64_t load,         \
+        uint64_t store, uint64_t acc)                                       \
+    {                                                                       \
+        const struct fast_keys      key = { .load = load, .store = store }; \
+        uint32_t                   *x = registers(hart);                    \
+        struct rounds               end;                                    \
+        keep for (;;){ round } save end.acc = acc;                          \
+        return end;                                                         \
+    }
+#include "machine/fast_fused.def"
+#undef FUSED
+#undef LOOP_OF
+#endif
 
 /* --- the loops -------------------------------------------------------------- */
 

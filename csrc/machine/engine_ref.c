@@ -611,7 +611,7 @@ static void step(struct hart *hart)
     hart->regs.pc = next;
     hart->regs.x[0] = 0;
     hart->instret++;
-    hart_charge(hart, COST_insn, 1);
+    hart_pay(hart, COST_insn, 1);
 }
 
 static enum hart_exit engine_ref_run(struct hart *hart, uint64_t until)

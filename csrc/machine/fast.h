@@ -106,18 +106,16 @@ void fast_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 bool fast_init(struct machine *m, const void *const *handlers);
 void fast_fini(struct machine *m);
 
-/* fast_reach.c. Shortcuts: making struct tlb_host. */
-enum fast_reach {
-    REACH_OK,      /* the shortcut is there: the access will succeed */
-    REACH_TRAPPED, /* the access may not be made; the trap was taken */
-    REACH_STEP,    /* no shortcut for this one: the reference engine's job */
-};
+/* fast_reach.c. Making shortcuts, struct tlb_host. The answer is one of these,
+ * or the cause of the trap that is to be taken. */
+#define REACH_OK   -1 /* the shortcut is there: the access will succeed */
+#define REACH_STEP -2 /* no shortcut for this one: engine_ref's job */
 /* Translate a data access the way the reference engine does (a miss is walked,
  * counted and paid for) and make a shortcut. */
-enum fast_reach fast_reach_data(struct hart *hart, enum access access,
-                                uint32_t va, uint32_t size);
+int fast_reach_data(struct hart *hart, enum access access, uint32_t va,
+                    uint32_t size);
 /* The same for the fetch at pc: REACH_OK if its page is decoded. */
-enum fast_reach fast_reach_code(struct hart *hart);
+int fast_reach_code(struct hart *hart);
 
 /* What the tags of store shortcuts must match at present, for page 0: nothing
  * matches while any hart holds a reservation. */

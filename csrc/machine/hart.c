@@ -149,7 +149,7 @@ void hart_skip(struct hart *hart, uint64_t cycle)
 
 void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
 {
-    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+    hart_pay(hart, kind, n);
 }
 
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
@@ -159,5 +159,5 @@ void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
     one_asid = one_asid && hart->machine->config.asid_bits != 0;
     tlb_fence(&hart->tlb, one_va, va, one_asid, asid & SATP_ASID_MASK);
     hart->count.fences++;
-    hart_charge(hart, COST_fence, 1);
+    hart_pay(hart, COST_fence, 1);
 }

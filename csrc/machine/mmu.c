@@ -232,8 +232,8 @@ static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
              mmu_rights(hart, access), &walk);
     mmu_count_miss(&hart->count, access);
     hart->count.walk_refs += walk.refs;
-    hart_charge(hart, COST_tlb_miss, 1);
-    hart_charge(hart, COST_walk_ref, walk.refs);
+    hart_pay(hart, COST_tlb_miss, 1);
+    hart_pay(hart, COST_walk_ref, walk.refs);
     if (walk.status != WALK_OK)
         return walk_cause(walk.status, access);
     mmu_set_ad(hart, &walk, access);
