@@ -107,7 +107,7 @@ enum hart_exit hart_run(struct hart *hart, uint64_t until)
         return HART_IDLE;
     hart->regs.x[0] = 0;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     return m->engine->run(hart, until);
 }
 
@@ -120,7 +120,7 @@ enum hart_exit hart_step(struct hart *hart)
     if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
         return HART_IDLE;
     hart->regs.x[0] = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     while (hart->waiting)
         if (!hart_wait(hart, CYCLE_NEVER))
             return HART_IDLE;
@@ -136,7 +136,7 @@ void hart_set_priv(struct hart *hart, uint32_t priv)
     if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
         hart->priv = priv;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
 }
 
 void hart_skip(struct hart *hart, uint64_t cycle)

@@ -80,6 +80,8 @@ uint64_t hart_timer_cycle(const struct hart *hart);
 /* mmu.c. Recompute hart->view; to be called when priv, mstatus or satp has
  * changed. */
 void mmu_refresh(struct hart *hart);
+/* The same, where it may well be that nothing has. */
+void mmu_refresh_if_stale(struct hart *hart);
 /* Translate one access. MMU_OK and *pa, or the cause of the exception. */
 #define MMU_OK -1
 int mmu_translate(struct hart *hart, enum access access, uint32_t va,

@@ -93,7 +93,10 @@ void trap_take(struct hart *hart, uint32_t cause, uint32_t tval)
     hart->reserved = false;
     hart->event = 0;
     hart_pay(hart, COST_trap, 1);
-    mmu_refresh(hart);
+    /* Native M-mode executes nothing, and what runs after it is what ran
+     * before it more often than not. */
+    if (hart->priv != PRIV_M || !hart->machine->config.native_m)
+        mmu_refresh(hart);
 }
 
 /* Highest priority first, as the Privileged Specification orders them. */
