@@ -112,7 +112,7 @@ enum hart_exit hart_run(struct hart *hart, uint64_t until)
         return HART_IDLE;
     hart->regs.x[0] = 0;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     return m->engine->run(hart, until);
 }
 
@@ -125,7 +125,7 @@ enum hart_exit hart_step(struct hart *hart)
     if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
         return HART_IDLE;
     hart->regs.x[0] = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     while (hart->waiting)
         if (!hart_wait(hart, CYCLE_NEVER))
             return HART_IDLE;
@@ -141,7 +141,7 @@ void hart_set_priv(struct hart *hart, uint32_t priv)
     if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
         hart->priv = priv;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
 }
 
 void hart_skip(struct hart *hart, uint64_t cycle)
@@ -154,7 +154,7 @@ void hart_skip(struct hart *hart, uint64_t cycle)
 
 void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
 {
-    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+    hart_pay(hart, kind, n);
 }
 
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
@@ -164,5 +164,5 @@ void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
     one_asid = one_asid && hart->machine->config.asid_bits != 0;
     tlb_fence(&hart->tlb, one_va, va, one_asid, asid & SATP_ASID_MASK);
     hart->count.fences++;
-    hart_charge(hart, COST_fence, 1);
+    hart_pay(hart, COST_fence, 1);
 }

@@ -65,6 +65,12 @@ struct hart_view {
     uint64_t key;        /* what struct tlb_host of page 0 is tagged with */
 };
 
+/* What the views were derived from. */
+struct view_from {
+    uint32_t priv, mstatus, satp;
+    bool     valid;
+};
+
 struct hart {
     struct regs          regs;
     struct hart_csrs     csr;
@@ -80,8 +86,9 @@ struct hart {
     struct hart_counters count;
     struct machine      *machine;
 
-    /* Derived: the machine recomputes both whenever hart_run() begins. */
+    /* Derived: up to date whenever hart_run() executes. */
     struct hart_view view[NR_ACCESS];
+    struct view_from view_from;
     uint64_t         event; /* boundaries before this cycle need no look at
                                    timer, interrupts and `until` */
 };

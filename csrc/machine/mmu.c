@@ -84,11 +84,33 @@ static inline void view_refresh(struct hart *hart, enum access access)
     view->key = (view->translated ? view->context : TLB_BARE) | TLB_VALID;
 }
 
+/* All that mmu_rights() and view_refresh() look at; MPP, only if it counts. */
+static inline struct view_from view_inputs(const struct hart *hart)
+{
+    uint32_t mstatus = hart->csr.mstatus;
+    uint32_t bits = mstatus & MSTATUS_MPRV
+                        ? MSTATUS_MPRV | MSTATUS_MPP | MSTATUS_SUM | MSTATUS_MXR
+                        : MSTATUS_SUM | MSTATUS_MXR;
+
+    return (struct view_from){ hart->priv, mstatus & bits, hart->csr.satp,
+                               true };
+}
+
 void mmu_refresh(struct hart *hart)
 {
+    hart->view_from = view_inputs(hart);
     view_refresh(hart, ACCESS_FETCH);
     view_refresh(hart, ACCESS_LOAD);
     view_refresh(hart, ACCESS_STORE);
+}
+
+void mmu_refresh_if_stale(struct hart *hart)
+{
+    struct view_from now = view_inputs(hart), *then = &hart->view_from;
+
+    if (!then->valid || now.priv != then->priv ||
+        now.mstatus != then->mstatus || now.satp != then->satp)
+        mmu_refresh(hart);
 }
 
 static bool leaf_permits(uint32_t pte, enum access access,
@@ -232,8 +254,8 @@ static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
              mmu_rights(hart, access), &walk);
     mmu_count_miss(&hart->count, access);
     hart->count.walk_refs += walk.refs;
-    hart_charge(hart, COST_tlb_miss, 1);
-    hart_charge(hart, COST_walk_ref, walk.refs);
+    hart_pay(hart, COST_tlb_miss, 1);
+    hart_pay(hart, COST_walk_ref, walk.refs);
     if (walk.status != WALK_OK)
         return walk_cause(walk.status, access);
     mmu_set_ad(hart, &walk, access);
