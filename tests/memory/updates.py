@@ -37,6 +37,8 @@ from tests.control import programs
 RAM = 0x8000_0000
 ROOT, LEAVES, LIST, FRAMES = (RAM + n * 0x1000 for n in (16, 17, 18, 32))
 WINDOW = 0x4000_0000
+PAGES = 256  # of the window
+ALIAS = WINDOW + PAGES * 0x1000  # where the table is mapped, too
 V, R, W, X, A, D = 1, 2, 4, 8, 64, 128
 RWX = V | R | W | X | A | D
 SATP = 0x180
@@ -48,7 +50,7 @@ def pte(pa: int, bits: int) -> int:
     return pa >> 12 << 10 | bits
 
 
-def tables(vm: hv.VM, pages: int) -> None:
+def tables(vm: hv.VM) -> None:
     """Write the tables into a VM's memory, before it boots."""
     root = bytearray(4096)
 
@@ -59,8 +61,9 @@ def tables(vm: hv.VM, pages: int) -> None:
     put(root, RAM >> 22, pte(RAM, RWX))
     put(root, WINDOW >> 22, pte(LEAVES, V))
     leaves = bytearray(4096)
-    for n in range(pages):
+    for n in range(PAGES):
         put(leaves, n, pte(FRAMES + n * 0x1000, V | R | W | A | D))
+    put(leaves, PAGES, pte(LEAVES, V | R | W | A | D))
     vm.mem.write(hv.GuestPhys(ROOT), bytes(root))
     vm.mem.write(hv.GuestPhys(LEAVES), bytes(leaves))
 
@@ -80,13 +83,13 @@ def translate() -> list[int]:
     )
 
 
-def touch(pages: int) -> list[int]:
-    """Load a word of each page of the window."""
+def touch() -> list[int]:
+    """Load a word of each page of the window, and of the one behind it."""
     step = program(lw(T2, 0, T0), add(T0, T0, T1))
-    return program(li(T0, WINDOW), li(T1, 0x1000), loop(S0, pages, step))
+    return program(li(T0, WINDOW), li(T1, 0x1000), loop(S0, PAGES + 1, step))
 
 
-def update(pages: int, *, fence_each: bool = False) -> list[int]:
+def update(*, at: int = LEAVES, fence_each: bool = False) -> list[int]:
     """Make every entry of the window read-only, then fence."""
     step = program(
         lw(T2, 0, T0),
@@ -95,12 +98,10 @@ def update(pages: int, *, fence_each: bool = False) -> list[int]:
         addi(T0, T0, 4),
         [sfence_vma(ZERO, ZERO)] if fence_each else [],
     )
-    return program(
-        li(T0, LEAVES), loop(S0, pages, step), sfence_vma(ZERO, ZERO)
-    )
+    return program(li(T0, at), loop(S0, PAGES, step), sfence_vma(ZERO, ZERO))
 
 
-def update_with_sc(pages: int) -> list[int]:
+def update_with_sc() -> list[int]:
     """Change every entry by LR and SC, again until it succeeds."""
     lr, sc = asm.lr_w(T2, T0), asm.sc_w(S1, S2, T0)
     step = program(
@@ -111,8 +112,41 @@ def update_with_sc(pages: int) -> list[int]:
         addi(T0, T0, 4),
     )
     return program(
-        li(T0, LEAVES), loop(S0, pages, step), sfence_vma(ZERO, ZERO)
+        li(T0, LEAVES), loop(S0, PAGES, step), sfence_vma(ZERO, ZERO)
     )
+
+
+def native(change: list[int]) -> list[int]:
+    """Make a kernel that touches every page and then changes all entries."""
+    return program(translate(), touch(), change, programs.off())
+
+
+def run(
+    code: list[int],
+    *,
+    style: str,
+    sync: str = "default",
+    data: bytes = b"",
+) -> hv.Counters:
+    """Run a kernel over these tables; return what was counted.
+
+    :param data: what is in memory at LIST.
+    """
+    with hv.Hypervisor(ram="16MiB") as hypervisor:
+        vm = hypervisor.create(
+            style=style, sync=sync, mem="4MiB", shadow_frames=16
+        )
+        tables(vm)
+        image = b"".join(word.to_bytes(4, "little") for word in code)
+        vm.mem.write(hv.GuestPhys(RAM), image)
+        vm.mem.write(hv.GuestPhys(LIST), data)
+        vm.boot(RAM)
+        vm.run_until("halt")
+        vm.check()
+        hypervisor.audit()
+        for n in range(PAGES):
+            assert vm.mem.read32(hv.GuestPhys(LEAVES + 4 * n)) & W == 0
+        return vm.counters
 
 
 def hypercall(number: int, a0: int, a1: int = 0) -> list[int]:
@@ -124,3 +158,11 @@ def hypercall(number: int, a0: int, a1: int = 0) -> list[int]:
         li(A6, number),
         ECALL,
     )
+
+
+if __name__ == "__main__":
+    # Run on a core that may have a bug: see tests/guest/bugged.py.
+    counted = run(
+        native(update(at=ALIAS)), style="emulate", sync="trace-strict"
+    )
+    print("exits:", counted["exit_trace"])
