@@ -51,6 +51,8 @@ struct hv_config {
     uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
     uint32_t asid_bits; /* 0 or 9 */
     uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
+    uint32_t h_ext;     /* 1: extension H without a hypervisor, which always
+                           has it */
     uint32_t time_div;  /* cycles per tick of `time` */
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */

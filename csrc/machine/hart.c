@@ -133,8 +133,14 @@ enum hart_exit hart_step(struct hart *hart)
 
 void hart_set_priv(struct hart *hart, uint32_t priv)
 {
+    hart_set_mode(hart, priv, false);
+}
+
+void hart_set_mode(struct hart *hart, uint32_t priv, bool virt)
+{
     if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
         hart->priv = priv;
+    hart->virt = virt && hart->machine->config.h_ext && hart->priv != PRIV_M;
     hart->event = 0;
     mmu_refresh(hart);
 }
@@ -152,12 +158,46 @@ void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
     hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
 }
 
+static void hart_fence_space(struct hart *hart, bool one_va, uint32_t va,
+                             uint64_t mask, uint64_t space)
+{
+    tlb_fence(&hart->tlb, one_va, va, mask, space);
+    hart->count.fences++;
+    hart_charge(hart, COST_fence, 1);
+}
+
+static uint64_t asid_mask(const struct hart *hart, bool one_asid)
+{
+    /* Without ASIDs every value of rs2 names the only space there is. */
+    return one_asid && hart->machine->config.asid_bits
+               ? TLB_ASID(SATP_ASID_MASK)
+               : 0;
+}
+
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid)
 {
-    /* Without ASIDs every value of rs2 names the only space there is. */
-    one_asid = one_asid && hart->machine->config.asid_bits != 0;
-    tlb_fence(&hart->tlb, one_va, va, one_asid, asid & SATP_ASID_MASK);
-    hart->count.fences++;
-    hart_charge(hart, COST_fence, 1);
+    uint64_t mask = asid_mask(hart, one_asid);
+
+    hart_fence_space(hart, one_va, va, TLB_V | mask, TLB_ASID(asid) & mask);
+}
+
+void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va,
+                      bool one_asid, uint32_t asid)
+{
+    uint64_t mask = asid_mask(hart, one_asid);
+    uint32_t vmid = hart->csr.hgatp >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;
+
+    hart_fence_space(hart, one_va, va, TLB_V | TLB_VMID(HGATP_VMID_MASK) | mask,
+                     TLB_V | TLB_VMID(vmid) | (TLB_ASID(asid) & mask));
+}
+
+/* An entry knows the end of its walk, and not the guest-physical addresses of
+ * the tables on the way. So one address is treated as all of them. */
+void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid)
+{
+    uint64_t mask = one_vmid ? TLB_VMID(HGATP_VMID_MASK) : 0;
+
+    hart_fence_space(hart, false, 0, TLB_V | mask,
+                     TLB_V | (TLB_VMID(vmid) & mask));
 }

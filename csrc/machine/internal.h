@@ -95,6 +95,13 @@ bool csr_execute(struct hart *hart, uint32_t csr, enum csr_op op, bool write,
 /* Whether reading this CSR is a load of word *word of struct hart_csrs, and
  * writing it a store under *mask, for whoever has the privilege. */
 bool csr_plain(uint32_t csr, uint32_t *word, uint32_t *mask);
+/* The exception of an access that csr_execute() refused. */
+uint32_t csr_refusal(const struct hart *hart, uint32_t csr, bool write);
+/* With V = 1 such a word is this many further on: sscratch is vsscratch. */
+#define VS_WORDS                              \
+    ((offsetof(struct hart_csrs, vsscratch) - \
+      offsetof(struct hart_csrs, sscratch)) / \
+     4)
 /* Profile `leaky`, and the hart is in U, where it shows. */
 bool csr_leaks(const struct hart *hart);
 

@@ -46,22 +46,17 @@ static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
     return page == PAGE_OF(va);
 }
 
-static bool tlb_belongs(const struct tlb_entry *entry, uint32_t asid)
-{
-    return (entry->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK) == asid;
-}
-
 /* G is not honoured: a global page is cached once per ASID, and a fence of an
  * ASID drops its copy. Dropping more than was asked for is always allowed. */
-void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
-               uint32_t asid)
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
+               uint64_t space)
 {
     for (int access = 0; access < NR_ACCESS; access++) {
         for (int i = 0; i < TLB_ENTRIES; i++) {
             struct tlb_entry *entry = &tlb->entry[access][i];
 
             if ((!one_va || tlb_covers(entry, va)) &&
-                (!one_asid || tlb_belongs(entry, asid)))
+                (entry->tag & mask) == space)
                 entry->tag = tlb->host[access][i].tag = 0;
         }
     }
