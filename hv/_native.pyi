@@ -84,6 +84,7 @@ class _Lib:
     def hv_vm_reason(
         self, host: CData, vm: int, why: CData, n: int, /
     ) -> int: ...
+    def hv_vm_set_style(self, host: CData, vm: int, style: int, /) -> int: ...
     def hv_vm_pause(self, host: CData, vm: int, /) -> int: ...
     def hv_vm_resume(self, host: CData, vm: int, /) -> int: ...
     def hv_vm_boot(
@@ -108,9 +109,9 @@ class _Lib:
     def hv_lockstep_pair(
         self,
         config: CData,
+        guest: CData,
         image: CData,
         size: int,
-        shadow_frames: int,
         bare: CData,
         host: CData,
         vm: CData,
@@ -119,6 +120,7 @@ class _Lib:
     def hv_lockstep_batch(
         self,
         config: CData,
+        guest: CData,
         first: int,
         count: int,
         flags: int,

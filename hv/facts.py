@@ -35,6 +35,7 @@ class Style(StrEnum):
 
     EMULATE = "emulate"
     PV = "pv"
+    ASSIST = "assist"
 
 
 class MMode(StrEnum):

@@ -1,12 +1,25 @@
 """A virtual machine: a guest with memory of its own, under the hypervisor."""
 
-from hv.core import ffi, lib
-from hv.facts import U32, integer
+from hv.core import ffi, lib, to_c
+from hv.facts import U32, Style, choose, integer
 from hv.guest import Guest
 
 
 class VM(Guest):
     """One VM. :meth:`hv.Hypervisor.create` makes it."""
+
+    def change_style(self, style: str) -> None:
+        """Virtualize it in another way from here on; its guest cannot tell.
+
+        :param style: one of :class:`hv.Style` that its kernel is made for.
+        :raises UsageError: if its kernel is not made for that style.
+        """
+        self.host.checked(
+            f"changing the style of {self.name}",
+            lib.hv_vm_set_style,
+            self.number,
+            to_c("HV_STYLE_", choose(Style, style, "style")),
+        )
 
     def pause(self) -> None:
         """Do not schedule it until :meth:`resume`.

@@ -23,13 +23,24 @@ static const char *config_bad(const struct hv_vm_config *c)
     return NULL;
 }
 
+static const struct style *const styles[HV_NR_STYLES] = {
+    [HV_STYLE_EMULATE] = &style_emulate,
+    [HV_STYLE_PV] = &style_pv,
+    [HV_STYLE_ASSIST] = &style_assist,
+};
+
+static uint32_t style_number(const struct style *style)
+{
+    uint32_t i = 0;
+
+    while (styles[i] != style)
+        i++;
+    return i;
+}
+
 int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
                  char *why, size_t n)
 {
-    static const struct style *const styles[HV_NR_STYLES] = {
-        [HV_STYLE_EMULATE] = &style_emulate,
-        [HV_STYLE_PV] = &style_pv,
-    };
     const char *bad = config ? config_bad(config) : "config is missing";
 
     if (!host || !vm || bad) {
@@ -141,7 +152,7 @@ int hv_vm_info(hv_host *host, uint32_t id, struct hv_vm_info *out)
     }
     *out = (struct hv_vm_info){
         .state = vm_api_state(vm),
-        .style = vm->config.style == &style_pv ? HV_STYLE_PV : HV_STYLE_EMULATE,
+        .style = style_number(vm->style),
         .exit_code = vm->exit_code,
         .rebooted = vm->rebooted,
         .vcpus = vm->config.nr_vcpus,
@@ -163,6 +174,22 @@ int hv_vm_reason(hv_host *host, uint32_t id, char *why, size_t n)
     if (status == HV_OK)
         host_say(why, n, "%s", vm ? vm->reason : "");
     return status;
+}
+
+int hv_vm_set_style(hv_host *host, uint32_t id, uint32_t style)
+{
+    struct vm *vm;
+    int        status = host_guest(host, id, &vm);
+
+    if (status != HV_OK)
+        return status;
+    if (style >= HV_NR_STYLES)
+        return HV_ERR_INVALID;
+    if (!vm)
+        return HV_ERR_UNSUPPORTED;
+    if (setjmp(host->hal.unwind) != 0)
+        return HV_ERR_BROKEN;
+    return vm_set_style(vm, styles[style]) ? HV_OK : HV_ERR_STATE;
 }
 
 int hv_vm_pause(hv_host *host, uint32_t id)

@@ -124,6 +124,7 @@ void hv_config_default(struct hv_config *config)
     *config = (struct hv_config){
         .harts = 1,
         .ram_size = DEFAULT_RAM,
+        .asid_bits = HV_ASIDS_DEFAULT,
         .time_div = DEFAULT_TIME_DIV,
         .slice = DEFAULT_SLICE,
     };
@@ -143,7 +144,8 @@ static const char *config_bad(const struct hv_config *c)
         return "harts must be 1: more are not run yet";
     if (c->ram_size == 0 || c->ram_size % PAGE_SIZE || c->ram_size > MAX_RAM)
         return "ram_size must be a multiple of 4096 up to 1 GiB";
-    if (c->asid_bits != 0 && c->asid_bits != 9)
+    if (c->asid_bits != 0 && c->asid_bits != 9 &&
+        c->asid_bits != HV_ASIDS_DEFAULT)
         return "asid_bits must be 0 or 9";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
         return "ad_fault, h_ext and audit must be 0 or 1, fill a byte";
@@ -173,6 +175,8 @@ static struct machine *make_machine(const struct hv_config *c)
         .h_ext = c->h_ext || c->m_mode == HV_M_HYPERVISOR,
     };
 
+    if (c->asid_bits == HV_ASIDS_DEFAULT)
+        config.asid_bits = c->m_mode == HV_M_HYPERVISOR ? 9 : 0;
     memcpy(config.cost, c->cost, sizeof(config.cost));
     return machine_new(&config);
 }

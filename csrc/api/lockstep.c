@@ -51,6 +51,7 @@ struct lockstep {
     struct hv_coverage   *coverage;
     uint32_t              pc, insn; /* of the step being made */
     uint32_t              storm;
+    uint64_t              dice; /* for moves */
     /* Since the last LR: traps that only one side could notice, and the
      * guest's own. Counters of the harts when it was executed. */
     uint64_t lr_bare_m, lr_vm_m, lr_guest;
@@ -307,6 +308,7 @@ static bool step_both(struct lockstep *l)
         return false;
     }
     look_back(l, traps);
+    vcpu_pull(l->vcpu);
     if ((a & 0xff) == HV_LOCKSTEP_OFF || !same_registers(l) ||
         !same_memory(l)) {
         if (l->out->end == HV_LOCKSTEP_DIFFER &&
@@ -318,17 +320,32 @@ static bool step_both(struct lockstep *l)
     return a == HV_LOCKSTEP_RUNS && l->storm < TRAP_STORM && l->insn != ENDLESS;
 }
 
+/* Another style, now and then, as the program's seed says. */
+static bool move(struct lockstep *l)
+{
+    static const uint32_t styles[] = { HV_STYLE_EMULATE, HV_STYLE_ASSIST };
+
+    l->dice = l->dice * 6364136223846793005u + 1442695040888963407u;
+    if (l->dice >> 60 != 0)
+        return true;
+    uint32_t style =
+        styles[(l->dice >> 40) % (sizeof(styles) / sizeof(styles[0]))];
+    return hv_vm_set_style(l->host, l->vm->id, style) == HV_OK;
+}
+
 static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
-                        uint32_t max_steps, struct hv_divergence *out,
-                        struct hv_coverage *coverage)
+                        uint32_t flags, uint32_t max_steps,
+                        struct hv_divergence *out, struct hv_coverage *coverage)
 {
     struct lockstep l = {
         .bare = bare,
         .host = host,
         .out = out,
         .coverage = coverage,
+        .dice = out->seed,
     };
-    int status = host_guest(host, id, &l.vm);
+    bool moves = flags & HV_LOCKSTEP_MOVES;
+    int  status = host_guest(host, id, &l.vm);
 
     if (status != HV_OK)
         return status;
@@ -339,7 +356,8 @@ static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
     l.hart = machine_hart(bare->machine, 0);
     l.under = machine_hart(host->machine, 0);
     while (max_steps-- && step_both(&l))
-        ;
+        if (moves && !move(&l))
+            return HV_ERR_STATE;
     if (out->end == HV_LOCKSTEP_SAME)
         same_console(&l);
     return HV_OK;
@@ -351,20 +369,18 @@ int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
     if (!out)
         return HV_ERR_INVALID;
     *out = (struct hv_divergence){ .end = HV_LOCKSTEP_SAME };
-    return lockstep_run(bare, host, vm, max_steps, out, NULL);
+    return lockstep_run(bare, host, vm, 0, max_steps, out, NULL);
 }
 
 /* --- pairs and batches -------------------------------------------------------- */
 
-static int make_vm(hv_host *host, uint32_t shadow_frames, const uint8_t *image,
-                   size_t n, uint32_t *vm)
+static int make_vm(hv_host *host, const struct hv_vm_config *guest,
+                   const uint8_t *image, size_t n, uint32_t *vm)
 {
-    struct hv_vm_config config;
+    struct hv_vm_config config = *guest;
     int                 status;
 
-    hv_vm_config_default(&config);
     config.mem_size = HV_PRIVGEN_RAM;
-    config.shadow_frames = shadow_frames;
     status = hv_vm_create(host, &config, vm, NULL, 0);
     for (size_t at = 0; status == HV_OK && at + PAGE_SIZE <= n;
          at += PAGE_SIZE) {
@@ -379,20 +395,21 @@ static int make_vm(hv_host *host, uint32_t shadow_frames, const uint8_t *image,
     return status == HV_OK ? hv_vm_boot(host, *vm, RAM_BASE, 0, 0) : status;
 }
 
-int hv_lockstep_pair(const struct hv_config *config, const uint8_t *image,
-                     size_t n, uint32_t shadow_frames, hv_host **bare,
-                     hv_host **host, uint32_t *vm)
+int hv_lockstep_pair(const struct hv_config    *config,
+                     const struct hv_vm_config *guest, const uint8_t *image,
+                     size_t n, hv_host **bare, hv_host **host, uint32_t *vm)
 {
     struct hv_config one, two;
     int              status;
 
-    if (!config || !image || !bare || !host || !vm || n > HV_PRIVGEN_RAM ||
-        n % PAGE_SIZE)
+    if (!config || !guest || !image || !bare || !host || !vm ||
+        n > HV_PRIVGEN_RAM || n % PAGE_SIZE)
         return HV_ERR_INVALID;
     *bare = *host = NULL;
     one = two = *config;
     one.m_mode = HV_M_FIRMWARE;
     one.ram_size = HV_PRIVGEN_RAM;
+    one.asid_bits = 0; /* as in a VM */
     two.m_mode = HV_M_HYPERVISOR;
     status = hv_host_new(&one, bare, NULL, 0);
     if (status == HV_OK)
@@ -402,7 +419,7 @@ int hv_lockstep_pair(const struct hv_config *config, const uint8_t *image,
     if (status == HV_OK)
         status = hv_vm_boot(*bare, 0, RAM_BASE, 0, 0);
     if (status == HV_OK)
-        status = make_vm(*host, shadow_frames, image, n, vm);
+        status = make_vm(*host, guest, image, n, vm);
     if (status != HV_OK) {
         hv_host_free(*bare);
         hv_host_free(*host);
@@ -432,21 +449,23 @@ uint32_t hv_lockstep_pool(uint64_t seed)
     return frames[seed % (sizeof(frames) / sizeof(frames[0]))];
 }
 
-static int run_seed(const struct hv_config *config, uint64_t seed,
-                    uint32_t flags, uint32_t max_steps, uint8_t *image,
-                    struct hv_divergence *out, struct hv_coverage *coverage)
+static int run_seed(const struct hv_config *config, struct hv_vm_config guest,
+                    uint64_t seed, uint32_t flags, uint32_t max_steps,
+                    uint8_t *image, struct hv_divergence *out,
+                    struct hv_coverage *coverage)
 {
     hv_host *bare, *host;
     uint32_t vm;
     int      status = hv_privgen(seed, flags, image, HV_PRIVGEN_RAM);
 
+    guest.shadow_frames = hv_lockstep_pool(seed);
     if (status == HV_OK)
-        status = hv_lockstep_pair(config, image, HV_PRIVGEN_RAM,
-                                  hv_lockstep_pool(seed), &bare, &host, &vm);
+        status = hv_lockstep_pair(config, &guest, image, HV_PRIVGEN_RAM, &bare,
+                                  &host, &vm);
     if (status != HV_OK)
         return status;
     *out = (struct hv_divergence){ .seed = seed, .end = HV_LOCKSTEP_SAME };
-    status = lockstep_run(bare, host, vm, max_steps, out, coverage);
+    status = lockstep_run(bare, host, vm, flags, max_steps, out, coverage);
     if (out->end == HV_LOCKSTEP_SAME && hv_audit(host, NULL, 0) != HV_OK)
         out->end = HV_LOCKSTEP_BROKEN;
     coverage->programs++;
@@ -457,13 +476,14 @@ static int run_seed(const struct hv_config *config, uint64_t seed,
     return status;
 }
 
-int hv_lockstep_batch(const struct hv_config *config, uint64_t first,
+int hv_lockstep_batch(const struct hv_config    *config,
+                      const struct hv_vm_config *guest, uint64_t first,
                       uint32_t count, uint32_t flags, uint32_t max_steps,
                       struct hv_divergence *out, struct hv_coverage *coverage)
 {
     int status = HV_OK;
 
-    if (!config || !out || !coverage)
+    if (!config || !guest || !out || !coverage)
         return HV_ERR_INVALID;
     uint8_t *image = malloc(HV_PRIVGEN_RAM);
     if (!image)
@@ -471,8 +491,8 @@ int hv_lockstep_batch(const struct hv_config *config, uint64_t first,
     *out = (struct hv_divergence){ .end = HV_LOCKSTEP_SAME };
     for (uint32_t i = 0;
          i < count && status == HV_OK && out->end <= HV_LOCKSTEP_LEGAL; i++)
-        status = run_seed(config, first + i, flags, max_steps, image, out,
-                          coverage);
+        status = run_seed(config, *guest, first + i, flags, max_steps, image,
+                          out, coverage);
     free(image);
     return status;
 }

@@ -1,8 +1,8 @@
 /* look.c - audit, hash, and views of frames, p2m and TLB.
  *
  * The TLB is checked against the tables here, on the one floor that sees both:
- * P10, every entry is in the shadow that its hart runs on, with at least those
- * rights. */
+ * P10, every entry that a root's tag makes reachable is in that root's shadow,
+ * with at least those rights. */
 #include "api/host.h"
 #include <string.h>
 
@@ -13,18 +13,27 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return (hash ^ value) * FNV_PRIME;
 }
 
-static uint32_t entry_rights(enum access access)
+/* Would this leaf have allowed what the entry stands for? */
+static bool leaf_allows(uint32_t pte, const struct tlb_entry *entry,
+                        enum access access)
 {
-    static const uint32_t need[NR_ACCESS] = {
-        [ACCESS_FETCH] = PTE_X,
-        [ACCESS_LOAD] = PTE_R | PTE_X, /* X with MXR */
-        [ACCESS_STORE] = PTE_W,
-    };
+    uint32_t priv = entry->tag >> TLB_PRIV_SHIFT & 3;
+    bool     sum = entry->tag >> TLB_SUM_SHIFT & 1;
+    bool     mxr = entry->tag >> TLB_MXR_SHIFT & 1;
 
-    return need[access];
+    if (priv == PRIV_U ? !(pte & PTE_U) : (pte & PTE_U) && !sum)
+        return false;
+    switch (access) {
+    case ACCESS_FETCH:
+        return pte & PTE_X;
+    case ACCESS_LOAD:
+        return pte & (mxr ? PTE_R | PTE_X : PTE_R);
+    default:
+        return pte & PTE_W;
+    }
 }
 
-/* Does the table the hart runs on still say so? */
+/* Does the table below this root say so now? */
 static bool tlb_entry_ok(hv_host *host, uint32_t root,
                          const struct tlb_entry *entry, enum access access)
 {
@@ -38,23 +47,48 @@ static bool tlb_entry_ok(hv_host *host, uint32_t root,
             return false;
         root = pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
     }
-    return root == entry->page && (pte & entry_rights(access));
+    return root == entry->page && leaf_allows(pte, entry, access);
+}
+
+/* The roots by their tags: what an entry of that ASID is to agree with. An
+ * entry whose ASID no root has is out of reach, and gone before the ASID is
+ * given out again (P12). */
+#define NR_ASIDS (SATP_ASID_MASK + 1)
+
+static void find_roots(hv_host *host, uint32_t *root)
+{
+    struct hyp *hyp = &host->hal.hyp;
+
+    for (uint32_t i = 0; i < NR_ASIDS; i++)
+        root[i] = 0;
+    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+        struct vm *vm = hyp->slot[slot];
+
+        for (uint32_t i = 0; vm && i < vm->shadows.count; i++) {
+            const struct shadow *shadow = &vm->shadows.pool[i];
+
+            if (shadow->live && tag_valid(vm, &shadow->tag))
+                root[shadow->tag.id] = hfn_base(shadow->hfn).raw;
+        }
+    }
 }
 
 static bool tlb_ok(hv_host *host, uint32_t *va)
 {
     struct hart *hart = machine_hart(host->machine, 0);
-    uint32_t     root = (hart->csr.satp & SATP_PPN_MASK) << PAGE_SHIFT;
+    uint32_t     root[NR_ASIDS];
 
-    if (host->hal.waiting[0])
-        return true; /* the next to run flushes, if it has another root */
+    if (host->hal.hyp.cpu[0].tags != host->hal.hyp.tags.generation)
+        return true; /* it flushes before it enters a guest */
+    find_roots(host, root);
     for (int access = 0; access < NR_ACCESS; access++)
         for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
             const struct tlb_entry *e = &hart->tlb.entry[access][i];
+            uint32_t asid = e->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK;
 
             *va = (uint32_t)e->tag & ~(uint32_t)PAGE_MASK;
-            if ((e->tag & 1) &&
-                !tlb_entry_ok(host, root, e, (enum access)access))
+            if ((e->tag & 1) && root[asid] &&
+                !tlb_entry_ok(host, root[asid], e, (enum access)access))
                 return false;
         }
     return true;
@@ -97,7 +131,9 @@ static uint64_t hash_words(uint64_t hash, const uint32_t *words, size_t n)
 static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
 {
     const struct vcsr *csr = &vcpu->csr;
-    const uint32_t     words[] = {
+
+    vcpu_pull(vcpu);
+    const uint32_t words[] = {
         (uint32_t)vcpu->state,
         vcpu->mode,
         csr->sstatus,

@@ -245,13 +245,21 @@ static int bare_step(hv_host *host)
     return HV_OK;
 }
 
+/* Steps of a guest: what it retired, what the hypervisor did for it, and the
+ * traps that it took without us. */
+static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
+{
+    return vcpu->steps + hart->instret + hart->count.traps_s +
+           hart->count.irqs_s;
+}
+
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
 {
     struct hal  *hal = &host->hal;
     struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t     before = vcpu->steps + hart->instret;
+    uint64_t     before = hyp_steps(vcpu, hart);
 
-    while (vm->state == VM_LIVE && vcpu->steps + hart->instret == before) {
+    while (vm->state == VM_LIVE && hyp_steps(vcpu, hart) == before) {
         if (vcpu->state == VCPU_BLOCKED) {
             if (!hosted_idle(hal, 0))
                 return HV_ERR_STATE;
@@ -260,13 +268,13 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
         if (!hyp_switch_to(&hal->pcpu[0], vcpu))
             return HV_ERR_STATE;
         hyp_deliver(&hal->pcpu[0]);
-        if (vcpu->on && vcpu->steps + hart->instret == before &&
+        if (vcpu->on && hyp_steps(vcpu, hart) == before &&
             hart_step(hart) == HART_TRAP_M) {
             hosted_serve(hal, 0);
             audit_ok(host);
         }
     }
-    return vm->state == VM_LIVE || vcpu->steps + hart->instret != before
+    return vm->state == VM_LIVE || hyp_steps(vcpu, hart) != before
                ? HV_OK
                : HV_ERR_STATE;
 }

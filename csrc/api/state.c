@@ -78,6 +78,7 @@ static int vcpu_get(hv_host *host, struct vcpu *vcpu, uint32_t reg,
 {
     struct regs *regs = vcpu_regs(vcpu);
 
+    vcpu_pull(vcpu);
     if (reg < 32)
         *out = regs->x[reg];
     else if (reg == HV_REG_PC)
@@ -93,7 +94,7 @@ static int vcpu_get(hv_host *host, struct vcpu *vcpu, uint32_t reg,
     return HV_OK;
 }
 
-static int vcpu_set(struct vcpu *vcpu, uint32_t reg, uint32_t val)
+static bool vcpu_change(struct vcpu *vcpu, uint32_t reg, uint32_t val)
 {
     struct regs *regs = vcpu_regs(vcpu);
 
@@ -103,13 +104,20 @@ static int vcpu_set(struct vcpu *vcpu, uint32_t reg, uint32_t val)
         regs->pc = val;
     else if (reg == HV_REG_PRIV && (val == PRIV_U || val == PRIV_S))
         vcpu->mode = val;
-    else if (reg < HV_REG_CSR || !vcsr_write(vcpu, reg - HV_REG_CSR, val))
-        return HV_ERR_INVALID;
+    else
+        return reg >= HV_REG_CSR && vcsr_write(vcpu, reg - HV_REG_CSR, val);
+    return true;
+}
+
+static int vcpu_set(struct vcpu *vcpu, uint32_t reg, uint32_t val)
+{
+    vcpu_leave_world(vcpu);
+    bool done = vcpu_change(vcpu, reg, val);
     /* Its mode or address space may be another now. */
     if (vcpu->on)
         vcpu_enter_world(vcpu);
     vcpu_kick(vcpu);
-    return HV_OK;
+    return done ? HV_OK : HV_ERR_INVALID;
 }
 
 static int vcpu_set_guarded(hv_host *host, struct vcpu *vcpu, uint32_t reg,
@@ -164,6 +172,7 @@ int hv_translate(hv_host *host, uint32_t id, uint32_t n, uint32_t gva,
     }
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
+    vcpu_pull(&vm->vcpu[n]);
     struct walk walk = walk_peek(&vm->vcpu[n], (gva_t){ gva },
                                  (enum access)access);
     *fault = -1;

@@ -71,7 +71,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
 static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
 {
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
-    uint32_t fixed = PTE_V | PTE_U | PTE_A | PTE_D;
+    uint32_t fixed = PTE_V | PTE_A | PTE_D;
 
     if (!owned_by(a, hfn, vm->id))
         return "P1: a shadow maps a frame of somebody else";
@@ -151,8 +151,9 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
             return "P26: a runnable vCPU is not queued, or the reverse";
         if (vcpu->on && vcpu->on->hyp->current != vcpu)
             return "P16: two vCPUs claim one hart";
-        if (vcpu->on && vcpu->root &&
-            vcpu->on->hyp->real_satp != (SATP_MODE | vcpu->root->hfn.raw))
+        if (vcpu->on && vcpu->root && vcpu->entered &&
+            (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) !=
+                (SATP_MODE | vcpu->root->hfn.raw))
             return "P16: a hart runs on a root that is not its vCPU's";
     }
     (void)a;

@@ -21,7 +21,7 @@ enum trap_action call_dispatch(struct vcpu *vcpu)
     for (uint32_t i = 0; i < NR_ARGS; i++)
         arg[i] = regs->x[REG_A0 + i];
     vcpu_step_over(vcpu); /* or we would serve it twice */
-    if (ext == SBI_EXT_HV && vm->config.style->hypercalls) {
+    if (ext == SBI_EXT_HV && vm->style->hypercalls) {
         vm->count.exit_hypercall++;
         ret = hypercall(vcpu, fn, arg, &done);
     } else {

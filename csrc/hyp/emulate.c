@@ -107,7 +107,7 @@ static enum trap_action emulate_sfence(struct vcpu *vcpu, uint32_t insn)
     gva_t    va = { vcpu_regs(vcpu)->x[rs1] };
 
     /* No ASIDs, so rs2 narrows nothing. */
-    shadow_fence(vcpu->vm, vcpu->on, rs1 != 0, va);
+    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, rs1 != 0, va);
     vcpu->vm->count.exit_fence++;
     return emulated(vcpu);
 }
@@ -121,7 +121,7 @@ static enum trap_action emulate_wfi(struct vcpu *vcpu)
     return action;
 }
 
-static enum trap_action emulate_illegal(struct vcpu *vcpu, uint32_t insn)
+enum trap_action emulate_illegal(struct vcpu *vcpu, uint32_t insn)
 {
     hal_charge(vcpu->on, HAL_COST_emulate, 1);
     if (OPCODE(insn) != OPCODE_SYSTEM)
@@ -141,7 +141,7 @@ static enum trap_action emulate_illegal(struct vcpu *vcpu, uint32_t insn)
 
 /* marker: emulate-inject */
 /* As the machine takes a trap into S: see the table in machine/trap.c. */
-static enum trap_action emulate_inject(struct vcpu *vcpu, struct trap fault)
+enum trap_action emulate_inject(struct vcpu *vcpu, struct trap fault)
 {
     struct vcsr *csr = &vcpu->csr;
     struct regs *regs = vcpu_regs(vcpu);
@@ -164,7 +164,7 @@ static enum trap_action emulate_inject(struct vcpu *vcpu, struct trap fault)
 }
 /* marker: end */
 
-static int emulate_pending(struct vcpu *vcpu)
+int emulate_pending(struct vcpu *vcpu)
 {
     static const int order[] = { IRQ_SEI, IRQ_SSI, IRQ_STI };
     uint32_t         due = vcpu_sip(vcpu) & vcpu->csr.sie;
@@ -177,15 +177,23 @@ static int emulate_pending(struct vcpu *vcpu)
     return -1;
 }
 
-static bool emulate_wakes(struct vcpu *vcpu)
+bool emulate_wakes(struct vcpu *vcpu)
 {
     return vcpu_sip(vcpu) & vcpu->csr.sie;
 }
 
+void deprivileged_enter(struct vcpu *vcpu, struct world *world)
+{
+    world->kind = WORLD_DEPRIVILEGED;
+    world->mxr = vcpu->csr.sstatus & MSTATUS_MXR;
+}
+
 const struct style style_emulate = {
     .name = "emulate",
+    .paging = &paging_shadow,
     .illegal = emulate_illegal,
     .inject = emulate_inject,
     .pending = emulate_pending,
     .wakes = emulate_wakes,
+    .enter = deprivileged_enter,
 };

@@ -29,11 +29,27 @@ enum hal_cost {
     HAL_NR_COSTS
 };
 
+/* The supervisor CSRs that a guest kernel believes to be its hart's. */
+struct vcsr {
+    uint32_t sstatus; /* within SSTATUS_MASK */
+    uint32_t sie;     /* within SIP_MASK */
+    uint32_t sip;     /* SSIP and STIP; SEIP is the PLIC's line */
+    uint32_t stvec, scounteren, sscratch, sepc, scause, stval, satp;
+};
+
 /* What a guest runs in: the real privilege and the real translation. */
+enum world_kind {
+    WORLD_DEPRIVILEGED, /* real U, whatever the guest believes */
+    WORLD_ASSISTED,     /* real S and U, what would leave the VM traps */
+};
 struct world {
-    uint32_t satp; /* the real satp: a shadow root, never a guest's */
-    uint8_t  mode; /* PRIV_U for every deprivileged style */
-    bool     mxr;  /* the real mstatus.MXR */
+    enum world_kind kind;
+    uint32_t        satp; /* the real satp: a shadow root, never a guest's */
+    bool            mxr;  /* deprivileged: the real mstatus.MXR */
+    /* assisted: */
+    uint32_t           mode;     /* PRIV_U or PRIV_S */
+    uint32_t           sip;      /* interrupts that are pending */
+    const struct vcsr *csr;      /* to be put into the hart, but satp */
 };
 
 struct trap {
@@ -68,6 +84,11 @@ void hal_free(struct hal *hal, void *block);
 
 /* What the guest of this pCPU will run with once hyp_trap() returns. */
 void hal_enter(struct pcpu *pcpu, const struct world *world);
+/* Out of an assisted world: what the guest made of its CSRs (satp and the
+ * other bits of sip stay as they are), and the mode it was in. */
+uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *csr);
+/* How many address spaces the TLB can tell apart; 1 if satp has no ASID. */
+uint32_t hal_asids(struct hal *hal);
 /* Nothing to run: hyp_trap() is called again at the next interrupt. */
 void hal_wait(struct pcpu *pcpu);
 void hal_fence(struct pcpu *pcpu, struct fence what);
@@ -79,6 +100,8 @@ void hal_fence_i(struct pcpu *pcpu);
 uint64_t hal_cycles(struct pcpu *pcpu);
 uint64_t hal_time(struct pcpu *pcpu);
 uint64_t hal_instret(struct pcpu *pcpu);
+/* Traps that guests took in the hart itself, without an exit. */
+uint64_t hal_traps(struct pcpu *pcpu);
 void hal_set_timer(struct pcpu *pcpu, uint64_t time);
 /* Work costs time: n elementary steps of this kind were done. */
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);

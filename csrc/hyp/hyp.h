@@ -2,16 +2,17 @@
  * above (csrc/api) may ask of it.
  *
  * Reading order of csrc/hyp: hal.h (the seam below), hyp.h, vm.h, vcpu.h (what
- * there is); trap.c (what happens after an exit); emulate.c, vcsr.c (a kernel
- * that does not know); hypercall.c, pv.c (one that does); frame.c, p2m.c,
- * walk.c, shadow.c (memory); sched.c, timer.c (time); audit.c (what must
- * always hold). */
+ * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
+ * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
+ * p2m.c, walk.c, shadow.c, tag.c (memory); sched.c, timer.c (time); audit.c
+ * (what must always hold). */
 #ifndef HV_HYP_HYP_H
 #define HV_HYP_HYP_H
 
 #include "abi/memmap.h"
 #include "hyp/frame.h"
 #include "hyp/hal.h"
+#include "hyp/tag.h"
 #include "hyp/vm.h"
 
 #define MAX_VMS 1024 /* slots; slot 0 is never used */
@@ -30,6 +31,7 @@ struct hyp_cpu {
     uint64_t     work_start; /* cycle at which this exit's work began */
     bool         new_slice;  /* slice_end is to be set on the way out */
     uint32_t     real_satp;  /* what the hart runs with now */
+    uint64_t     tags;       /* generation of tags that its TLB may hold */
     bool         resched;    /* choose again before leaving the hypervisor */
     bool         stepping;   /* hyp_deliver() delivers, not the way out */
     uint64_t     retired;    /* instructions emulated, exceptions delivered */
@@ -39,6 +41,7 @@ struct hyp {
     struct hal       *hal;
     struct hyp_config config;
     struct frames     frames;
+    struct tags       tags;
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;

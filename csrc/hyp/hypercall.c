@@ -77,6 +77,11 @@ static struct sbi_ret do_set_root(struct call *c)
     return OK(0);
 }
 
+static void fence(struct vcpu *vcpu, bool one_page, gva_t va)
+{
+    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
+}
+
 static struct sbi_ret do_fence(struct call *c)
 {
     gva_t    va = { c->arg[0] & ~(uint32_t)PAGE_MASK };
@@ -85,11 +90,11 @@ static struct sbi_ret do_fence(struct call *c)
 
     /* Everything, also if the range is long or wraps: bounded work. */
     if (size == 0 || last < c->arg[0] || pages > PV_PT_UPDATE_MAX) {
-        shadow_fence(c->vcpu->vm, c->vcpu->on, false, va);
+        fence(c->vcpu, false, va);
         return OK(0);
     }
     for (uint32_t i = 0; i < pages; i++, va.raw += PAGE_SIZE)
-        shadow_fence(c->vcpu->vm, c->vcpu->on, true, va);
+        fence(c->vcpu, true, va);
     return OK(0);
 }
 
@@ -125,7 +130,7 @@ static struct sbi_ret do_pt_update(struct call *c)
         vm_write32(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, entry[i][1]);
         shadow_forget_slot(vm, c->vcpu->on, (gpa_t){ entry[i][0] });
     }
-    hal_fence(c->vcpu->on, (struct fence){ .size = 0 });
+    tag_forget(vm);
     return OK(0);
 }
 /* marker: end */

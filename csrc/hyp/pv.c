@@ -149,9 +149,11 @@ static bool pv_wakes(struct vcpu *vcpu)
 
 const struct style style_pv = {
     .name = "pv",
+    .paging = &paging_shadow,
     .illegal = pv_illegal,
     .inject = pv_inject,
     .pending = pv_pending,
     .wakes = pv_wakes,
+    .enter = deprivileged_enter,
     .hypercalls = true,
 };

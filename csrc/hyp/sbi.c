@@ -54,7 +54,7 @@ static struct sbi_ret sbi_base(struct vcpu *vcpu, uint32_t fn,
         return OK(1);
     case SBI_BASE_PROBE:
         return OK(has_extension(arg[0]) ||
-                  (arg[0] == SBI_EXT_HV && vcpu->vm->config.style->hypercalls));
+                  (arg[0] == SBI_EXT_HV && vcpu->vm->style->hypercalls));
     case SBI_BASE_MVENDORID:
     case SBI_BASE_MARCHID:
     case SBI_BASE_MIMPID:
@@ -94,6 +94,11 @@ static struct sbi_ret send_ipi(struct vm *vm, uint32_t mask, uint32_t base)
     return OK(0);
 }
 
+static void fence(struct vcpu *vcpu, bool one_page, gva_t va)
+{
+    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
+}
+
 /* 8. RFENCE. Shadows are the whole VM's, so fencing one vCPU fences all; an
  * address range larger than a few pages is fenced as everything. */
 static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
@@ -112,9 +117,9 @@ static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
     case SBI_RFNC_SFENCE:
     case SBI_RFNC_SFENCE_ASID:
         if (size == PAGE_SIZE && start % PAGE_SIZE == 0)
-            shadow_fence(vcpu->vm, vcpu->on, true, (gva_t){ start });
+            fence(vcpu, true, (gva_t){ start });
         else
-            shadow_fence(vcpu->vm, vcpu->on, false, (gva_t){ 0 });
+            fence(vcpu, false, (gva_t){ 0 });
         return OK(0);
     default:
         return ERR(SBI_ERR_NOT_SUPPORTED);
@@ -220,7 +225,7 @@ static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
     if (ext == SBI_LEGACY_FENCE_I)
         hal_fence_i(vcpu->on);
     else
-        shadow_fence(vcpu->vm, vcpu->on, false, (gva_t){ 0 });
+        fence(vcpu, false, (gva_t){ 0 });
     return OK(0);
 }
 

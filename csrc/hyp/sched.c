@@ -71,11 +71,10 @@ void sched_deschedule(struct vcpu *vcpu)
 
     if (!pcpu)
         return;
+    vcpu_leave_world(vcpu);
     vcpu->saved = *pcpu->regs;
     vcpu->on = NULL;
-    if (vcpu->root)
-        shadow_release(vcpu->vm, vcpu->root);
-    vcpu->root = NULL;
+    vcpu->vm->style->paging->release(vcpu);
     pcpu->hyp->current = NULL;
     hal_wait(pcpu);
     sched_wake(vcpu);
@@ -101,6 +100,7 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     cpu->new_slice = true;
     vcpu->insns_base = hal_instret(pcpu);
     vcpu->cycles_in = hal_cycles(pcpu);
+    vcpu->traps_base = hal_traps(pcpu);
     vcpu->vm->count.switches++;
     hal_charge(pcpu, HAL_COST_world_switch, 1);
 }

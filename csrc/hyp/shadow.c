@@ -49,12 +49,11 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
 {
     struct vm     *vm = vcpu->vm;
     struct frames *frames = &vm->hyp->frames;
-    uint32_t pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_U | PTE_A | PTE_D |
-                   PTE_V;
+    uint32_t pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V;
 
     HV_ASSERT(vm->hyp->hal, frame_of(frames, hfn)->owner == vm->id);
-    HV_ASSERT(vm->hyp->hal,
-              (rights & ~(uint32_t)PTE_RWX) == 0 && (rights & (PTE_R | PTE_X)));
+    HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
+                                (rights & (PTE_R | PTE_X)));
     frame_get(frames, hfn);
     shadow_clear(vm, vcpu->on, shadow, index);
     shadow_write(vm, vcpu->on, shadow, index, pte);
@@ -160,7 +159,7 @@ static void shadow_evict(struct vcpu *vcpu)
             continue;
         shadow_unlink(vm, vcpu->on, victim);
         shadow_retire(vm, vcpu->on, victim);
-        hal_fence(vcpu->on, (struct fence){ .size = 0 });
+        tag_forget(vm);
         vm->count.shadow_evictions++;
         return;
     }
@@ -187,6 +186,7 @@ static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
         shadows->framed++;
     }
     shadow->key = key;
+    shadow->tag = (struct tag){ .generation = 0 };
     shadow->live = true;
     shadow->next = *bucket;
     *bucket = shadow;
@@ -310,7 +310,7 @@ void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
         hal_fence(pcpu, (struct fence){ .va = va, .size = PAGE_SIZE });
         return;
     }
-    hal_fence(pcpu, (struct fence){ .size = 0 });
+    tag_forget(vm);
 }
 
 bool shadows_init(struct vm *vm)

@@ -13,9 +13,10 @@
  *             megapage, or of the untranslated mode
  *   BARE      the root of the untranslated mode
  *
- * The role says whose eyes it is for. Both guest modes run in real U-mode, so
- * what tells kernel from user is which tables are in force. MXR is no part of
- * it: the real mstatus.MXR is the guest's.
+ * The role says whose eyes it is for. Where both guest modes run in real
+ * U-mode, what tells kernel from user is which tables are in force. MXR is no
+ * part of it: the real mstatus.MXR is the guest's. In `assist` SUM is, too,
+ * and the machine tells user from kernel by the guest's own U bits.
  *
  * Synchronisation is lazy: a shadow is a big TLB. It may be stale exactly as a
  * TLB may be, and a guest's sfence.vma brings it up to date. */
@@ -23,6 +24,7 @@
 #define HV_HYP_SHADOW_H
 
 #include "hyp/hal.h"
+#include "hyp/tag.h"
 #include "hyp/walk.h"
 
 struct vm;
@@ -38,6 +40,7 @@ enum shadow_role {
     ROLE_USER,       /* vU: pages with U */
     ROLE_KERNEL,     /* vS: pages without U */
     ROLE_KERNEL_SUM, /* vS with SUM: both, but no execution of U pages */
+    ROLE_ASSIST,     /* vU and vS in real U and S: the guest's own U */
 };
 
 struct shadow {
@@ -46,6 +49,7 @@ struct shadow {
     hfn_t          hfn;   /* its frame, NO_FRAME until first used */
     uint32_t       holds; /* vCPUs that run on it, and work in progress */
     uint32_t       links; /* entries of roots that point to it */
+    struct tag     tag;   /* roots: what the TLB knows them by */
     struct shadow *next;  /* in its bucket, or on the free list */
     uint32_t       used[PT_ENTRIES / 32]; /* which entries are valid */
 };
@@ -93,9 +97,9 @@ void shadow_release(struct vm *vm, struct shadow *shadow);
 uint32_t shadow_root_key(const struct vcpu *vcpu);
 
 /*
- * The rights a shadow leaf may have for a guest leaf that was (or need not be)
- * marked accessed: what the guest grants, what the role may see, and W only
- * once the guest's D is set.
+ * The rights (R, W, X, U) a shadow leaf may have for a guest leaf that was (or
+ * need not be) marked accessed: what the guest grants, what the role may see,
+ * and W only once the guest's D is set.
  */
 uint32_t shadow_rights(uint32_t gpte, enum shadow_role role);
 

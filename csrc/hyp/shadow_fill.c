@@ -9,15 +9,25 @@
 
 static enum shadow_role role_of(const struct vcpu *vcpu)
 {
+    if (vcpu->vm->style->in_hart)
+        return ROLE_ASSIST;
     if (vcpu->mode == PRIV_U)
         return ROLE_USER;
     return vcpu->csr.sstatus & MSTATUS_SUM ? ROLE_KERNEL_SUM : ROLE_KERNEL;
 }
 
+/* Untranslated, everything is allowed, to the mode that the machine is in. */
+static uint32_t bare_rights(const struct vcpu *vcpu)
+{
+    bool real_s = vcpu->vm->style->in_hart && vcpu->mode == PRIV_S;
+
+    return real_s ? PTE_RWX : PTE_RWX | PTE_U;
+}
+
 uint32_t shadow_root_key(const struct vcpu *vcpu)
 {
     if (!(vcpu->csr.satp & SATP_MODE))
-        return shadow_key(SHADOW_BARE, 0, ROLE_USER, 0);
+        return shadow_key(SHADOW_BARE, 0, ROLE_USER, bare_rights(vcpu));
     return shadow_key(SHADOW_ROOT, vcpu->csr.satp & SATP_PPN_MASK,
                       role_of(vcpu), 0);
 }
@@ -29,13 +39,14 @@ uint32_t shadow_rights(uint32_t gpte, enum shadow_role role)
 
     if (!(gpte & PTE_D))
         rights &= ~(uint32_t)PTE_W; /* the first store must be seen: sets D */
-    if (!(gpte & PTE_U))
-        return role == ROLE_USER ? 0 : rights;
-    if (role == ROLE_KERNEL)
+    if (role == ROLE_ASSIST)
+        return rights | (gpte & PTE_U);
+    if (role == ROLE_USER ? !(gpte & PTE_U)
+                          : (gpte & PTE_U) && role == ROLE_KERNEL)
         return 0;
-    if (role == ROLE_KERNEL_SUM)
+    if ((gpte & PTE_U) && role == ROLE_KERNEL_SUM)
         rights &= ~(uint32_t)PTE_X; /* SUM lets data through, never code */
-    return rights;
+    return rights | PTE_U;          /* all of it runs in real U-mode */
 }
 /* marker: end */
 
@@ -49,6 +60,12 @@ static uint32_t table_key(struct vcpu *vcpu, const struct walk *walk,
         return shadow_key(SHADOW_LEAF, gpa_frame(walk->slot).raw, role_of(vcpu),
                           0);
     return shadow_key(SHADOW_FRAGMENT, gpa_frame(first).raw, ROLE_USER, rights);
+}
+
+/* U is not one right more, but another reader. */
+static bool rights_within(uint32_t spte, uint32_t rights)
+{
+    return (spte & PTE_RWX & ~rights) == 0 && ((spte ^ rights) & PTE_U) == 0;
 }
 
 /* Is a cached entry what the guest's table says now? */
@@ -65,21 +82,25 @@ static bool entry_current(struct vcpu *vcpu, const struct shadow *table,
            (gpte & PTE_A) &&
            p2m_lookup(vcpu->vm, (gfn_t){ gpte >> PTE_PPN_SHIFT }, &hfn) &&
            hfn.raw == spte >> PTE_PPN_SHIFT &&
-           (spte & PTE_RWX & ~shadow_rights(gpte, shadow_role(table))) == 0;
+           rights_within(spte, shadow_rights(gpte, shadow_role(table)));
 }
 
 /*
  * A leaf table that was cached without being linked here may hold entries that
  * were never reachable at these addresses. The machine would read them afresh,
- * so entries that no longer agree with the guest's table go.
+ * so entries that no longer agree with the guest's table go. (They may be
+ * reachable at others, and known to the TLB.)
  */
 static void resync(struct vcpu *vcpu, struct shadow *table)
 {
     if (shadow_kind(table) != SHADOW_LEAF)
         return;
-    for (uint32_t i = 0; i < PT_ENTRIES; i++)
-        if (shadow_used(table, i) && !entry_current(vcpu, table, i))
-            shadow_clear(vcpu->vm, vcpu->on, table, i);
+    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
+        if (!shadow_used(table, i) || entry_current(vcpu, table, i))
+            continue;
+        shadow_clear(vcpu->vm, vcpu->on, table, i);
+        tag_forget(vcpu->vm);
+    }
 }
 
 static bool linked(const struct vm *vm, const struct shadow *root,
@@ -106,12 +127,23 @@ static bool can_express(const struct vcpu *vcpu, uint32_t rights,
     }
 }
 
+/* This entry changes: what the TLB knows from it, here and, if the table is
+ * linked at other addresses too, there, must go. */
+static void forget_entry(struct vcpu *vcpu, const struct shadow *table,
+                         gva_t page)
+{
+    if (table->links > 1)
+        tag_forget(vcpu->vm);
+    else
+        hal_fence(vcpu->on, (struct fence){ page, PAGE_SIZE });
+}
+
 /* marker: shadow-fill */
 bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
                  const struct walk *walk)
 {
     struct vm *vm = vcpu->vm;
-    uint32_t   rights = PTE_RWX;
+    uint32_t   rights = bare_rights(vcpu);
     gva_t      page = { va.raw & ~(uint32_t)PAGE_MASK };
     hfn_t      hfn;
 
@@ -124,17 +156,18 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
 
     struct shadow *root = shadow_get(vcpu, shadow_root_key(vcpu));
     struct shadow *table = shadow_get(vcpu, table_key(vcpu, walk, rights));
-    bool           relinked = !linked(vm, root, pt_index(va, 1), table);
 
-    if (relinked) {
+    if (!linked(vm, root, pt_index(va, 1), table)) {
+        if (shadow_used(root, pt_index(va, 1)))
+            tag_forget(vm); /* the TLB may know what was linked there */
         resync(vcpu, table);
         shadow_set_link(vcpu, root, pt_index(va, 1), table);
     }
+    if (shadow_used(table, pt_index(va, 0)))
+        forget_entry(vcpu, table, page);
     shadow_set_leaf(vcpu, table, pt_index(va, 0), hfn, rights);
     shadow_release(vm, table);
     shadow_release(vm, root);
-    /* What was linked here before may still be in the TLB. */
-    hal_fence(vcpu->on, (struct fence){ page, relinked ? 0 : PAGE_SIZE });
     return true;
 }
 /* marker: end */

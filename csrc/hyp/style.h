@@ -1,15 +1,21 @@
 /* style.h - how a VM is virtualized, as a small record of operations.
  *
- * `emulate`: the kernel does not know; its privileged instructions trap and
- * are emulated. `pv`: the kernel was modified; it asks by hypercall, and its
- * traps arrive through a shared page. Both run the guest kernel in real U-mode
- * on shadow page tables. */
+ * `emulate`: the kernel does not know; it runs in real U-mode, its privileged
+ * instructions trap and are emulated. `assist`: it does not know either, but
+ * runs in real S-mode; only what concerns address translation and waiting
+ * traps. `pv`: the kernel was modified; it runs in real U-mode, asks by
+ * hypercall, and its traps arrive through a shared page.
+ *
+ * A style has a CPU side, and a memory side (struct paging), which several
+ * styles can share. */
 #ifndef HV_HYP_STYLE_H
 #define HV_HYP_STYLE_H
 
+#include "abi/access.h"
 #include "hyp/hal.h"
 
 struct vcpu;
+struct vm;
 
 enum trap_action {
     TRAP_RESUME,  /* dealt with: go on */
@@ -17,8 +23,24 @@ enum trap_action {
     TRAP_KILL,    /* it cannot go on: vm_kill() has said why */
 };
 
-struct style {
+/* Who translates a guest's addresses. */
+struct paging {
     const char *name;
+    /* The machine refused an access. */
+    enum trap_action (*fault)(struct vcpu *vcpu, enum access access,
+                              struct trap trap);
+    /* What the real satp must be for this vCPU; holds the root from now on. */
+    uint32_t (*root)(struct vcpu *vcpu);
+    /* It leaves its hart, or this style: let go of the root. */
+    void (*release)(struct vcpu *vcpu);
+    /* The guest asked to forget translations: of one page, or all. */
+    void (*fence)(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+};
+
+struct style {
+    const char          *name;
+    const struct paging *paging;
+    bool                 hypercalls; /* hv's own calls are answered */
     /* An illegal instruction: emulate it, or reflect. */
     enum trap_action (*illegal)(struct vcpu *vcpu, uint32_t insn);
     /* Deliver vcpu->fault (an exception or interrupt) to the guest kernel. */
@@ -27,13 +49,25 @@ struct style {
     int (*pending)(struct vcpu *vcpu);
     /* Would an interrupt end a wait? */
     bool (*wakes)(struct vcpu *vcpu);
-    bool hypercalls; /* hv's own calls are answered */
+    /* What the hart is to run with, but satp. */
+    void (*enter)(struct vcpu *vcpu, struct world *world);
+    /* While it runs, its CSRs and mode are in the hart: see hal_leave(). */
+    bool in_hart;
 };
+
+/* emulate.c, for the styles whose kernel does not know. */
+enum trap_action emulate_illegal(struct vcpu *vcpu, uint32_t insn);
+enum trap_action emulate_inject(struct vcpu *vcpu, struct trap fault);
+int emulate_pending(struct vcpu *vcpu);
+bool emulate_wakes(struct vcpu *vcpu);
+/* Real U-mode, with the guest's MXR: for styles that deprivilege. */
+void deprivileged_enter(struct vcpu *vcpu, struct world *world);
 
 /* Read cycle, time or instret, as user programs may in every style. False: it
  * is another instruction, or not permitted; vcpu->fault then says so. */
 bool emulate_counter(struct vcpu *vcpu, uint32_t insn);
 
-extern const struct style style_emulate, style_pv;
+extern const struct style  style_emulate, style_assist, style_pv;
+extern const struct paging paging_shadow;
 
 #endif

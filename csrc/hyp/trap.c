@@ -17,45 +17,30 @@
  * progress, and never will. */
 #define STUCK_LIMIT 1000
 
-/* marker: on-page-fault */
 static enum trap_action on_page_fault(struct vcpu *vcpu, enum access access,
-                                      uint32_t tval)
+                                      struct trap trap)
 {
-    struct vm  *vm = vcpu->vm;
-    gva_t       va = { tval };
-    struct walk walk = walk_guest(vcpu, va, access);
-
-    if (walk.status != WALK_OK) {
-        vm->count.exit_fault++;
-        return vcpu_fault(vcpu, walk_cause(walk.status, access), tval);
-    }
-    walk_set_ad(vcpu, &walk, access);
-    if (!p2m_has(vm, gpa_frame(walk.pa)) ||
-        !shadow_fill(vcpu, va, access, &walk))
-        return mmio_emulate(vcpu, va, access, walk.pa);
-    vm->count.exit_shadow++;
-    return TRAP_RESUME;
+    return vcpu->vm->style->paging->fault(vcpu, access, trap);
 }
-/* marker: end */
 
 static enum trap_action on_fetch(struct vcpu *vcpu, struct trap trap)
 {
-    return on_page_fault(vcpu, ACCESS_FETCH, trap.tval);
+    return on_page_fault(vcpu, ACCESS_FETCH, trap);
 }
 
 static enum trap_action on_load(struct vcpu *vcpu, struct trap trap)
 {
-    return on_page_fault(vcpu, ACCESS_LOAD, trap.tval);
+    return on_page_fault(vcpu, ACCESS_LOAD, trap);
 }
 
 static enum trap_action on_store(struct vcpu *vcpu, struct trap trap)
 {
-    return on_page_fault(vcpu, ACCESS_STORE, trap.tval);
+    return on_page_fault(vcpu, ACCESS_STORE, trap);
 }
 
 static enum trap_action on_illegal(struct vcpu *vcpu, struct trap trap)
 {
-    return vcpu->vm->config.style->illegal(vcpu, trap.tval);
+    return vcpu->vm->style->illegal(vcpu, trap.tval);
 }
 
 /* The exception is the guest's own, just as the machine raised it. */
@@ -85,26 +70,35 @@ static enum trap_action (*const handlers[NR_CAUSES])(struct vcpu *,
     [CAUSE_BREAKPOINT] = on_guest_error,
     [CAUSE_LOAD_MISALIGNED] = on_guest_error,
     [CAUSE_STORE_MISALIGNED] = on_guest_error,
-    [CAUSE_ECALL_U] = on_ecall,
+    [CAUSE_ECALL_U] = on_ecall, /* a deprivileged kernel's, too */
+    [CAUSE_ECALL_S] = on_ecall, /* assist */
     [CAUSE_FETCH_PAGE] = on_fetch,
     [CAUSE_LOAD_PAGE] = on_load,
     [CAUSE_STORE_PAGE] = on_store,
 };
 /* marker: end */
 
+/* Has it only trapped since an instruction retired, too often? Then it dies. */
+static bool check_stuck(struct vcpu *vcpu)
+{
+    if (vcpu->insns != vcpu->stuck_insns)
+        vcpu->stuck = 0;
+    vcpu->stuck_insns = vcpu->insns;
+    if (vcpu->stuck <= STUCK_LIMIT)
+        return false;
+    vm_kill(vcpu->vm, "trap loop: its handler traps at once, at pc",
+            vcpu_regs(vcpu)->pc);
+    return true;
+}
+
 /* Deliver an exception or interrupt, unless the guest is beyond help. */
 static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
 {
     struct vm *vm = vcpu->vm;
 
-    if (vcpu->insns != vcpu->stuck_insns)
-        vcpu->stuck = 0;
-    vcpu->stuck_insns = vcpu->insns;
-    if (++vcpu->stuck > STUCK_LIMIT) {
-        vm_kill(vm, "trap loop: its handler traps at once, at pc",
-                vcpu_regs(vcpu)->pc);
+    vcpu->stuck++;
+    if (check_stuck(vcpu))
         return TRAP_KILL;
-    }
     vcpu->steps++;
     if (fault.cause & CAUSE_INTERRUPT) {
         vm->count.injected_irqs++;
@@ -113,7 +107,7 @@ static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
         vcpu->on->hyp->retired++;
     }
     hal_charge(vcpu->on, HAL_COST_inject, 1);
-    return vm->config.style->inject(vcpu, fault);
+    return vm->style->inject(vcpu, fault);
 }
 
 /* Serving an exception lets the guest go on, or delivers one to it: P8. If the
@@ -175,7 +169,7 @@ static void deliver_interrupt(struct pcpu *pcpu)
 
     if (!vcpu)
         return;
-    int irq = vcpu->vm->config.style->pending(vcpu);
+    int irq = vcpu->vm->style->pending(vcpu);
     if (irq >= 0)
         deliver(vcpu, (struct trap){ CAUSE_INTERRUPT | (uint32_t)irq, 0 });
 }
@@ -192,6 +186,7 @@ static void enter(struct pcpu *pcpu)
         return;
     vcpu->insns_base = hal_instret(pcpu);
     vcpu->cycles_in = hal_cycles(pcpu);
+    vcpu->traps_base = hal_traps(pcpu);
 }
 
 /* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
@@ -217,9 +212,11 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
     uint64_t        start = hal_cycles(pcpu);
 
     if (vcpu) {
+        vcpu_leave_world(vcpu);
         vcpu_account(vcpu);
         vcpu->vm->count.exits++;
         check_budget(vcpu->vm);
+        check_stuck(vcpu);
     }
     hal_charge(pcpu, HAL_COST_exit, 1);
     if (trap.cause & CAUSE_INTERRUPT)
@@ -233,18 +230,27 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
         vm->count.hyp_cycles += hal_cycles(pcpu) - start;
 }
 
+/* The guest of this hart did not trap, but was stopped from outside. */
+static void interrupt_guest(struct pcpu *pcpu)
+{
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    if (!vcpu)
+        return;
+    vcpu_leave_world(vcpu);
+    vcpu_account(vcpu);
+}
+
 void hyp_schedule(struct pcpu *pcpu)
 {
-    if (pcpu->hyp->current)
-        vcpu_account(pcpu->hyp->current);
+    interrupt_guest(pcpu);
     hyp_leave(pcpu);
 }
 
 /* Timers are not looked at: the machine's own interrupt tells about them. */
 void hyp_deliver(struct pcpu *pcpu)
 {
-    if (pcpu->hyp->current)
-        vcpu_account(pcpu->hyp->current);
+    interrupt_guest(pcpu);
     deliver_interrupt(pcpu);
     if (pcpu->hyp->resched)
         hyp_leave(pcpu);

@@ -28,7 +28,7 @@ void vcpu_start(struct vcpu *vcpu, uint32_t pc, uint32_t a0, uint32_t a1,
     vcpu->mode = PRIV_S;
     vcpu->csr = (struct vcsr){ .sstatus = 0 };
     vcpu->pv = (struct pv_state){ .entry = 0 };
-    if (vcpu->vm->config.style->hypercalls) {
+    if (vcpu->vm->style->hypercalls) {
         /* It has no CSRs to ask with: user memory is open to its kernel, and
          * the counters to its programs. */
         vcpu->csr.sstatus = MSTATUS_SUM;
@@ -68,6 +68,9 @@ void vcpu_account(struct vcpu *vcpu)
 {
     uint64_t insns = hal_instret(vcpu->on), cycles = hal_cycles(vcpu->on);
 
+    if (insns == vcpu->insns_base)
+        vcpu->stuck += (uint32_t)(hal_traps(vcpu->on) - vcpu->traps_base);
+    vcpu->traps_base = hal_traps(vcpu->on);
     vcpu->insns += insns - vcpu->insns_base;
     vcpu->vm->count.guest_cycles += cycles - vcpu->cycles_in;
     vcpu->insns_base = insns;
@@ -115,7 +118,7 @@ void vcpu_wake(struct vcpu *vcpu)
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-    if (vcpu->vm->config.style->wakes(vcpu))
+    if (vcpu->vm->style->wakes(vcpu))
         vcpu_wake(vcpu);
 }
 
@@ -125,33 +128,31 @@ void vcpu_block(struct vcpu *vcpu)
     bool     due = vcpu->timer <= now;
 
     timer_expire(vcpu->vm->hyp, now);
-    if (due || vcpu->vm->config.style->wakes(vcpu))
+    if (due || vcpu->vm->style->wakes(vcpu))
         return;
     vcpu->state = VCPU_BLOCKED;
     sched_sleep(vcpu);
 }
 
+void vcpu_pull(struct vcpu *vcpu)
+{
+    if (vcpu->vm->style->in_hart && vcpu->on && vcpu->entered)
+        vcpu->mode = hal_leave(vcpu->on, &vcpu->csr);
+}
+
+void vcpu_leave_world(struct vcpu *vcpu)
+{
+    vcpu_pull(vcpu);
+    vcpu->entered = false;
+}
+
 void vcpu_enter_world(struct vcpu *vcpu)
 {
-    struct hyp_cpu *cpu = vcpu->on->hyp;
-    uint32_t        key = shadow_root_key(vcpu);
+    const struct style *style = vcpu->vm->style;
+    struct world        world = { .satp = style->paging->root(vcpu) };
 
-    if (!vcpu->root || vcpu->root->key != key) {
-        struct shadow *old = vcpu->root;
-
-        vcpu->root = shadow_get(vcpu, key);
-        if (old)
-            shadow_release(vcpu->vm, old);
-    }
-    struct world world = {
-        .satp = SATP_MODE | vcpu->root->hfn.raw,
-        .mode = PRIV_U,
-        .mxr = vcpu->csr.sstatus & MSTATUS_MXR,
-    };
+    style->enter(vcpu, &world);
     hal_enter(vcpu->on, &world);
-    /* No ASIDs tell the roots apart in the TLB: what it holds is of another
-     * root. */
-    if (world.satp != cpu->real_satp)
-        hal_fence(vcpu->on, (struct fence){ .size = 0 });
-    cpu->real_satp = world.satp;
+    vcpu->on->hyp->real_satp = world.satp;
+    vcpu->entered = true;
 }

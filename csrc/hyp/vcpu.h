@@ -1,8 +1,10 @@
 /* vcpu.h - a virtual hart: what the guest believes its hart to be.
  *
  * While a vCPU runs, its registers are in the real hart and pcpu->regs points
- * at them; otherwise they are in `saved`. Its supervisor CSRs are always here:
- * a deprivileged kernel never touches the real ones. */
+ * at them; otherwise they are in `saved`. Its supervisor CSRs and its mode are
+ * here whenever the hypervisor looks. A deprivileged kernel never touches the
+ * real ones; the others' are in the hart between vcpu_enter_world() and
+ * vcpu_leave_world(). */
 #ifndef HV_HYP_VCPU_H
 #define HV_HYP_VCPU_H
 
@@ -20,14 +22,6 @@ enum vcpu_state {
     VCPU_BLOCKED,  /* waits for an interrupt */
 };
 
-/* The guest's own supervisor CSRs. */
-struct vcsr {
-    uint32_t sstatus; /* within SSTATUS_MASK */
-    uint32_t sie;     /* within SIP_MASK */
-    uint32_t sip;     /* SSIP and STIP; SEIP is the PLIC's line */
-    uint32_t stvec, scounteren, sscratch, sepc, scause, stval, satp;
-};
-
 /* What a paravirtual kernel registered. */
 struct pv_state {
     bool     shared_set;
@@ -41,7 +35,8 @@ struct vcpu {
     struct vm      *vm;
     uint32_t        id;
     enum vcpu_state state;
-    struct pcpu    *on; /* the hart it runs on, or NULL */
+    struct pcpu    *on;      /* the hart it runs on, or NULL */
+    bool            entered; /* ... which has its world now */
     struct regs     saved;
     uint32_t        mode; /* PRIV_U or PRIV_S: vU or vS */
     struct vcsr     csr;
@@ -57,6 +52,7 @@ struct vcpu {
     uint64_t insns;      /* retired, emulated ones included */
     uint64_t insns_base; /* hal_instret() when it was last entered */
     uint64_t cycles_in;  /* hal_cycles() when it was last entered */
+    uint64_t traps_base; /* hal_traps() then */
     uint64_t steps;      /* emulated instructions and delivered traps */
     uint32_t fruitless;  /* exceptions in a row without progress ... */
     uint64_t progress;   /* ... since this sum of insns and steps */
@@ -99,5 +95,9 @@ void vcpu_block(struct vcpu *vcpu);
 
 /* Make the hart run with what this vCPU's state asks for. */
 void vcpu_enter_world(struct vcpu *vcpu);
+/* The guest has stopped: from now on csr and mode are here, and can change. */
+void vcpu_leave_world(struct vcpu *vcpu);
+/* Only to look at: make csr and mode true while the guest goes on. */
+void vcpu_pull(struct vcpu *vcpu);
 
 #endif

@@ -57,7 +57,7 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     *why = "no memory for the VM's own structures";
     if (!vm)
         return NULL;
-    *vm = (struct vm){ .hyp = hyp, .config = *config };
+    *vm = (struct vm){ .hyp = hyp, .config = *config, .style = config->style };
     vm->vcpu = hal_alloc(hyp->hal, config->nr_vcpus * sizeof(struct vcpu));
     if (!vm->vcpu || !p2m_init(vm) || !shadows_init(vm))
         return vm_fail(vm, *why, why);
@@ -110,6 +110,20 @@ void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2)
 {
     vm->state = VM_LIVE;
     vcpu_start(&vm->vcpu[0], entry, 0, a1, a2);
+}
+
+bool vm_set_style(struct vm *vm, const struct style *style)
+{
+    if (vm->style->hypercalls != style->hypercalls)
+        return false;
+    /* Off their harts: what a vCPU is, is then in its own structure alone. */
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        if (vm->vcpu[i].on)
+            vcpu_account(&vm->vcpu[i]);
+        sched_deschedule(&vm->vcpu[i]);
+    }
+    vm->style = style;
+    return true;
 }
 
 void vm_pause(struct vm *vm)

@@ -36,20 +36,22 @@ struct vm_counters {
 };
 
 struct vm {
-    struct hyp        *hyp;
-    uint32_t           id;
-    enum vm_state      state;
-    struct vm_config   config;
-    uint32_t           exit_code; /* in VM_OFF */
-    bool               rebooted;  /* in VM_OFF: it asked for a reset */
-    char               reason[VM_REASON_SIZE];
-    uint64_t           born_time, born_cycle; /* of the machine */
-    struct p2m         p2m;
-    struct shadows     shadows;
-    struct uart        uart;
-    struct plic        plic;
-    struct vm_counters count;
-    struct vcpu       *vcpu; /* config.nr_vcpus of them */
+    struct hyp         *hyp;
+    uint32_t            id;
+    enum vm_state       state;
+    struct vm_config    config;
+    const struct style *style;     /* config.style, or what it was changed to */
+    uint32_t            exit_code; /* in VM_OFF */
+    bool                rebooted;  /* in VM_OFF: it asked for a reset */
+    char                reason[VM_REASON_SIZE];
+    uint64_t            born_time, born_cycle; /* of the machine */
+    struct p2m          p2m;
+    struct shadows      shadows;
+    uint32_t            tags; /* tag.h: what its tables are tagged with now */
+    struct uart         uart;
+    struct plic         plic;
+    struct vm_counters  count;
+    struct vcpu        *vcpu; /* config.nr_vcpus of them */
 };
 
 /*
@@ -63,6 +65,10 @@ void vm_destroy(struct vm *vm);
 
 /* Start vCPU 0 at entry, untranslated, in kernel mode. */
 void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2);
+
+/* Virtualize it in another way from here on. False, and nothing changed, if its
+ * kernel was made for another kind. No exit is being served. */
+bool vm_set_style(struct vm *vm, const struct style *style);
 
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);

@@ -40,7 +40,11 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_NR_STYLES };
+enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+
+/* 9 beneath a hypervisor, which uses them; 0 on the bare machine. A VM's own
+ * satp never has ASIDs. */
+#define HV_ASIDS_DEFAULT 0xffff
 
 /* Fill with hv_config_default() first, then change what you want. */
 struct hv_config {
@@ -49,7 +53,7 @@ struct hv_config {
     uint32_t profile;   /* enum hv_profile */
     uint32_t harts;     /* 1..8 */
     uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
-    uint32_t asid_bits; /* 0 or 9 */
+    uint32_t asid_bits; /* 0 or 9; HV_ASIDS_DEFAULT */
     uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
     uint32_t h_ext;     /* 1: extension H without a hypervisor, which always
                            has it */
@@ -167,6 +171,9 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
 int hv_vm_destroy(hv_host *host, uint32_t vm);
 int hv_vm_info(hv_host *host, uint32_t vm, struct hv_vm_info *out);
 int hv_vm_reason(hv_host *host, uint32_t vm, char *why, size_t n);
+/* Virtualize a VM in another way from here on; its guest cannot tell. STATE if
+ * its kernel is not made for that style. */
+int hv_vm_set_style(hv_host *host, uint32_t vm, uint32_t style);
 int hv_vm_pause(hv_host *host, uint32_t vm);
 int hv_vm_resume(hv_host *host, uint32_t vm);
 /* Start vCPU 0 at `entry` in the guest's kernel mode (M-mode on HV_M_CODE),
@@ -216,6 +223,7 @@ int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {
     HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
+    HV_LOCKSTEP_MOVES = 2,   /* a batch changes the VM's style as it goes */
 };
 #define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
 
@@ -268,12 +276,15 @@ int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
 /* Shadow pools of all sizes: a batch gives the program of a seed this one. */
 uint32_t hv_lockstep_pool(uint64_t seed);
 /* Make the pair that hv_lockstep() wants, with this program booted in both.
- * `shadow_frames` as in hv_vm_config; hosts are to be freed by the caller. */
-int hv_lockstep_pair(const struct hv_config *config, const uint8_t *image,
-                     size_t n, uint32_t shadow_frames, hv_host **bare,
-                     hv_host **host, uint32_t *vm);
-/* Programs first, first + 1, ... until one differs; adds to *coverage. */
-int hv_lockstep_batch(const struct hv_config *config, uint64_t first,
+ * `guest` says how the VM is virtualized; its mem_size does not count. Hosts
+ * are to be freed by the caller. */
+int hv_lockstep_pair(const struct hv_config    *config,
+                     const struct hv_vm_config *guest, const uint8_t *image,
+                     size_t n, hv_host **bare, hv_host **host, uint32_t *vm);
+/* Programs first, first + 1, ... until one differs; adds to *coverage. The
+ * shadow pool is hv_lockstep_pool() of the program. */
+int hv_lockstep_batch(const struct hv_config    *config,
+                      const struct hv_vm_config *guest, uint64_t first,
                       uint32_t count, uint32_t flags, uint32_t max_steps,
                       struct hv_divergence *out, struct hv_coverage *coverage);
 

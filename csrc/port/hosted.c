@@ -72,14 +72,76 @@ void hal_free(struct hal *hal, void *block)
     free(block);
 }
 
+/* In M everything of the hypervisor's own interrupts is on; below, what the
+ * guest's kernel enabled, if its CSRs are here. */
+#define MIE_OURS ((uint32_t)(MIP_MTIP | MIP_MSIP | MIP_MEIP))
+
+/* What a system call or a breakpoint is, the guest's kernel knows without us;
+ * an illegal instruction may be one that the hypervisor is to emulate. */
+#define DELEGATED                                                 \
+    (1u << CAUSE_ECALL_U | 1u << CAUSE_BREAKPOINT |               \
+     1u << CAUSE_FETCH_MISALIGNED | 1u << CAUSE_LOAD_MISALIGNED | \
+     1u << CAUSE_STORE_MISALIGNED)
+
+static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
+{
+    csr->mstatus = world->mxr ? MSTATUS_MXR : 0;
+    csr->mie = MIE_OURS;
+    csr->mip = csr->mideleg = csr->medeleg = 0;
+}
+
+static void enter_assisted(struct hart_csrs *csr, const struct world *world)
+{
+    const struct vcsr *v = world->csr;
+
+    csr->mstatus = v->sstatus | MSTATUS_TVM | MSTATUS_TW;
+    csr->medeleg = DELEGATED;
+    csr->mideleg = SIP_MASK;
+    csr->mie = MIE_OURS | v->sie;
+    csr->mip = world->sip;
+    csr->stvec = v->stvec;
+    csr->scounteren = v->scounteren;
+    csr->sscratch = v->sscratch;
+    csr->sepc = v->sepc;
+    csr->scause = v->scause;
+    csr->stval = v->stval;
+}
+
 void hal_enter(struct pcpu *pcpu, const struct world *world)
 {
     struct hart *hart = hart_of(pcpu);
 
     pcpu->hal->waiting[pcpu->id] = false;
     hart->csr.satp = world->satp;
-    hart->csr.mstatus = world->mxr ? MSTATUS_MXR : 0;
-    hart_set_priv(hart, world->mode);
+    if (world->kind == WORLD_ASSISTED)
+        enter_assisted(&hart->csr, world);
+    else
+        enter_deprivileged(&hart->csr, world);
+    hart_set_priv(hart, world->kind == WORLD_ASSISTED ? world->mode : PRIV_U);
+}
+
+uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *v)
+{
+    const struct hart      *hart = hart_of(pcpu);
+    const struct hart_csrs *csr = &hart->csr;
+
+    v->sstatus = csr->mstatus & SSTATUS_MASK;
+    v->sie = csr->mie & SIP_MASK;
+    v->sip = (v->sip & ~(uint32_t)MIP_SSIP) | (csr->mip & MIP_SSIP);
+    v->stvec = csr->stvec;
+    v->scounteren = csr->scounteren;
+    v->sscratch = csr->sscratch;
+    v->sepc = csr->sepc;
+    v->scause = csr->scause;
+    v->stval = csr->stval;
+    return hart->priv == PRIV_M
+               ? (csr->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT
+               : hart->priv;
+}
+
+uint32_t hal_asids(struct hal *hal)
+{
+    return 1u << machine_config(hal->machine)->asid_bits;
 }
 
 void hal_wait(struct pcpu *pcpu)
@@ -110,6 +172,13 @@ uint64_t hal_time(struct pcpu *pcpu)
 uint64_t hal_instret(struct pcpu *pcpu)
 {
     return hart_of(pcpu)->instret;
+}
+
+uint64_t hal_traps(struct pcpu *pcpu)
+{
+    const struct hart_counters *count = &hart_of(pcpu)->count;
+
+    return count->traps_s + count->irqs_s;
 }
 
 void hal_set_timer(struct pcpu *pcpu, uint64_t time)
@@ -200,7 +269,7 @@ bool hosted_init(struct hal *hal, struct machine *machine,
 
         hal->pcpu[i] = (struct pcpu){ .hal = hal, .id = i };
         hal->pcpu[i].regs = &hart->regs;
-        hart->csr.mie = MIP_MTIP | MIP_MSIP | MIP_MEIP;
+        hart->csr.mie = MIE_OURS;
         hyp_add_cpu(&hal->hyp, &hal->pcpu[i]);
         hal_set_timer(&hal->pcpu[i], UINT64_MAX);
     }

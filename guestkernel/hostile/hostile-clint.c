@@ -1,6 +1,6 @@
 /* hostile-clint.c - programs the machine's own timer and interrupts.
  *
- * styles: emulate, pv
+ * styles: emulate, assist, pv
  * expect: refused
  *
  * The CLINT raises interrupts of M-mode, where the firmware of a bare machine

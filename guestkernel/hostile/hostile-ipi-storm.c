@@ -1,6 +1,6 @@
 /* hostile-ipi-storm.c - interrupts itself, from its interrupt handler.
  *
- * styles: bare, emulate, pv
+ * styles: bare, emulate, assist, pv
  * expect: contained
  *
  * The handler of the software interrupt sends the next one. A hypervisor that

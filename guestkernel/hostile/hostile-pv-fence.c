@@ -12,6 +12,22 @@
 #define WINDOW 0x40000000u
 #define LONG   100000 /* ticks of 100 ns: far more than any fence may take */
 
+/* How long it takes; the shortest of three, since others may have had their
+ * turn in between. */
+static uint64_t duration(uint32_t start, uint32_t size)
+{
+    uint64_t shortest = UINT64_MAX;
+
+    for (int i = 0; i < 3; i++) {
+        uint64_t began = now();
+
+        check_hv(SBI_SUCCESS, HCALL_fence, start, size, "a fence");
+        if (now() - began < shortest)
+            shortest = now() - began;
+    }
+    return shortest;
+}
+
 void attack(void)
 {
     static const uint32_t ranges[][2] = {
@@ -37,10 +53,8 @@ void attack(void)
         map(WINDOW, pte(address(page[0]), PTE_R | LEAF));
         check(can_load(WINDOW, 4, &val) && val == 0, "the first page");
         *slot_of(WINDOW) = pte(address(page[1]), PTE_R | LEAF);
-        uint64_t start = now();
-        check_hv(SBI_SUCCESS, HCALL_fence, ranges[i][0], ranges[i][1],
-                 "a fence");
-        check(now() - start < LONG, "a fence without an end");
+        check(duration(ranges[i][0], ranges[i][1]) < LONG,
+              "a fence without an end");
         check(can_load(WINDOW, 4, &val) && val == 1, "forgotten");
     }
 }

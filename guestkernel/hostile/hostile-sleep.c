@@ -1,6 +1,6 @@
 /* hostile-sleep.c - waits for an interrupt that nobody will send.
  *
- * styles: bare, emulate, pv
+ * styles: bare, emulate, assist, pv
  * expect: contained
  *
  * Everything is masked, no timer is set, and then wfi, or the block call. A

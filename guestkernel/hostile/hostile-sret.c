@@ -1,6 +1,6 @@
 /* hostile-sret.c - returns from traps that never happened.
  *
- * styles: bare, emulate
+ * styles: bare, emulate, assist
  * expect: refused
  *
  * sret to user mode with a kernel address, to nowhere, and again and again: an

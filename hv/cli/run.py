@@ -13,7 +13,15 @@ import rich_click as click
 
 from hv.cli.table import count, table
 from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
-from hv.facts import U32, Engine, Profile, RunReason, State, integer
+from hv.facts import (
+    U32,
+    Engine,
+    Profile,
+    RunReason,
+    State,
+    Style,
+    integer,
+)
 from hv.images import resolve
 from hv.units import format_size, parse_size
 
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from hv.guest import Guest
 
 BARE = "bare"
-STYLES = (BARE, "emulate", "pv")
+STYLES = (BARE, *(style.value for style in Style))
 # How much more memory than its VM the machine has, for shadow tables.
 HEADROOM = 16 << 20
 INTERRUPTED = 130

@@ -29,6 +29,7 @@ class Bug:
     shows: tuple[str, ...]  # what may differ first
     first: int = 0  # a program not far before one that finds it
     flags: int = 0
+    style: str = "EMULATE"  # as hv.h has it
     config: dict[str, int] = field(default_factory=dict)
 
     def core(self) -> Core:

@@ -16,7 +16,7 @@ RAM_BASE = 0x8000_0000
 CODE = range(RAM_BASE + 0x1000, RAM_BASE + 0x2000)
 NOP = 0x0000_0013
 MAX_STEPS = 500
-UNFENCED = 1
+UNFENCED, MOVES = 1, 2
 
 CSRS = {
     0x100: "sstatus",
@@ -92,10 +92,20 @@ class Coverage:
 class Lockstep:
     """Runs generated programs on one core, with one configuration."""
 
-    def __init__(self, core: Core, *, flags: int = 0, **config: int) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        style: str = "EMULATE",
+        flags: int = 0,
+        **config: int,
+    ) -> None:
         self.core, self.flags = core, flags
         self.ffi, self.lib = core.ffi, core.lib
         self.config = core.config(**config)
+        self.guest = self.ffi.new("struct hv_vm_config *")
+        self.lib.hv_vm_config_default(self.guest)
+        self.guest.style = getattr(self.lib, f"HV_STYLE_{style}")
         self._coverage = self.ffi.new("struct hv_coverage *")
         self._stale = 0
 
@@ -109,7 +119,7 @@ class Lockstep:
 
     def pair(self, seed: int, image: bytes) -> "Pair":
         """Boot a program in both worlds."""
-        return Pair(self.core, self.config, seed, image)
+        return Pair(self, seed, image)
 
     def batch(
         self, first: int, count: int, max_steps: int = MAX_STEPS
@@ -117,7 +127,7 @@ class Lockstep:
         """Run programs until one differs; say how."""
         out = self.ffi.new("struct hv_divergence *")
         status = self.lib.hv_lockstep_batch(
-            *(self.config, first, count, self.flags, max_steps),
+            *(self.config, self.guest, first, count, self.flags, max_steps),
             *(out, self._coverage),
         )
         assert status == self.lib.HV_OK
@@ -210,15 +220,14 @@ class Lockstep:
 class Pair:
     """One program booted twice: on the bare machine and in a VM."""
 
-    def __init__(
-        self, core: Core, config: CData, seed: int, image: bytes
-    ) -> None:
-        self.ffi, self.lib = core.ffi, core.lib
+    def __init__(self, lockstep: Lockstep, seed: int, image: bytes) -> None:
+        self.ffi, self.lib = lockstep.ffi, lockstep.lib
+        guest = lockstep.guest
+        guest.shadow_frames = self.lib.hv_lockstep_pool(seed)
         bare, host = self.ffi.new("hv_host **"), self.ffi.new("hv_host **")
         vm = self.ffi.new("uint32_t *")
         status = self.lib.hv_lockstep_pair(
-            *(config, image, len(image), self.lib.hv_lockstep_pool(seed)),
-            *(bare, host, vm),
+            *(lockstep.config, guest, image, len(image), bare, host, vm),
         )
         assert status == self.lib.HV_OK
         self.bare = self.ffi.gc(bare[0], self.lib.hv_host_free)

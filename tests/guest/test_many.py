@@ -6,7 +6,7 @@ import hv
 from hv import images
 from tests.guest.conftest import Outcome, run
 
-STYLES = ("emulate", "pv")
+STYLES = tuple(style.value for style in hv.Style)
 
 
 def start(hypervisor: hv.Hypervisor, style: str, append: str) -> hv.VM:
@@ -19,14 +19,12 @@ def start(hypervisor: hv.Hypervisor, style: str, append: str) -> hv.VM:
 
 
 def test_64_vms_run_to_completion() -> None:
-    alone = {
-        style: run(style, append="run=ping") for style in ("emulate", "pv")
-    }
+    alone = {style: run(style, append="run=ping") for style in STYLES}
     with hv.Hypervisor(ram="1GiB", slice=2000) as hypervisor:
         empty = hypervisor.info
         vms = [
             start(hypervisor, style, "run=ping")
-            for _ in range(32)
+            for _ in range(-(-64 // len(STYLES)))
             for style in STYLES
         ]
         hypervisor.run()

@@ -6,6 +6,7 @@ import hv
 from hv import images
 from tests.guest.conftest import WORK, Outcome, run
 
+VIRTUAL = [style.value for style in hv.Style]
 ALL = {"crc", "crime", "forks", "hog", "init", "ping", "sieve"}
 
 
@@ -16,7 +17,7 @@ def test_the_whole_workload_on_the_bare_machine() -> None:
     assert "no page lost" in outcome.text
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 def test_the_same_output_in_a_vm(style: str, bare: Outcome) -> None:
     outcome = run(style)
     assert outcome.exit_code == 0
@@ -24,7 +25,7 @@ def test_the_same_output_in_a_vm(style: str, bare: Outcome) -> None:
     assert outcome.checksums == bare.checksums
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 def test_the_smallest_pool_of_shadows_is_enough(
     style: str, bare: Outcome
 ) -> None:
@@ -33,7 +34,7 @@ def test_the_smallest_pool_of_shadows_is_enough(
     assert outcome.programs == bare.programs
 
 
-@pytest.mark.parametrize("style", ["bare", "emulate", "pv"])
+@pytest.mark.parametrize("style", ["bare", *VIRTUAL])
 def test_where_the_machine_leaves_accessed_and_dirty_to_software(
     style: str, bare: Outcome
 ) -> None:
@@ -69,12 +70,12 @@ def test_m_mode_as_machine_code(bare: Outcome) -> None:
     assert Outcome(text, 0, 0).programs == bare.programs
 
 
-@pytest.mark.parametrize("style", ["bare", "emulate", "pv"])
+@pytest.mark.parametrize("style", ["bare", *VIRTUAL])
 def test_the_same_run_three_times_is_the_same_state(style: str) -> None:
     assert len({run(style).state_hash for _ in range(3)}) == 1
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 def test_what_the_hypervisors_memory_held_before_shows_nowhere(
     style: str,
 ) -> None:

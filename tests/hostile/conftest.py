@@ -10,7 +10,8 @@ import hv
 from hv import images
 
 SOURCES = Path(__file__).parents[2] / "guestkernel" / "hostile"
-STYLES = ("bare", "emulate", "pv")
+VIRTUAL = tuple(style.value for style in hv.Style)
+STYLES = ("bare", *VIRTUAL)
 
 # Not a multiple of 4 MiB: the last megapage reaches beyond it.
 MEM = "6MiB"

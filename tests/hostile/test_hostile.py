@@ -17,6 +17,7 @@ from tests.hostile.conftest import (
     MEM,
     SOURCES,
     STYLES,
+    VIRTUAL,
     Hostile,
     add,
     in_styles,
@@ -46,7 +47,7 @@ def test_the_comment_declares_what_must_happen(hostile: Hostile) -> None:
 def test_there_is_one_for_each_kind_of_end_in_each_style() -> None:
     ends = {(hostile.end, s) for hostile in ALL for s in hostile.styles}
     both = {(e, s) for e in ("refused", "contained") for s in STYLES}
-    assert ends == both | {("killed", "emulate"), ("killed", "pv")}
+    assert ends == both | {("killed", style) for style in VIRTUAL}
 
 
 @pytest.mark.parametrize(("hostile", "style"), in_styles("bare"))
@@ -60,7 +61,7 @@ def test_the_bare_machine_refuses_the_same(
         hostile.check(machine, machine.run(hostile.budget))
 
 
-@pytest.mark.parametrize(("hostile", "style"), in_styles("emulate", "pv"))
+@pytest.mark.parametrize(("hostile", "style"), in_styles(*VIRTUAL))
 def test_it_ends_as_declared(hostile: Hostile, style: str) -> None:
     with hv.Hypervisor(ram="24MiB") as hypervisor:
         free = hypervisor.info.frames_free
@@ -102,7 +103,7 @@ def _alone(style: str) -> dict[str, list[str]]:
         return _programs(vm)
 
 
-@pytest.mark.parametrize(("hostile", "style"), in_styles("emulate", "pv"))
+@pytest.mark.parametrize(("hostile", "style"), in_styles(*VIRTUAL))
 def test_a_good_kernel_beside_it_does_not_notice(
     hostile: Hostile, style: str
 ) -> None:
@@ -119,7 +120,7 @@ def test_a_good_kernel_beside_it_does_not_notice(
 STORMS = [hostile for hostile in ALL if hostile.end == "contained"]
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 @pytest.mark.parametrize("hostile", STORMS, ids=lambda hostile: hostile.name)
 def test_a_storm_gets_no_more_than_its_share(
     hostile: Hostile, style: str
@@ -134,7 +135,7 @@ def test_a_storm_gets_no_more_than_its_share(
         assert ahead <= 2 * SLICE * CYCLES_PER_TICK
 
 
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 def test_nothing_is_left_of_a_vm_that_wrote_everywhere(style: str) -> None:
     hog, residue = BY_NAME["hostile-hog"], BY_NAME["hostile-residue"]
     with hv.Hypervisor(ram="8MiB") as hypervisor:
@@ -183,7 +184,7 @@ def test_all_of_them_at_once() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("hostile", "style"), in_styles("emulate", "pv"))
+@pytest.mark.parametrize(("hostile", "style"), in_styles(*VIRTUAL))
 def test_the_audit_holds_at_every_exit(hostile: Hostile, style: str) -> None:
     with hv.Hypervisor(ram="8MiB", audit=True) as hypervisor:
         vm = add(hypervisor, hostile, style, max_insns=700_000)
@@ -199,7 +200,7 @@ def test_the_audit_holds_at_every_exit(hostile: Hostile, style: str) -> None:
         ("hostile-loop", 4, "1000000 instructions"),
     ],
 )
-@pytest.mark.parametrize("style", ["emulate", "pv"])
+@pytest.mark.parametrize("style", VIRTUAL)
 def test_the_exit_status_says_how_it_ended(
     name: str, status: int, stderr: str, style: str
 ) -> None:

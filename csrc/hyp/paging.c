@@ -1,0 +1,58 @@
+/* paging.c - translation by shadow tables: the memory side of the styles that
+ * have them, from the machine's page fault to the table that the hart walks.
+ * Which entry is missing is decided in shadow_fill.c. */
+#include "hyp/hyp.h"
+#include "hyp/mmio.h"
+
+/* marker: on-page-fault */
+static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
+                                     struct trap trap)
+{
+    struct vm  *vm = vcpu->vm;
+    gva_t       va = { trap.tval };
+    struct walk walk = walk_guest(vcpu, va, access);
+
+    if (walk.status != WALK_OK) {
+        vm->count.exit_fault++;
+        return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
+    }
+    walk_set_ad(vcpu, &walk, access);
+    if (!p2m_has(vm, gpa_frame(walk.pa)) ||
+        !shadow_fill(vcpu, va, access, &walk))
+        return mmio_emulate(vcpu, va, access, walk.pa);
+    vm->count.exit_shadow++;
+    return TRAP_RESUME;
+}
+/* marker: end */
+
+/* The table for the mode and address space that the guest is in. */
+static uint32_t shadow_satp(struct vcpu *vcpu)
+{
+    struct vm     *vm = vcpu->vm;
+    struct shadow *old = vcpu->root;
+    uint32_t       key = shadow_root_key(vcpu);
+
+    if (!old || old->key != key) {
+        vcpu->root = shadow_get(vcpu, key);
+        if (old)
+            shadow_release(vm, old);
+    }
+    return SATP_MODE |
+           tag_use(vm, vcpu->on, &vcpu->root->tag) << SATP_ASID_SHIFT |
+           vcpu->root->hfn.raw;
+}
+
+static void shadow_let_go(struct vcpu *vcpu)
+{
+    if (vcpu->root)
+        shadow_release(vcpu->vm, vcpu->root);
+    vcpu->root = NULL;
+}
+
+const struct paging paging_shadow = {
+    .name = "shadow",
+    .fault = shadow_fault,
+    .root = shadow_satp,
+    .release = shadow_let_go,
+    .fence = shadow_fence,
+};
