@@ -550,19 +550,21 @@ static bool op_sfence_vma(struct hart *hart, uint32_t insn)
 
     if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TVM))
         return refused(hart, insn, hart->virt);
-    (hart->virt ? hart_hfence_vvma : hart_fence)(
-        hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0, hart->regs.x[rs2]);
+    if (hart->virt)
+        hart_hfence_vvma(hart, rs1 != 0, hart->regs.x[rs1]);
+    else
+        hart_fence(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0,
+                   hart->regs.x[rs2]);
     return true;
 }
 
 static bool op_hfence_vvma(struct hart *hart, uint32_t insn)
 {
-    uint32_t rs1 = field_rs1(insn), rs2 = field_rs2(insn);
+    uint32_t rs1 = field_rs1(insn);
 
     if (hart->virt || hart->priv == PRIV_U)
         return refused(hart, insn, hart->virt);
-    hart_hfence_vvma(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0,
-                     hart->regs.x[rs2]);
+    hart_hfence_vvma(hart, rs1 != 0, hart->regs.x[rs1]);
     return true;
 }
 

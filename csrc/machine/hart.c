@@ -166,30 +166,22 @@ static void hart_fence_space(struct hart *hart, bool one_va, uint32_t va,
     hart_charge(hart, COST_fence, 1);
 }
 
-static uint64_t asid_mask(const struct hart *hart, bool one_asid)
-{
-    /* Without ASIDs every value of rs2 names the only space there is. */
-    return one_asid && hart->machine->config.asid_bits
-               ? TLB_ASID(SATP_ASID_MASK)
-               : 0;
-}
-
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid)
 {
-    uint64_t mask = asid_mask(hart, one_asid);
+    /* Without ASIDs every value of rs2 names the only space there is. */
+    bool     narrow = one_asid && hart->machine->config.asid_bits;
+    uint64_t mask = narrow ? TLB_ASID(SATP_ASID_MASK) : 0;
 
     hart_fence_space(hart, one_va, va, TLB_V | mask, TLB_ASID(asid) & mask);
 }
 
-void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va,
-                      bool one_asid, uint32_t asid)
+void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va)
 {
-    uint64_t mask = asid_mask(hart, one_asid);
     uint32_t vmid = hart->csr.hgatp >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;
 
-    hart_fence_space(hart, one_va, va, TLB_V | TLB_VMID(HGATP_VMID_MASK) | mask,
-                     TLB_V | TLB_VMID(vmid) | (TLB_ASID(asid) & mask));
+    hart_fence_space(hart, one_va, va, TLB_V | TLB_VMID(HGATP_VMID_MASK),
+                     TLB_V | TLB_VMID(vmid));
 }
 
 /* An entry knows the end of its walk, and not the guest-physical addresses of

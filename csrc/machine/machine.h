@@ -164,10 +164,9 @@ void hart_charge(struct hart *hart, enum cost kind, uint32_t n);
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid);
 
-/* hfence.vvma: as hart_fence(), for the guest whose VMID hgatp names; and
- * hfence.gvma, of one VMID or all. */
-void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va,
-                      bool one_asid, uint32_t asid);
+/* hfence.vvma: as hart_fence(), for the guest whose VMID hgatp names (and who
+ * has no ASIDs); and hfence.gvma, of one VMID or all. */
+void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va);
 void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid);
 
 /* time, as this hart reads it with V = 0, and the first cycle at which it reads t. */

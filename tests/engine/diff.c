@@ -678,7 +678,7 @@ static void interfere(struct diff *d, uint32_t id)
         make_second_stage(d);
         for (int i = 0; i < 2; i++) {
             hart_hfence_gvma(hart_of(d, i, id), arg[0], arg[3]);
-            hart_hfence_vvma(hart_of(d, i, id), arg[0], arg[1], arg[2], arg[3]);
+            hart_hfence_vvma(hart_of(d, i, id), arg[0], arg[1]);
         }
     }
     switch (below(d, 12)) {

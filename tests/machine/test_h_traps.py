@@ -241,8 +241,8 @@ GOOD = 0xDF  # V R W X U A D
 VMID = 1 << 22
 
 
-def two_stage(core: Core, asid_bits: int = 0) -> Machine:
-    machine = core.machine(ram=8 << 20, h_ext=True, asid_bits=asid_bits)
+def two_stage(core: Core) -> Machine:
+    machine = core.machine(ram=8 << 20, h_ext=True)
     # The second stage: 1 GiB at 40000000 and RAM's first 4 MiB as they are.
     machine.poke(G_ROOT + 4 * 0x100, abi.RAM_BASE >> 2 | GOOD)
     machine.poke(G_ROOT + 4 * 0x200, abi.RAM_BASE >> 2 | GOOD)
