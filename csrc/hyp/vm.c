@@ -39,6 +39,7 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
         p2m_fini(vm);
     if (vm->shadows.pool)
         shadows_fini(vm);
+    stage2_fini(vm);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);
     return NULL;
@@ -65,6 +66,10 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, "too many VMs", why);
     if (!frames_reserve(&hyp->frames, vm_promise(vm)))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
+    if (!config->style->paging->prepare(vm, why)) {
+        frames_unreserve(&hyp->frames, vm_promise(vm));
+        return vm_fail(vm, *why, why);
+    }
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
@@ -97,6 +102,7 @@ void vm_destroy(struct vm *vm)
     frames_unreserve(&hyp->frames,
                      vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
     shadows_fini(vm);
+    stage2_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)
@@ -114,7 +120,10 @@ void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2)
 
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
-    if (vm->style->hypercalls != style->hypercalls)
+    const char *why;
+
+    if (vm->style->hypercalls != style->hypercalls ||
+        !style->paging->prepare(vm, &why))
         return false;
     /* Off their harts: what a vCPU is, is then in its own structure alone. */
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
@@ -122,6 +131,9 @@ bool vm_set_style(struct vm *vm, const struct style *style)
             vcpu_account(&vm->vcpu[i]);
         sched_deschedule(&vm->vcpu[i]);
     }
+    /* What the new memory side knew from earlier, it was not told of since. */
+    if (vm->style->paging != style->paging)
+        style->paging->fence(vm, vm->hyp->cpu[0].pcpu, false, (gva_t){ 0 });
     vm->style = style;
     return true;
 }

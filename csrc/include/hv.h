@@ -40,7 +40,13 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+enum hv_style {
+    HV_STYLE_EMULATE,
+    HV_STYLE_PV,
+    HV_STYLE_ASSIST,
+    HV_STYLE_NESTED,
+    HV_NR_STYLES
+};
 
 /* 9 beneath a hypervisor, which uses them; 0 on the bare machine. A VM's own
  * satp never has ASIDs. */

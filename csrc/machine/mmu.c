@@ -98,7 +98,8 @@ void mmu_refresh(struct hart *hart)
     view_refresh(hart, ACCESS_STORE);
 }
 
-bool leaf_permits(uint32_t pte, enum access access, struct mmu_rights rights)
+bool mmu_leaf_permits(uint32_t pte, enum access access,
+                      struct mmu_rights rights)
 {
     if (rights.priv == PRIV_U && !(pte & PTE_U))
         return false;
@@ -114,7 +115,7 @@ bool leaf_permits(uint32_t pte, enum access access, struct mmu_rights rights)
     }
 }
 
-uint32_t leaf_missing(uint32_t pte, enum access access)
+uint32_t mmu_leaf_missing(uint32_t pte, enum access access)
 {
     uint32_t needed = access == ACCESS_STORE ? PTE_A | PTE_D : PTE_A;
 
@@ -129,14 +130,14 @@ static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
 {
     uint32_t ppn = walk->pte >> PTE_PPN_SHIFT;
 
-    if (!leaf_permits(walk->pte, access, rights))
+    if (!mmu_leaf_permits(walk->pte, access, rights))
         return WALK_PAGE_FAULT;
     if (walk->mega) {
         if (ppn % PT_ENTRIES != 0)
             return WALK_PAGE_FAULT;
         ppn |= (va >> PAGE_SHIFT) % PT_ENTRIES;
     }
-    if (m->config.ad_fault && leaf_missing(walk->pte, access))
+    if (m->config.ad_fault && mmu_leaf_missing(walk->pte, access))
         return WALK_PAGE_FAULT;
     walk->page = ppn << PAGE_SHIFT;
     if (ppn >> (32 - PAGE_SHIFT) || !bus_page_exists(m, walk->page, access))
@@ -178,7 +179,7 @@ void mmu_walk(const struct machine *m, uint32_t satp, uint64_t va,
     return; /* a pointer at level 0 */
 }
 
-int walk_cause(enum walk_status status, enum access access)
+int mmu_cause(enum walk_status status, enum access access)
 {
     bool page = status == WALK_PAGE_FAULT;
 
@@ -236,8 +237,8 @@ static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
     hart_charge(hart, COST_tlb_miss, 1);
     hart_charge(hart, COST_walk_ref, walk.refs);
     if (walk.status != WALK_OK)
-        return walk_cause(walk.status, access);
-    mmu_set_ad(hart, walk.slot, leaf_missing(walk.pte, access));
+        return mmu_cause(walk.status, access);
+    mmu_set_ad(hart, walk.slot, mmu_leaf_missing(walk.pte, access));
     tlb_insert(&hart->tlb, access, hart->view[access].context, va, walk.page,
                walk.mega ? TLB_MEGA : 0);
     *pa = walk.page | (va & PAGE_MASK);
@@ -276,5 +277,5 @@ int hart_translate(const struct hart *hart, uint32_t va, enum access access,
         walk.status = WALK_ACCESS_FAULT;
     if (walk.status == WALK_OK)
         *pa = walk.page | (va & PAGE_MASK);
-    return walk_cause(walk.status, access);
+    return mmu_cause(walk.status, access);
 }

@@ -33,11 +33,12 @@ struct walk {
 void mmu_walk(const struct machine *m, uint32_t satp, uint64_t va,
               enum access access, struct mmu_rights rights, struct walk *walk);
 /* The exception that stands for the status of a walk; MMU_OK for WALK_OK. */
-int walk_cause(enum walk_status status, enum access access);
+int mmu_cause(enum walk_status status, enum access access);
 
-bool leaf_permits(uint32_t pte, enum access access, struct mmu_rights rights);
+bool mmu_leaf_permits(uint32_t pte, enum access access,
+                      struct mmu_rights rights);
 /* The A and D bits that this access needs and the leaf has not. */
-uint32_t leaf_missing(uint32_t pte, enum access access);
+uint32_t mmu_leaf_missing(uint32_t pte, enum access access);
 
 /* Set bits of an entry in RAM, if they are clear, and count that. */
 void mmu_set_ad(struct hart *hart, uint32_t slot, uint32_t bits);

@@ -89,7 +89,7 @@ static int stage2(struct guest_walk *walk, uint64_t gpa, enum access access,
         if (gpa >> 32 || !bus_page_exists(walk->m, found->page, access))
             found->status = WALK_ACCESS_FAULT;
     }
-    return walk_cause(found->status, walk->access);
+    return mmu_cause(found->status, walk->access);
 }
 
 /* Read the first stage's entry at gpa `slot`, through the second. */
@@ -103,8 +103,8 @@ static int read_entry(struct guest_walk *walk, uint64_t slot,
     const uint8_t *entry = ram_at(
         walk->m, found->page | ((uint32_t)slot & PAGE_MASK), 4);
     if (!entry)
-        return walk_cause(WALK_ACCESS_FAULT, walk->access);
-    will_set(walk, found->slot, leaf_missing(found->pte, ACCESS_LOAD));
+        return mmu_cause(WALK_ACCESS_FAULT, walk->access);
+    will_set(walk, found->slot, mmu_leaf_missing(found->pte, ACCESS_LOAD));
     *pte = load_le(entry, 4);
     walk->refs++;
     return MMU_OK;
@@ -114,11 +114,11 @@ static int read_entry(struct guest_walk *walk, uint64_t slot,
  * stage's business. */
 static bool leaf_usable(const struct guest_walk *walk, uint32_t pte)
 {
-    if (!leaf_permits(pte, walk->access, walk->rights))
+    if (!mmu_leaf_permits(pte, walk->access, walk->rights))
         return false;
     if (walk->mega && (pte >> PTE_PPN_SHIFT) % PT_ENTRIES != 0)
         return false;
-    return !(walk->m->config.ad_fault && leaf_missing(pte, walk->access));
+    return !(walk->m->config.ad_fault && mmu_leaf_missing(pte, walk->access));
 }
 
 /* The last column: the page itself. */
@@ -130,7 +130,7 @@ static int reach_page(struct guest_walk *walk, uint64_t gpa)
     if (cause != MMU_OK)
         return cause;
     walk->page = found.page;
-    will_set(walk, found.slot, leaf_missing(found.pte, walk->access));
+    will_set(walk, found.slot, mmu_leaf_missing(found.pte, walk->access));
     return MMU_OK;
 }
 
@@ -142,13 +142,13 @@ static int reach_page(struct guest_walk *walk, uint64_t gpa)
 static int first_leaf(struct guest_walk *walk, uint32_t va, uint32_t pte,
                       uint64_t slot, const struct walk *table)
 {
-    uint32_t missing = leaf_missing(pte, walk->access);
+    uint32_t missing = mmu_leaf_missing(pte, walk->access);
     uint64_t gpa = (uint64_t)(pte >> PTE_PPN_SHIFT) << PAGE_SHIFT;
     uint32_t within = walk->mega ? MEGAPAGE_SIZE - 1 : PAGE_MASK;
     uint32_t nr_set = walk->nr_set;
 
     if (!leaf_usable(walk, pte))
-        return walk_cause(WALK_PAGE_FAULT, walk->access);
+        return mmu_cause(WALK_PAGE_FAULT, walk->access);
     int cause = reach_page(walk, gpa | (va & within));
     if (cause != MMU_OK || !missing)
         return cause;
@@ -156,7 +156,7 @@ static int first_leaf(struct guest_walk *walk, uint32_t va, uint32_t pte,
         walk->nr_set = nr_set; /* the page will not be accessed */
         return guest_page_fault(walk, slot, TINST_WALK_WRITE);
     }
-    will_set(walk, table->slot, leaf_missing(table->pte, ACCESS_STORE));
+    will_set(walk, table->slot, mmu_leaf_missing(table->pte, ACCESS_STORE));
     will_set(walk, table->page | ((uint32_t)slot & PAGE_MASK), missing);
     return MMU_OK;
 }
@@ -185,7 +185,7 @@ static int first_stage(struct guest_walk *walk, uint32_t va)
             break; /* reserved in a pointer */
         table = pte >> PTE_PPN_SHIFT;
     }
-    return walk_cause(WALK_PAGE_FAULT, walk->access);
+    return mmu_cause(WALK_PAGE_FAULT, walk->access);
 }
 
 static int walk_guest(struct guest_walk *walk, const struct hart *hart,
