@@ -79,6 +79,9 @@
 #define CSR_MCYCLEH    0xb80
 #define CSR_MINSTRETH  0xb82
 
+/* misa: one bit for each letter. */
+#define MISA_H (1 << 7)
+
 /* mstatus and its window sstatus. */
 #define MSTATUS_SIE       (1 << 1)
 #define MSTATUS_MIE       (1 << 3)

@@ -49,7 +49,7 @@ static uint32_t *csr_field(struct hart *hart, const struct csr_rule *rule)
 
 static uint32_t csr_mask(const struct hart *hart, const struct csr_rule *rule)
 {
-    return rule->mask | (hart->machine->config.h_ext ? rule->wider : 0);
+    return rule->mask | (hart_has_h(hart) ? rule->wider : 0);
 }
 
 static uint32_t read_field(const struct hart *hart, const struct csr_rule *rule)
@@ -165,8 +165,19 @@ static void write_satp(struct hart *hart, const struct csr_rule *rule,
 static uint32_t read_misa(const struct hart *hart, const struct csr_rule *rule)
 {
     (void)rule;
-    return hart->machine->config.h_ext ? MISA_VALUE | MISA_EXTENSION('H')
-                                       : MISA_VALUE;
+    return MISA_VALUE | hart->csr.misa;
+}
+
+/* With H go the interrupts that it brought. */
+static void write_misa(struct hart *hart, const struct csr_rule *rule,
+                       uint32_t val)
+{
+    (void)rule;
+    hart->csr.misa = hart->machine->config.h_ext ? val & MISA_H : 0;
+    if (!hart_has_h(hart)) {
+        hart->csr.mie &= ~(uint32_t)HIP_MASK;
+        hart->csr.mip &= ~(uint32_t)HIP_MASK;
+    }
 }
 
 static uint32_t read_hartid(const struct hart     *hart,
@@ -238,7 +249,7 @@ static const struct csr_rule *csr_find(const struct hart *hart, uint32_t csr)
 {
     const struct csr_rule *rule = &rules[csr < 4096 ? row_of[csr] : ROW_NONE];
 
-    if (!rule->read || (rule->h_ext && !hart->machine->config.h_ext))
+    if (!rule->read || (rule->h_ext && !hart_has_h(hart)))
         return NULL;
     return rule;
 }

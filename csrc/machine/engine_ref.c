@@ -585,9 +585,9 @@ static bool op_fence(struct hart *hart, uint32_t insn)
         return illegal(hart, insn);
     if (field_funct7(insn) == 0x09)
         return op_sfence_vma(hart, insn);
-    if (hart->machine->config.h_ext && field_funct7(insn) == 0x11)
+    if (hart_has_h(hart) && field_funct7(insn) == 0x11)
         return op_hfence_vvma(hart, insn);
-    if (hart->machine->config.h_ext && field_funct7(insn) == 0x31)
+    if (hart_has_h(hart) && field_funct7(insn) == 0x31)
         return op_hfence_gvma(hart, insn);
     return illegal(hart, insn);
 }

@@ -140,7 +140,7 @@ void hart_set_mode(struct hart *hart, uint32_t priv, bool virt)
 {
     if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
         hart->priv = priv;
-    hart->virt = virt && hart->machine->config.h_ext && hart->priv != PRIV_M;
+    hart->virt = virt && hart_has_h(hart) && hart->priv != PRIV_M;
     hart->event = 0;
     mmu_refresh(hart);
 }

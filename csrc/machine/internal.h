@@ -66,6 +66,13 @@ bool bus_page_exists(const struct machine *m, uint32_t pa, enum access access);
 /* To be called after every write of RAM, whoever wrote. */
 void bus_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 
+/* Whether the hart has extension H now: M can switch it off in misa, and then
+ * it is as if it had never been there (Privileged Specification, 18.1). */
+static inline bool hart_has_h(const struct hart *hart)
+{
+    return hart->csr.misa & MISA_H;
+}
+
 /* hart.c. mip as software sees it: its own bits and the devices' lines. */
 uint32_t hart_mip(const struct hart *hart);
 /* The first cycle at which the timer line is up. */

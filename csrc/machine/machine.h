@@ -60,6 +60,7 @@ struct hart_csrs {
     uint32_t vstvec, vsstatus, vsscratch, vsepc, vscause, vstval, vsatp;
     uint32_t mstatush, mtval2, mtinst, hstatus, hedeleg, hideleg, hcounteren;
     uint32_t htval, htinst, hgatp, htimedelta, htimedeltah;
+    uint32_t misa; /* of it the bits that can be written: H */
 };
 
 /* How one kind of access is translated at present. Derived from the mode and

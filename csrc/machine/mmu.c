@@ -50,7 +50,8 @@ static inline struct mmu_rights mmu_rights(const struct hart *hart,
         if (mstatus & MSTATUS_MPRV) {
             rights.priv = (mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
             rights.guest = rights.priv != PRIV_M &&
-                           (hart->csr.mstatush & MSTATUSH_MPV);
+                           (hart->csr.mstatush & MSTATUSH_MPV) &&
+                           hart_has_h(hart);
         }
         uint32_t status = rights.guest ? hart->csr.vsstatus : mstatus;
         rights.sum = rights.priv == PRIV_S && (status & MSTATUS_SUM);

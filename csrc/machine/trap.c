@@ -130,7 +130,7 @@ static void trap_enter_s(struct hart *hart, uint32_t cause, uint32_t tval)
 {
     struct hart_csrs *csr = &hart->csr;
 
-    if (hart->machine->config.h_ext)
+    if (hart_has_h(hart))
         trap_note_hs(hart, cause);
     csr->sepc = hart->regs.pc & ~3u;
     csr->scause = cause;
@@ -164,7 +164,7 @@ static void trap_enter_m(struct hart *hart, uint32_t cause, uint32_t tval)
 {
     struct hart_csrs *csr = &hart->csr;
 
-    if (hart->machine->config.h_ext)
+    if (hart_has_h(hart))
         trap_note_m(hart, cause);
     csr->mepc = hart->regs.pc & ~3u;
     csr->mcause = cause;
@@ -245,7 +245,7 @@ static void trap_return(struct hart *hart, uint32_t priv, bool virt)
     if (priv != PRIV_M)
         hart->csr.mstatus &= ~(uint32_t)MSTATUS_MPRV;
     hart->priv = priv;
-    hart->virt = virt && priv != PRIV_M;
+    hart->virt = virt && priv != PRIV_M && hart_has_h(hart);
     hart->event = 0;
     hart_charge(hart, COST_xret, 1);
     mmu_refresh(hart);

@@ -89,6 +89,7 @@ static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
     csr->mie = MIE_OURS;
     csr->mip = csr->medeleg = csr->mcounteren = 0;
     csr->mideleg = HIP_MASK; /* as always with extension H */
+    csr->misa = 0;
     csr->satp = world->satp;
 }
 
@@ -102,6 +103,8 @@ static void enter_assisted(struct hart_csrs *csr, const struct world *world)
     csr->mie = MIE_OURS | v->sie;
     csr->mip = world->sip;
     csr->mcounteren = 0;
+    csr->misa =
+        0; /* or S would be HS, and the hypervisor's CSRs in its hands */
     csr->satp = world->satp;
     csr->stvec = v->stvec;
     csr->scounteren = v->scounteren;
@@ -124,6 +127,7 @@ static void enter_nested(struct hart_csrs *csr, const struct world *world)
     const struct vcsr *v = world->csr;
     uint64_t           delta = 0 - world->born;
 
+    csr->misa = MISA_H;
     csr->mstatus = 0;
     csr->medeleg = csr->hedeleg = DELEGATED_NESTED;
     csr->mideleg = csr->hideleg = HIP_MASK;

@@ -149,7 +149,7 @@ static uint32_t a_csr(struct diff *d, bool *write)
     };
     static const uint16_t grave[] = {
         CSR_SATP, CSR_STVEC,   CSR_MTVEC,   CSR_MSTATUS,
-        CSR_MIE,  CSR_MIDELEG, CSR_MEDELEG,
+        CSR_MIE,  CSR_MIDELEG, CSR_MEDELEG, CSR_MISA,
     };
 
     static const uint16_t of_h[] = {
@@ -593,6 +593,7 @@ static bool make_guest(struct diff *d, uint32_t id)
     uint32_t vsatp = ROOT >> PAGE_SHIFT | below(d, 3) << SATP_ASID_SHIFT;
     uint32_t hgatp = G_ROOT >> PAGE_SHIFT | below(d, 3) << HGATP_VMID_SHIFT;
 
+    set_csr(d, id, CSR_MISA, chance(d, 95) ? MISA_H : 0u);
     set_csr(d, id, CSR_VSSTATUS, rnd(d));
     set_csr(d, id, CSR_VSATP, vsatp | (chance(d, 75) ? SATP_MODE : 0u));
     set_csr(d, id, CSR_HGATP, hgatp | (chance(d, 85) ? HGATP_MODE : 0u));

@@ -95,6 +95,7 @@ def test_all_numbers_in_all_modes(machine: Machine, mode: Mode) -> None:
             assert cause(machine, word, mode) == wanted, hex(csr)
             if csr in {abi.CSR_MSTATUS, abi.CSR_MSTATUSH, abi.CSR_HSTATUS}:
                 machine.set(csr, 0)
+            machine.set(abi.CSR_MISA, ALL)
             machine.set(abi.CSR_MCOUNTEREN, 7)
             machine.set(abi.CSR_HCOUNTEREN, 7)
             machine.set(abi.CSR_SCOUNTEREN, 7)
@@ -109,6 +110,27 @@ def test_without_the_extension_there_is_none(core: Core) -> None:
         assert cause(machine, word, M) == 2
     VS.enter(machine)
     assert not machine.hart.virt
+
+
+def test_h_can_be_switched_off(machine: Machine) -> None:
+    machine.set(abi.CSR_MIE, ALL)
+    machine.set(abi.CSR_HVIP, ALL)
+    machine.set(abi.CSR_MISA, 0)
+    assert machine.get(abi.CSR_MIE) == 0xAAA
+    assert machine.get(abi.CSR_MIP) == 0
+    assert machine.get(abi.CSR_MIDELEG) == 0
+    for csr in OWN:
+        assert cause(machine, asm.csrr(A0, csr), M) == 2
+        assert cause(machine, asm.csrr(A0, csr), HS) == 2
+    assert cause(machine, asm.hfence_gvma(), M) == 2
+    # mret to V = 1 does not go there.
+    machine.csr.mstatush = abi.MSTATUSH_MPV
+    machine.set(abi.CSR_MSTATUS, 0)
+    assert cause(machine, asm.MRET, M) is None
+    assert not machine.hart.virt
+    machine.set(abi.CSR_MISA, ALL)
+    assert machine.get(abi.CSR_MISA) == 0x40141181
+    assert machine.get(abi.CSR_MIDELEG) == 0x444
 
 
 # Value after writing all ones, and after writing zero.
@@ -141,7 +163,7 @@ BITS = {
 # What they are without the extension: test_csr.py.
 WIDER = {
     "MSTATUSH": (0xC0, 0),
-    "MISA": (0x40141181, 0x40141181),
+    "MISA": (0x40141181, 0x40141101),  # H can be switched off
     "MEDELEG": (0xF0B7FF, 0),
     "MIDELEG": (0x666, 0x444),  # the virtual supervisor's are fixed at 1
     "MIE": (0xEEE, 0),
