@@ -1,7 +1,14 @@
 """How Sphinx builds the book: `make docs`."""
 
+import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for measured.py
 
 _pyproject = Path(__file__).parent.parent / "pyproject.toml"
 _config = tomllib.loads(_pyproject.read_text(encoding="utf-8"))
@@ -15,9 +22,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
+    "docs.measured",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated", "data"]
 
 # A reference that leads nowhere stops the build (with -n -W). Python's own
 # types are no pages of ours, and the book must build without a network.
@@ -29,7 +37,12 @@ nitpick_ignore_regex = [
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_enable_extensions = [
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "substitution",
+]
 myst_heading_anchors = 3
 
 html_theme = "furo"
@@ -40,3 +53,31 @@ html_copy_source = False
 # Copy what a person types, not the prompt and not the answer.
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+
+
+def make_figures(app: "Sphinx") -> None:
+    """Run what the chapter on comparing shows, into ``_generated/``."""
+    import hv  # noqa: PLC0415 -- only a build needs it
+    from hv.host import scaled_costs  # noqa: PLC0415
+
+    folder = Path(app.srcdir) / "_generated"
+    folder.mkdir(exist_ok=True)
+    reports = {
+        factor: hv.compare(engine="fast", costs=scaled_costs(factor))
+        for factor in (0.5, 1.0, 2.0)
+    }
+    for report in reports.values():
+        report.check()
+    (folder / "compare.txt").write_text(f"{reports[1.0].text}\n")
+    (folder / "compare.svg").write_text(reports[1.0].svg)
+    (folder / "compare-costs.txt").write_text(
+        "".join(
+            f"costs x {factor:g}\n{report.ratios}\n\n"
+            for factor, report in reports.items()
+        )
+    )
+
+
+def setup(app: "Sphinx") -> None:
+    """Let Sphinx call what this book needs before it reads a page."""
+    app.connect("builder-inited", make_figures)

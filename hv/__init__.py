@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hv.comparison import Comparison, Report, Run
     from hv.console import Console
     from hv.counters import Counters
     from hv.cpu import Cpu
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         RunResult,
         State,
         Style,
+        Sync,
         TlbEntry,
     )
     from hv.guest import Guest
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from hv.machine import Machine
     from hv.memory import Memory
     from hv.vm import VM
+    from hv.workloads import compare
 
 __all__ = [
     "VM",
@@ -64,6 +67,7 @@ __all__ = [
     "AuditFailed",
     "BudgetExceeded",
     "ClosedError",
+    "Comparison",
     "Console",
     "ConsoleEnded",
     "CoreMissing",
@@ -90,18 +94,22 @@ __all__ = [
     "NoMemory",
     "Priv",
     "Profile",
+    "Report",
+    "Run",
     "RunReason",
     "RunResult",
     "State",
     "Style",
+    "Sync",
     "TlbEntry",
     "UsageError",
+    "compare",
 ]
 
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "guest", "vm", "machine", "hypervisor",
+    "guest", "vm", "machine", "hypervisor", "comparison", "workloads",
 )  # fmt: skip
 
 

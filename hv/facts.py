@@ -39,6 +39,16 @@ class Style(StrEnum):
     NESTED = "nested"
 
 
+class Sync(StrEnum):
+    """How the shadows of a VM follow its page tables."""
+
+    DEFAULT = "default"  # told for a kernel that tells, else lazy
+    LAZY = "lazy"
+    TRACE = "trace"
+    TRACE_STRICT = "trace-strict"
+    TOLD = "told"
+
+
 class MMode(StrEnum):
     """What runs in M-mode of the machine."""
 
@@ -111,6 +121,7 @@ class GuestInfo:
 
     state: State
     style: Style | None
+    sync: Sync | None
     exit_code: int
     rebooted: bool
     vcpus: int

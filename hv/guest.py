@@ -7,7 +7,7 @@ from typing import Literal
 
 from hv import core
 from hv.console import Console
-from hv.core import ffi, from_c, lib, to_c
+from hv.core import CData, ffi, from_c, lib, to_c
 from hv.counters import Counters
 from hv.cpu import Cpu
 from hv.elf import Program
@@ -30,6 +30,7 @@ from hv.facts import (
     RunResult,
     State,
     Style,
+    Sync,
     choose,
     integer,
 )
@@ -308,15 +309,13 @@ class Guest:
     @property
     def info(self) -> GuestInfo:
         """All the facts at once."""
-        out = ffi.new("struct hv_vm_info *")
-        self.host.checked(
-            f"asking {self.name}", lib.hv_vm_info, self.number, out
-        )
+        out = self._facts()
         return GuestInfo(
             state=from_c("HV_VM_", State, out.state),
             style=from_c("HV_STYLE_", Style, out.style)
             if self.number
             else None,
+            sync=from_c("HV_SYNC_", Sync, out.sync) if self.number else None,
             exit_code=out.exit_code,
             rebooted=bool(out.rebooted),
             vcpus=out.vcpus,
@@ -330,7 +329,14 @@ class Guest:
     @property
     def state(self) -> State:
         """What the guest is doing."""
-        return self.info.state
+        return from_c("HV_VM_", State, self._facts().state)
+
+    def _facts(self) -> CData:
+        out = ffi.new("struct hv_vm_info *")
+        self.host.checked(
+            f"asking {self.name}", lib.hv_vm_info, self.number, out
+        )
+        return out
 
     @property
     def exit_code(self) -> int | None:

@@ -101,6 +101,24 @@ def _set_costs(config: CData, costs: Mapping[str, int]) -> None:
         )
 
 
+def scaled_costs(factor: float) -> dict[str, int]:
+    """Return the default cost of each elementary step, times a factor.
+
+    An instruction is what the others are measured in: its cost stays.
+
+    :raises UsageError: if a cost is then no number of 32 bits.
+    """
+    config = ffi.new("struct hv_config *")
+    lib.hv_config_default(config)
+    costs = {n: config.cost[i] for i, n in enumerate(core.cost_names())}
+    return {
+        name: cost
+        if name == "insn"
+        else integer(f"the cost of {name}", round(cost * factor), 0, U32)
+        for name, cost in costs.items()
+    }
+
+
 class Host:
     """One machine, its M-mode software, and the consoles of its guests."""
 
@@ -110,6 +128,7 @@ class Host:
         self.config = config
         self.chunk = CHUNK_AUDIT if config.audit else CHUNK
         self.consoles: dict[int, Console] = {}
+        self._taken = ffi.new("uint8_t[]", _TAKE)
         c_config = config.to_c()
         out = ffi.new("hv_host **")
         why = ffi.new("char[]", core.WHY_SIZE)
@@ -147,7 +166,8 @@ class Host:
         :raises HvError: see :func:`hv.core.check`.
         """
         status = self.call(function, *args)
-        check(status, what, self._reason(status))
+        if status != lib.HV_OK:
+            check(status, what, self._reason(status))
 
     def explained(
         self, what: str, function: Callable[..., int], *args: object
@@ -212,12 +232,12 @@ class Host:
 
     def drain(self) -> None:
         """Take what the guests have written."""
-        buffer = ffi.new("uint8_t[]", _TAKE)
-        for number, console in list(self.consoles.items()):
-            while count := self.call(
-                lib.hv_console_take, number, buffer, _TAKE
-            ):
-                console.feed(bytes(ffi.buffer(buffer, count)))
+        with self._lock:  # one buffer for all
+            for number, console in list(self.consoles.items()):
+                while count := self.call(
+                    lib.hv_console_take, number, self._taken, _TAKE
+                ):
+                    console.feed(bytes(ffi.buffer(self._taken, count)))
 
     # -- looking ------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from hv.facts import (
     RunReason,
     RunResult,
     Style,
+    Sync,
     TlbEntry,
     choose,
     integer,
@@ -34,6 +35,7 @@ class Hypervisor:
     :param ram: machine memory; VMs get theirs from it.
     :param engine: which interpreter executes it.
     :param profile: ``clean`` or ``leaky``: how virtualizable it is.
+    :param asid_bits: 9, or 0 for a TLB that has to be flushed at each switch.
     :param slice: a scheduler time slice, in ticks of ``time``.
     :param audit: check every invariant at every exit (slow).
     :param fill: byte that fresh hypervisor memory is filled with.
@@ -53,6 +55,7 @@ class Hypervisor:
         engine: str = Engine.REF,
         profile: str = Profile.CLEAN,
         harts: int | None = None,
+        asid_bits: int | None = None,
         slice: int | None = None,  # noqa: A002 -- the scheduler's word
         ad_fault: bool | None = None,
         audit: bool = False,
@@ -66,6 +69,7 @@ class Hypervisor:
                 engine=engine,
                 profile=profile,
                 harts=harts,
+                asid_bits=asid_bits,
                 slice=slice,
                 ad_fault=ad_fault,
                 audit=audit,
@@ -100,6 +104,7 @@ class Hypervisor:
         mem: int | str = "16MiB",
         vcpus: int = 1,
         shadow_frames: int = 0,
+        sync: str = Sync.DEFAULT,
         max_insns: int = 0,
     ) -> VM:
         """Make a VM, not yet booted.
@@ -108,6 +113,7 @@ class Hypervisor:
         :param style: how it is virtualized.
         :param mem: guest memory, promised now, taken when first touched.
         :param shadow_frames: size of its shadow pool; 0 is the default.
+        :param sync: how its shadows follow its page tables.
         :param max_insns: end it after so many instructions; 0 is never.
         :raises UsageError: if a value is out of range or the name is taken.
         :raises NoMemory: if the machine cannot promise so much memory.
@@ -120,6 +126,7 @@ class Hypervisor:
         config.mem_size = integer("mem (in bytes)", parse_size(mem), 0, U32)
         config.vcpus = integer("vcpus", vcpus, 0, U32)
         config.shadow_frames = integer("shadow_frames", shadow_frames, 0, U32)
+        config.sync = to_c("HV_SYNC_", choose(Sync, sync, "sync"))
         config.max_insns = integer("max_insns", max_insns, 0, U64)
         number = ffi.new("uint32_t *")
         self.host.explained("creating a VM", lib.hv_vm_create, config, number)

@@ -1,7 +1,7 @@
 """A virtual machine: a guest with memory of its own, under the hypervisor."""
 
 from hv.core import ffi, lib, to_c
-from hv.facts import U32, Style, choose, integer
+from hv.facts import U32, Style, Sync, choose, integer
 from hv.guest import Guest
 
 
@@ -19,6 +19,19 @@ class VM(Guest):
             lib.hv_vm_set_style,
             self.number,
             to_c("HV_STYLE_", choose(Style, style, "style")),
+        )
+
+    def change_sync(self, sync: str) -> None:
+        """Let its shadows follow its page tables in another way.
+
+        :param sync: one of :class:`hv.Sync`.
+        :raises UsageError: for ``told``, if its kernel does not tell.
+        """
+        self.host.checked(
+            f"changing how the shadows of {self.name} follow",
+            lib.hv_vm_set_sync,
+            self.number,
+            to_c("HV_SYNC_", choose(Sync, sync, "sync")),
         )
 
     def pause(self) -> None:

@@ -15,6 +15,10 @@ static const char *config_bad(const struct hv_vm_config *c)
         return "style must be one of enum hv_style";
     if (c->mem_size == 0 || c->mem_size % PAGE_SIZE || c->mem_size > (1u << 30))
         return "mem_size must be a multiple of 4096 up to 1 GiB";
+    if (c->sync >= HV_NR_SYNCS)
+        return "sync must be one of enum hv_sync";
+    if (c->sync == HV_SYNC_TOLD && c->style != HV_STYLE_PV)
+        return "sync can be `told` only for a kernel that tells: style pv";
     if (c->vcpus < 1 || c->vcpus > MAX_HARTS)
         return "vcpus must be in 1..8";
     if (c->shadow_frames != 0 &&
@@ -29,6 +33,24 @@ static const struct style *const styles[HV_NR_STYLES] = {
     [HV_STYLE_ASSIST] = &style_assist,
     [HV_STYLE_NESTED] = &style_nested,
 };
+
+_Static_assert((int)HV_SYNC_TOLD - (int)HV_SYNC_LAZY ==
+                   (int)SYNC_TOLD - (int)SYNC_LAZY,
+               "the policies, in one order");
+
+static enum sync_policy sync_policy(uint32_t sync, const struct style *style)
+{
+    static const enum sync_policy policy[HV_NR_SYNCS] = {
+        [HV_SYNC_LAZY] = SYNC_LAZY,
+        [HV_SYNC_TRACE] = SYNC_TRACE,
+        [HV_SYNC_TRACE_STRICT] = SYNC_TRACE_STRICT,
+        [HV_SYNC_TOLD] = SYNC_TOLD,
+    };
+
+    if (sync == HV_SYNC_DEFAULT)
+        return style->hypercalls ? SYNC_TOLD : SYNC_LAZY;
+    return policy[sync];
+}
 
 static uint32_t style_number(const struct style *style)
 {
@@ -63,6 +85,7 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
         .shadow_frames = config->shadow_frames ? config->shadow_frames
                                                : SHADOW_DEFAULT_FRAMES,
         .max_insns = config->max_insns,
+        .sync = sync_policy(config->sync, styles[config->style]),
     };
     const char *reason = "";
     struct vm  *made = vm_create(&host->hal.hyp, &c, &reason);
@@ -154,6 +177,7 @@ int hv_vm_info(hv_host *host, uint32_t id, struct hv_vm_info *out)
     *out = (struct hv_vm_info){
         .state = vm_api_state(vm),
         .style = style_number(vm->style),
+        .sync = HV_SYNC_LAZY + (uint32_t)vm->sync,
         .exit_code = vm->exit_code,
         .rebooted = vm->rebooted,
         .vcpus = vm->config.nr_vcpus,
@@ -191,6 +215,22 @@ int hv_vm_set_style(hv_host *host, uint32_t id, uint32_t style)
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
     return vm_set_style(vm, styles[style]) ? HV_OK : HV_ERR_STATE;
+}
+
+int hv_vm_set_sync(hv_host *host, uint32_t id, uint32_t sync)
+{
+    struct vm *vm;
+    int        status = host_guest(host, id, &vm);
+
+    if (status != HV_OK)
+        return status;
+    if (sync >= HV_NR_SYNCS)
+        return HV_ERR_INVALID;
+    if (!vm)
+        return HV_ERR_UNSUPPORTED;
+    if (setjmp(host->hal.unwind) != 0)
+        return HV_ERR_BROKEN;
+    return vm_set_sync(vm, sync_policy(sync, vm->style)) ? HV_OK : HV_ERR_STATE;
 }
 
 int hv_vm_pause(hv_host *host, uint32_t id)

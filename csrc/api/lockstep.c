@@ -320,18 +320,22 @@ static bool step_both(struct lockstep *l)
     return a == HV_LOCKSTEP_RUNS && l->storm < TRAP_STORM && l->insn != ENDLESS;
 }
 
-/* Another style, now and then, as the program's seed says. */
+/* Another style or policy, now and then, as the program's seed says. */
 static bool move(struct lockstep *l)
 {
     static const uint32_t styles[] = { HV_STYLE_EMULATE, HV_STYLE_ASSIST,
                                        HV_STYLE_NESTED };
+    uint32_t              n = sizeof(styles) / sizeof(styles[0]);
 
     l->dice = l->dice * 6364136223846793005u + 1442695040888963407u;
     if (l->dice >> 60 != 0)
         return true;
-    uint32_t style =
-        styles[(l->dice >> 40) % (sizeof(styles) / sizeof(styles[0]))];
-    return hv_vm_set_style(l->host, l->vm->id, style) == HV_OK;
+    uint32_t chosen = (uint32_t)(l->dice >> 40) & 0xff;
+    if (chosen & 1)
+        return hv_vm_set_sync(l->host, l->vm->id,
+                              HV_SYNC_LAZY + (chosen >> 1) % 3) == HV_OK;
+    return hv_vm_set_style(l->host, l->vm->id, styles[(chosen >> 1) % n]) ==
+           HV_OK;
 }
 
 static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,

@@ -15,6 +15,7 @@ struct run {
     struct hart   *hart;
     struct hv_run *args;
     uint64_t       start; /* of the count */
+    uint64_t       done;  /* instructions so far, when last looked */
 };
 
 /* Everything that moves a guest forward. */
@@ -74,7 +75,7 @@ static uint64_t allowance(struct run *run)
     if (run->host->nr_breaks)
         return 1;
     if (run->args->max_insns)
-        left = run->args->max_insns - (progress(run->host) - run->start);
+        left = run->args->max_insns - run->done;
     if (vcpu && vcpu->vm->config.max_insns) {
         uint64_t used = vm_insns(vcpu->vm) - vcpu->insns +
                         host_vcpu_insns(run->host, vcpu);
@@ -182,9 +183,8 @@ static bool bare_advance(struct run *run)
 
 static bool run_more(struct run *run)
 {
-    uint64_t done = progress(run->host) - run->start;
-
-    if (run->args->max_insns && done >= run->args->max_insns)
+    run->done = progress(run->host) - run->start;
+    if (run->args->max_insns && run->done >= run->args->max_insns)
         return report(run, HV_RUN_BUDGET, 0);
     if (run->host->nr_breaks && !run->host->at_break && at_breakpoint(run)) {
         run->host->at_break = true;

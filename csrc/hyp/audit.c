@@ -3,7 +3,8 @@
  * This file shares no code with what it checks beyond reading tables. The
  * names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
- * conservation, P7 shadow justification (its hard half), P16 resource control.
+ * conservation, P7 shadow justification (its hard half), P9 table protection,
+ * P16 resource control.
  * Cost: proportional to the frames of the machine plus the shadows in use. */
 #include "hyp/audit.h"
 #include "hyp/timer.h"
@@ -72,11 +73,40 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
         return "P7: a malformed leaf in a shadow";
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
-    hfn_t         now;
+    if (frame->traced && (pte & PTE_W))
+        return "P9: a table that is traced is mapped writable";
+    hfn_t now;
     if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
         return "P7: a shadow maps a frame that the p2m does not";
     ++*audit_refs(a, hfn);
     return NULL;
+}
+
+/* Its neighbours on the list of the frame that it names point back at it. */
+static bool audit_chain(struct audit *a, const struct shadow *shadow,
+                        uint32_t index, uint32_t pte)
+{
+    struct frames    *frames = &a->hyp->frames;
+    struct frame     *frame = frame_of(frames, (hfn_t){ pte >> PTE_PPN_SHIFT });
+    uint32_t          head = frame->map, next = shadow->chain[index].next;
+    struct rmap_entry found, before;
+
+    if (shadow->chain[index].prev == NO_ENTRY) {
+        if (!rmap_next(a->hyp, &head, &found) || found.shadow != shadow ||
+            found.index != index)
+            return false;
+    } else {
+        uint32_t prev = shadow->chain[index].prev;
+
+        if (!rmap_next(a->hyp, &prev, &before) ||
+            !rmap_next(a->hyp, &prev, &found) || found.shadow != shadow ||
+            found.index != index)
+            return false;
+    }
+    return next == NO_ENTRY ||
+           (rmap_next(a->hyp, &next, &found) && found.shadow &&
+            shadow_read(found.vm, found.shadow, found.index) >> PTE_PPN_SHIFT ==
+                pte >> PTE_PPN_SHIFT);
 }
 
 static const char *audit_shadow(struct audit *a, struct vm *vm,
@@ -100,7 +130,23 @@ static const char *audit_shadow(struct audit *a, struct vm *vm,
             bad = audit_leaf(a, vm, pte);
         if (bad)
             return bad;
+        if (pte && !audit_chain(a, shadow, i, pte))
+            return "P3: the reverse map has lost an entry";
     }
+    return NULL;
+}
+
+/* Which of the guest's tables this shadow has under watch. */
+static const char *audit_trace(struct audit *a, struct vm *vm,
+                               const struct shadow *shadow)
+{
+    hfn_t hfn;
+
+    if (!shadow->live || !shadow->traced)
+        return NULL;
+    if (!p2m_lookup(vm, (gfn_t){ shadow_gfn(shadow) }, &hfn))
+        return "P9: a shadow traces a table that is not there";
+    a->traced[hfn.raw - a->hyp->frames.first]++;
     return NULL;
 }
 
@@ -122,6 +168,8 @@ static const char *audit_shadows(struct audit *a, struct vm *vm,
         if (!audit_owned(a, shadow->hfn.raw, OWNER_HYP))
             return "P11: a shadow lives in somebody's frame";
         const char *bad = audit_shadow(a, vm, shadow, links);
+        if (!bad)
+            bad = audit_trace(a, vm, shadow);
         if (bad)
             return bad;
         *audit_refs(a, shadow->hfn.raw) += shadow->holds;
@@ -166,6 +214,10 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
     a->frame = hfn;
     *free += frame->owner == OWNER_FREE;
     *hyp += frame->owner == OWNER_HYP;
+    if (frame->traced != a->traced[hfn - a->hyp->frames.first])
+        return "P9: traced tables miscounted";
+    if (frame->owner == OWNER_FREE && frame->map != NO_ENTRY)
+        return "P2: a free frame is still mapped";
     if (frame->refs != *audit_refs(a, hfn))
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
@@ -219,7 +271,7 @@ static const char *audit_all(struct audit *a)
     uint32_t promised = 0;
 
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
-        a->refs[i] = 0;
+        a->refs[i] = a->traced[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
@@ -238,13 +290,17 @@ static const char *audit_all(struct audit *a)
 const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
 {
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
-    const char  *bad;
+    size_t       size = hyp->frames.count * sizeof(uint32_t);
+    const char  *bad = "no memory for the audit";
 
-    a.refs = hal_alloc(hyp->hal, hyp->frames.count * sizeof(uint32_t));
-    if (!a.refs)
-        return "no memory for the audit";
-    bad = audit_all(&a);
-    hal_free(hyp->hal, a.refs);
+    a.refs = hal_alloc(hyp->hal, size);
+    a.traced = hal_alloc(hyp->hal, size);
+    if (a.refs && a.traced)
+        bad = audit_all(&a);
+    if (a.refs)
+        hal_free(hyp->hal, a.refs);
+    if (a.traced)
+        hal_free(hyp->hal, a.traced);
     *frame = a.frame;
     return bad;
 }

@@ -6,8 +6,9 @@
 
 struct audit {
     struct hyp *hyp;
-    uint32_t   *refs;  /* recounted, by frame */
-    uint32_t    frame; /* the one looked at last */
+    uint32_t   *refs;   /* recounted, by frame */
+    uint32_t   *traced; /* the same */
+    uint32_t    frame;  /* the one looked at last */
 };
 
 /* The count of references to this frame, as far as the audit has come. */

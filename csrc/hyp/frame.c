@@ -30,6 +30,7 @@ bool frames_init(struct frames *frames, struct hal *hal)
     for (uint32_t i = 0; i < frames->count; i++)
         frames->table[i] = (struct frame){
             .gfn = i + 1 < frames->count ? frames->first + i + 1 : NO_FRAME,
+            .map = NO_ENTRY,
         };
     return true;
 }
@@ -75,6 +76,7 @@ static void frame_give(struct frames *frames, struct pcpu *pcpu, hfn_t hfn,
         .owner = owner,
         .refs = 1,
         .gfn = NO_FRAME,
+        .map = NO_ENTRY,
         .type = (uint8_t)type,
         .dirty = true,
     };
@@ -150,9 +152,14 @@ void frame_free(struct frames *frames, hfn_t hfn)
     struct frame *frame = frame_of(frames, hfn);
 
     HV_ASSERT(frames->hal, frame->refs == 1 && frame->owner != OWNER_FREE);
+    HV_ASSERT(frames->hal, frame->map == NO_ENTRY && frame->traced == 0);
     if (frame->owner == OWNER_HYP)
         frames->hyp--;
-    *frame = (struct frame){ .gfn = frames->free_head, .dirty = true };
+    *frame = (struct frame){
+        .gfn = frames->free_head,
+        .map = NO_ENTRY,
+        .dirty = true,
+    };
     frames->free_head = hfn.raw;
     frames->free++;
 }

@@ -13,6 +13,7 @@
 #define OWNER_FREE 0u
 #define OWNER_HYP  0xffffffffu /* else: the VM's id */
 #define NO_FRAME   0xffffffffu
+#define NO_ENTRY   0xffffffffu
 
 enum frame_type {
     FRAME_PLAIN,
@@ -23,10 +24,12 @@ enum frame_type {
 struct frame {
     uint32_t owner;
     uint32_t refs;
-    uint32_t vm;    /* shadow, stage 2: the id of the VM it serves */
-    uint32_t gfn;   /* plain: where its VM sees it; free: next free frame */
-    uint8_t  type;  /* enum frame_type */
-    bool     dirty; /* may hold somebody's bytes */
+    uint32_t vm;     /* shadow, stage 2: the id of the VM it serves */
+    uint32_t gfn;    /* plain: where its VM sees it; free: next free frame */
+    uint32_t map;    /* rmap.h: the first shadow entry that names it */
+    uint16_t traced; /* shadow tables that follow every write to it */
+    uint8_t  type;   /* enum frame_type */
+    bool     dirty;  /* may hold somebody's bytes */
 };
 
 struct frames {

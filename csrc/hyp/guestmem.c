@@ -44,6 +44,18 @@ bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len)
     return true;
 }
 
+/* Where to write; shadows that follow this frame are told. */
+static hpa_t vm_reach(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len)
+{
+    hfn_t hfn;
+    bool  there = p2m_populate(vm, pcpu, gpa_frame(pa), &hfn);
+
+    HV_ASSERT(vm->hyp->hal, there);
+    if (frame_of(&vm->hyp->frames, hfn)->traced)
+        shadow_written(vm, pcpu, pa, len);
+    return (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) };
+}
+
 bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
               uint32_t len)
 {
@@ -53,12 +65,8 @@ bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
         return false;
     while (len > 0) {
         uint32_t n = in_page(pa, len);
-        hfn_t    hfn;
-        bool     there = p2m_populate(vm, pcpu, gpa_frame(pa), &hfn);
 
-        HV_ASSERT(vm->hyp->hal, there);
-        hpa_t to = { hfn_base(hfn).raw | (pa.raw & PAGE_MASK) };
-        hal_write(vm->hyp->hal, to, bytes, n);
+        hal_write(vm->hyp->hal, vm_reach(vm, pcpu, pa, n), bytes, n);
         bytes += n;
         pa.raw += n;
         len -= n;
@@ -80,6 +88,14 @@ bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val)
 }
 
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
+{
+    if (!vm_owns(vm, pa, 4))
+        return false;
+    hal_write32(vm->hyp->hal, vm_reach(vm, pcpu, pa, 4), val);
+    return true;
+}
+
+bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
     hfn_t hfn;
 

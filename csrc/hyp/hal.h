@@ -113,6 +113,7 @@ uint64_t hal_instret(struct pcpu *pcpu);
 /* Traps that guests took in the hart itself, without an exit. */
 uint64_t hal_traps(struct pcpu *pcpu);
 void hal_set_timer(struct pcpu *pcpu, uint64_t time);
+bool hal_timer_due(struct pcpu *pcpu);
 /* Work costs time: n elementary steps of this kind were done. */
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
 

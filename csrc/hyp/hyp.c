@@ -1,5 +1,6 @@
 /* hyp.c - the hypervisor comes up and goes away. */
 #include "hyp/hyp.h"
+#include "hyp/timer.h"
 
 bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
 {
@@ -23,8 +24,9 @@ void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = &hyp->cpu[hyp->nr_cpus++];
 
-    *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu };
+    *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu, .armed = TIME_NEVER };
     pcpu->hyp = cpu;
+    hal_set_timer(pcpu, cpu->armed);
     hal_wait(pcpu);
 }
 

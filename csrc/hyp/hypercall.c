@@ -130,7 +130,6 @@ static struct sbi_ret do_pt_update(struct call *c)
         vm_write32(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, entry[i][1]);
         shadow_forget_slot(vm, c->vcpu->on, (gpa_t){ entry[i][0] });
     }
-    tag_forget(vm);
     return OK(0);
 }
 /* marker: end */
@@ -181,7 +180,7 @@ static struct sbi_ret do_console_read(struct call *c)
 
 static struct sbi_ret do_yield(struct call *c)
 {
-    sched_yield(c->vcpu);
+    sched_give_way(c->vcpu);
     return OK(0);
 }
 

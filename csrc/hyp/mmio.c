@@ -157,6 +157,18 @@ static bool transfer(struct vcpu *vcpu, gpa_t pa, struct transfer t)
     return true;
 }
 
+bool mmio_plain_store(struct vcpu *vcpu)
+{
+    struct walk code = walk_guest(vcpu, (gva_t){ vcpu_regs(vcpu)->pc },
+                                  ACCESS_FETCH);
+    uint32_t    insn;
+
+    if (code.status != WALK_OK || !vm_read32(vcpu->vm, code.pa, &insn))
+        return false;
+    struct transfer t = decode(insn);
+    return t.store && t.size != 0;
+}
+
 enum trap_action mmio_emulate(struct vcpu *vcpu, gva_t va, enum access access,
                               gpa_t pa)
 {
@@ -164,7 +176,6 @@ enum trap_action mmio_emulate(struct vcpu *vcpu, gva_t va, enum access access,
     struct walk code = walk_guest(vcpu, pc, ACCESS_FETCH);
     uint32_t    insn = 0;
 
-    vcpu->vm->count.exit_mmio++;
     hal_charge(vcpu->on, HAL_COST_emulate, 1);
     /* The tables may have changed since the instruction was fetched, without
      * a fence; then the guest sees what a fresh fetch would see. */

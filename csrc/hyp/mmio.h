@@ -18,6 +18,10 @@ bool mmio_page_exists(gpa_t pa);
 enum trap_action mmio_emulate(struct vcpu *vcpu, gva_t va, enum access access,
                               gpa_t pa);
 
+/* Is what the vCPU's pc points to a store that can be done by hand? AMO and SC
+ * cannot. */
+bool mmio_plain_store(struct vcpu *vcpu);
+
 /* Input is there for the UART: take what fits. */
 void mmio_uart_poll(struct vm *vm);
 

@@ -8,19 +8,26 @@
 static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
                                      struct trap trap)
 {
-    struct vm  *vm = vcpu->vm;
-    gva_t       va = { trap.tval };
-    struct walk walk = walk_guest(vcpu, va, access);
+    struct vm      *vm = vcpu->vm;
+    gva_t           va = { trap.tval };
+    struct walk     walk = walk_guest(vcpu, va, access);
+    enum sync_store store = STORE_FREE;
 
     if (walk.status != WALK_OK) {
         vm->count.exit_fault++;
         return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
     }
     walk_set_ad(vcpu, &walk, access);
-    if (!p2m_has(vm, gpa_frame(walk.pa)) ||
-        !shadow_fill(vcpu, va, access, &walk))
+    if (access == ACCESS_STORE && (store = shadow_store(vcpu, walk.pa)))
+        vm->count.exit_trace++;
+    if (store == STORE_EMULATE)
         return mmio_emulate(vcpu, va, access, walk.pa);
-    vm->count.exit_shadow++;
+    if (!p2m_has(vm, gpa_frame(walk.pa)) ||
+        !shadow_fill(vcpu, va, access, &walk)) {
+        vm->count.exit_mmio += store == STORE_FREE;
+        return mmio_emulate(vcpu, va, access, walk.pa);
+    }
+    vm->count.exit_shadow += store == STORE_FREE;
     return TRAP_RESUME;
 }
 /* marker: end */

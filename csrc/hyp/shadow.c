@@ -1,4 +1,4 @@
-/* shadow.c - the pool of shadow tables: find, make, link, fence, evict.
+/* shadow.c - the pool of shadow tables: find, make, link, evict.
  *
  * Every entry is written by one of three setters at the top of this file.
  * They keep the counts and check what must hold of a shadow whatever the guest
@@ -16,6 +16,7 @@ uint32_t shadow_read(const struct vm *vm, const struct shadow *shadow,
     return hal_read32(vm->hyp->hal, (hpa_t){ base.raw + 4 * index });
 }
 
+/* The setters keep the reverse map; this only stores. */
 static void shadow_write(struct vm *vm, struct pcpu *pcpu,
                          struct shadow *shadow, uint32_t index, uint32_t pte)
 {
@@ -44,19 +45,29 @@ bool shadow_used(const struct shadow *shadow, uint32_t index)
     return shadow->used[index / 32] >> index % 32 & 1;
 }
 
+/* An entry begins to name a frame. */
+static void shadow_name(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
+                        uint32_t index, hfn_t hfn, uint32_t pte)
+{
+    shadow_clear(vm, pcpu, shadow, index);
+    frame_get(&vm->hyp->frames, hfn);
+    rmap_add(vm->hyp, hfn, shadow, index);
+    shadow_write(vm, pcpu, shadow, index, pte);
+}
+
 void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
                      hfn_t hfn, uint32_t rights)
 {
-    struct vm     *vm = vcpu->vm;
-    struct frames *frames = &vm->hyp->frames;
-    uint32_t pte = hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V;
+    struct vm    *vm = vcpu->vm;
+    struct frame *frame = frame_of(&vm->hyp->frames, hfn);
 
-    HV_ASSERT(vm->hyp->hal, frame_of(frames, hfn)->owner == vm->id);
+    HV_ASSERT(vm->hyp->hal, frame->owner == vm->id);
     HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
                                 (rights & (PTE_R | PTE_X)));
-    frame_get(frames, hfn);
-    shadow_clear(vm, vcpu->on, shadow, index);
-    shadow_write(vm, vcpu->on, shadow, index, pte);
+    if (frame->traced)
+        rights &= ~(uint32_t)PTE_W;
+    shadow_name(vm, vcpu->on, shadow, index, hfn,
+                hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V);
     vm->count.shadow_fills++;
 }
 
@@ -66,11 +77,9 @@ void shadow_set_link(struct vcpu *vcpu, struct shadow *root, uint32_t index,
     struct vm *vm = vcpu->vm;
 
     HV_ASSERT(vm->hyp->hal, shadow_of_frame(vm, table->hfn) == table);
-    frame_get(&vm->hyp->frames, table->hfn);
-    table->links++;
-    shadow_clear(vm, vcpu->on, root, index);
-    shadow_write(vm, vcpu->on, root, index,
-                 table->hfn.raw << PTE_PPN_SHIFT | PTE_V);
+    table->links++; /* first, in case what is there now links it, too */
+    shadow_name(vm, vcpu->on, root, index, table->hfn,
+                table->hfn.raw << PTE_PPN_SHIFT | PTE_V);
 }
 
 void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
@@ -83,16 +92,25 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
 
     if (!(pte & PTE_RWX))
         shadow_of_frame(vm, hfn)->links--;
+    rmap_remove(vm->hyp, hfn, shadow, index);
     frame_put(&vm->hyp->frames, hfn);
     shadow_write(vm, pcpu, shadow, index, 0);
 }
 
-static void shadow_clear_all(struct vm *vm, struct pcpu *pcpu,
-                             struct shadow *shadow)
+void shadow_clear_all(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
     for (uint32_t word = 0; word < PT_ENTRIES / 32; word++)
         for (uint32_t bit = 0; shadow->used[word]; bit++)
             shadow_clear(vm, pcpu, shadow, 32 * word + bit);
+}
+
+void shadow_cut(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
+                uint32_t index)
+{
+    uint32_t pte = shadow_read(vm, shadow, index);
+
+    if (pte & PTE_W)
+        shadow_write(vm, pcpu, shadow, index, pte & ~(uint32_t)PTE_W);
 }
 
 static struct shadow **shadow_bucket(struct vm *vm, uint32_t key)
@@ -102,14 +120,13 @@ static struct shadow **shadow_bucket(struct vm *vm, uint32_t key)
     return &vm->shadows.bucket[hash >> 26];
 }
 
-/* Nothing refers to it any more: back to the free list, its frame all zero. */
-static void shadow_retire(struct vm *vm, struct pcpu *pcpu,
-                          struct shadow *shadow)
+void shadow_retire(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
     struct shadow **at = shadow_bucket(vm, shadow->key);
 
     HV_ASSERT(vm->hyp->hal, shadow->holds == 0 && shadow->links == 0);
     shadow_clear_all(vm, pcpu, shadow);
+    sync_end(vm, shadow);
     while (*at != shadow)
         at = &(*at)->next;
     *at = shadow->next;
@@ -119,25 +136,15 @@ static void shadow_retire(struct vm *vm, struct pcpu *pcpu,
     vm->shadows.in_use--;
 }
 
-static bool is_root(const struct shadow *shadow)
-{
-    return shadow->live && (shadow_kind(shadow) == SHADOW_ROOT ||
-                            shadow_kind(shadow) == SHADOW_BARE);
-}
-
 /* Remove every link to it, so that no root reaches it. */
 static void shadow_unlink(struct vm *vm, struct pcpu *pcpu,
                           const struct shadow *table)
 {
-    uint32_t link = table->hfn.raw << PTE_PPN_SHIFT | PTE_V;
+    struct rmap_entry entry;
+    uint32_t          at = frame_of(&vm->hyp->frames, table->hfn)->map;
 
-    for (uint32_t i = 0; i < vm->shadows.count && table->links; i++) {
-        struct shadow *root = &vm->shadows.pool[i];
-
-        for (uint32_t n = 0; is_root(root) && n < PT_ENTRIES; n++)
-            if (shadow_used(root, n) && shadow_read(vm, root, n) == link)
-                shadow_clear(vm, pcpu, root, n);
-    }
+    while (rmap_next(vm->hyp, &at, &entry))
+        shadow_clear(vm, pcpu, entry.shadow, entry.index);
 }
 
 /*
@@ -166,41 +173,73 @@ static void shadow_evict(struct vcpu *vcpu)
     hal_halt(vm->hyp->hal, "shadow.c: a pool with nothing to evict");
 }
 
+/* Give a pool entry its frame, out of the VM's reservation, and the links of
+ * its reverse map. False: no memory for those. */
+static bool shadow_equip(struct vm *vm, struct pcpu *pcpu,
+                         struct shadow *shadow)
+{
+    struct frames *frames = &vm->hyp->frames;
+
+    if (!shadow->chain)
+        shadow->chain = hal_alloc(vm->hyp->hal,
+                                  PT_ENTRIES * sizeof(struct rmap_link));
+    if (!shadow->chain)
+        return false;
+    if (shadow->hfn.raw != NO_FRAME)
+        return true;
+    shadow->hfn = frame_alloc(frames, pcpu, OWNER_HYP, FRAME_SHADOW);
+    frame_of(frames, shadow->hfn)->vm = vm->id;
+    frame_of(frames, shadow->hfn)->gfn = (uint32_t)(shadow - vm->shadows.pool);
+    vm->shadows.framed++;
+    return true;
+}
+
+/* A free pool entry. The first SHADOW_MIN_FRAMES had their links from the
+ * beginning, so where there is no memory for more there is one to evict. */
+static struct shadow *shadow_take(struct vcpu *vcpu)
+{
+    struct shadows *shadows = &vcpu->vm->shadows;
+
+    if (!shadows->free || !shadow_equip(vcpu->vm, vcpu->on, shadows->free))
+        shadow_evict(vcpu);
+    struct shadow *shadow = shadows->free;
+    bool           ready = shadow && shadow_equip(vcpu->vm, vcpu->on, shadow);
+
+    HV_ASSERT(vcpu->vm->hyp->hal, ready);
+    shadows->free = shadow->next;
+    return shadow;
+}
+
 static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
 {
     struct vm      *vm = vcpu->vm;
-    struct shadows *shadows = &vm->shadows;
     struct shadow **bucket = shadow_bucket(vm, key);
+    struct shadow  *shadow = shadow_take(vcpu);
 
-    if (!shadows->free)
-        shadow_evict(vcpu);
-    struct shadow *shadow = shadows->free;
-    HV_ASSERT(vm->hyp->hal, shadow != NULL);
-    shadows->free = shadow->next;
-    if (shadow->hfn.raw == NO_FRAME) {
-        struct frames *frames = &vm->hyp->frames;
-
-        shadow->hfn = frame_alloc(frames, vcpu->on, OWNER_HYP, FRAME_SHADOW);
-        frame_of(frames, shadow->hfn)->vm = vm->id;
-        frame_of(frames, shadow->hfn)->gfn = (uint32_t)(shadow - shadows->pool);
-        shadows->framed++;
-    }
     shadow->key = key;
     shadow->tag = (struct tag){ .generation = 0 };
     shadow->live = true;
     shadow->next = *bucket;
     *bucket = shadow;
-    shadows->in_use++;
+    vm->shadows.in_use++;
     vm->count.shadow_tables++;
+    sync_begin(vm, vcpu->on, shadow);
+    return shadow;
+}
+
+struct shadow *shadow_find(struct vm *vm, uint32_t key)
+{
+    struct shadow *shadow = *shadow_bucket(vm, key);
+
+    while (shadow && shadow->key != key)
+        shadow = shadow->next;
     return shadow;
 }
 
 struct shadow *shadow_get(struct vcpu *vcpu, uint32_t key)
 {
-    struct shadow *shadow = *shadow_bucket(vcpu->vm, key);
+    struct shadow *shadow = shadow_find(vcpu->vm, key);
 
-    while (shadow && shadow->key != key)
-        shadow = shadow->next;
     if (!shadow)
         shadow = shadow_make(vcpu, key);
     shadow->holds++;
@@ -215,107 +254,19 @@ void shadow_release(struct vm *vm, struct shadow *shadow)
     frame_put(&vm->hyp->frames, shadow->hfn);
 }
 
-/* Fragments and the untranslated root are derived from the p2m alone; no
- * guest table can make them stale. */
-static bool is_synchronised(const struct shadow *shadow)
+static void shadows_free(struct vm *vm)
 {
-    return shadow_kind(shadow) == SHADOW_ROOT ||
-           shadow_kind(shadow) == SHADOW_LEAF;
-}
-
-/* Links of roots go first, so that every leaf table can be retired after. */
-static void shadow_drop_all(struct vm *vm, struct pcpu *pcpu)
-{
-    struct shadows *shadows = &vm->shadows;
-
-    for (uint32_t i = 0; i < shadows->count; i++)
-        if (is_root(&shadows->pool[i]) && is_synchronised(&shadows->pool[i]))
-            shadow_clear_all(vm, pcpu, &shadows->pool[i]);
-    for (uint32_t i = 0; i < shadows->count; i++) {
-        struct shadow *shadow = &shadows->pool[i];
-
-        if (!shadow->live || !is_synchronised(shadow) || shadow->holds)
-            continue;
-        shadow_retire(vm, pcpu, shadow);
-        vm->count.shadow_drops++;
-    }
-}
-
-static struct shadow *shadow_linked(struct vm *vm, const struct shadow *root,
-                                    uint32_t index)
-{
-    hfn_t hfn = { shadow_read(vm, root, index) >> PTE_PPN_SHIFT };
-
-    return shadow_of_frame(vm, hfn);
-}
-
-/* Does the guest's root still point to the table that this link stands for? */
-static bool link_current(struct vm *vm, const struct shadow *root,
-                         uint32_t index)
-{
-    const struct shadow *table = shadow_linked(vm, root, index);
-    gpa_t    slot = { (shadow_gfn(root) << PAGE_SHIFT) + 4 * index };
-    uint32_t gpte, low = PTE_V | PTE_RWX | PTE_U | PTE_A | PTE_D;
-
-    return shadow_kind(table) == SHADOW_LEAF && vm_read32(vm, slot, &gpte) &&
-           (gpte & low) == PTE_V && gpte >> PTE_PPN_SHIFT == shadow_gfn(table);
-}
-
-/*
- * The address may be mapped through any root, also one that is not in force.
- * One address stands for all of its megapage, and a table may be linked in
- * several places: true if more than this page was dropped. A table that is
- * linked nowhere is left alone: linking it will look at all its entries.
- */
-static bool shadow_drop_page(struct vm *vm, struct pcpu *pcpu, gva_t va)
-{
-    uint32_t index = pt_index(va, 1);
-    bool     more = false;
-
-    for (uint32_t i = 0; i < vm->shadows.count; i++) {
-        struct shadow *root = &vm->shadows.pool[i];
-
-        if (!root->live || shadow_kind(root) != SHADOW_ROOT ||
-            !shadow_used(root, index))
-            continue;
-        if (link_current(vm, root, index)) {
-            struct shadow *table = shadow_linked(vm, root, index);
-
-            more = more || table->links > 1;
-            shadow_clear(vm, pcpu, table, pt_index(va, 0));
-        } else {
-            more = true;
-            shadow_clear(vm, pcpu, root, index);
-        }
-    }
-    return more;
-}
-
-void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot)
-{
-    for (uint32_t i = 0; i < vm->shadows.count; i++) {
-        struct shadow *shadow = &vm->shadows.pool[i];
-
-        if (shadow->live && is_synchronised(shadow) &&
-            shadow_gfn(shadow) == gpa_frame(slot).raw)
-            shadow_clear(vm, pcpu, shadow, (slot.raw & PAGE_MASK) / 4);
-    }
-}
-
-void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
-{
-    if (!one_page)
-        shadow_drop_all(vm, pcpu);
-    else if (!shadow_drop_page(vm, pcpu, va)) {
-        hal_fence(pcpu, (struct fence){ .va = va, .size = PAGE_SIZE });
-        return;
-    }
-    tag_forget(vm);
+    for (uint32_t i = 0; i < vm->shadows.count; i++)
+        if (vm->shadows.pool[i].chain)
+            hal_free(vm->hyp->hal, vm->shadows.pool[i].chain);
+    hal_free(vm->hyp->hal, vm->shadows.pool);
+    vm->shadows.pool = NULL;
 }
 
 bool shadows_init(struct vm *vm)
 {
     struct shadows *shadows = &vm->shadows;
+    size_t          links = PT_ENTRIES * sizeof(struct rmap_link);
 
     *shadows = (struct shadows){ .count = vm->config.shadow_frames };
     shadows->pool = hal_alloc(vm->hyp->hal,
@@ -329,16 +280,24 @@ bool shadows_init(struct vm *vm)
         };
         shadows->free = &shadows->pool[i];
     }
+    for (uint32_t i = 0; i < SHADOW_MIN_FRAMES; i++) {
+        shadows->pool[i].chain = hal_alloc(vm->hyp->hal, links);
+        if (!shadows->pool[i].chain) {
+            shadows_free(vm);
+            return false;
+        }
+    }
     return true;
 }
 
-/* All vCPUs have let go of their roots. Links first, as for a full fence. */
+/* All vCPUs have let go of their roots. Links go first, so that every table
+ * can be retired after. */
 void shadows_fini(struct vm *vm)
 {
     struct shadows *shadows = &vm->shadows;
 
     for (uint32_t i = 0; i < shadows->count; i++)
-        if (is_root(&shadows->pool[i]))
+        if (shadows->pool[i].live && shadow_is_root(&shadows->pool[i]))
             shadow_clear_all(vm, NULL, &shadows->pool[i]);
     for (uint32_t i = 0; i < shadows->count; i++) {
         if (shadows->pool[i].live)
@@ -346,5 +305,5 @@ void shadows_fini(struct vm *vm)
         if (shadows->pool[i].hfn.raw != NO_FRAME)
             frame_free(&vm->hyp->frames, shadows->pool[i].hfn);
     }
-    hal_free(vm->hyp->hal, shadows->pool);
+    shadows_free(vm);
 }

@@ -18,12 +18,13 @@
  * part of it: the real mstatus.MXR is the guest's. In `assist` SUM is, too,
  * and the machine tells user from kernel by the guest's own U bits.
  *
- * Synchronisation is lazy: a shadow is a big TLB. It may be stale exactly as a
- * TLB may be, and a guest's sfence.vma brings it up to date. */
+ * How shadows follow the guest's tables is a policy: enum sync_policy below and
+ * shadow_sync.c. */
 #ifndef HV_HYP_SHADOW_H
 #define HV_HYP_SHADOW_H
 
 #include "hyp/hal.h"
+#include "hyp/rmap.h"
 #include "hyp/tag.h"
 #include "hyp/walk.h"
 
@@ -43,15 +44,26 @@ enum shadow_role {
     ROLE_ASSIST,     /* vU and vS in real U and S: the guest's own U */
 };
 
+enum sync_policy {
+    SYNC_LAZY,  /* a shadow is a big TLB: it may be stale exactly as a TLB may
+                   be, and the guest's sfence.vma brings it up to date */
+    SYNC_TRACE, /* the guest's tables are write-protected; one of leaves that
+                   is written to goes out of sync until the next fence */
+    SYNC_TRACE_STRICT, /* the same, but each store is emulated */
+    SYNC_TOLD,         /* the kernel says what it changed */
+};
+
 struct shadow {
-    uint32_t       key;   /* shadow_key() */
-    bool           live;  /* in use; else on the free list */
-    hfn_t          hfn;   /* its frame, NO_FRAME until first used */
-    uint32_t       holds; /* vCPUs that run on it, and work in progress */
-    uint32_t       links; /* entries of roots that point to it */
-    struct tag     tag;   /* roots: what the TLB knows them by */
-    struct shadow *next;  /* in its bucket, or on the free list */
-    uint32_t       used[PT_ENTRIES / 32]; /* which entries are valid */
+    uint32_t          key;    /* shadow_key() */
+    bool              live;   /* in use; else on the free list */
+    hfn_t             hfn;    /* its frame, NO_FRAME until first used */
+    uint32_t          holds;  /* vCPUs that run on it, and work in progress */
+    uint32_t          links;  /* entries of roots that point to it */
+    struct tag        tag;    /* roots: what the TLB knows them by */
+    bool              traced; /* stores to the guest's table are seen */
+    struct rmap_link *chain;  /* of its entries; comes with the frame */
+    struct shadow    *next;   /* in its bucket, or on the free list */
+    uint32_t          used[PT_ENTRIES / 32]; /* which entries are valid */
 };
 
 struct shadows {
@@ -64,6 +76,7 @@ struct shadows {
     struct shadow *bucket[SHADOW_BUCKETS];
 };
 
+/* False: no memory, nothing left behind. */
 bool shadows_init(struct vm *vm);
 void shadows_fini(struct vm *vm);
 
@@ -114,8 +127,25 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
 /* Forget translations, as sfence.vma asks: of one page, or all. */
 void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
 
-/* The guest told us that it changed this entry of one of its tables. */
+/* Forget all that was derived from the guest's tables. No vCPU is on a hart. */
+void shadow_reset(struct vm *vm);
+
+/* Is this entry of one of the guest's tables derived into shadows? Then they
+ * forget it, since it has changed: the guest told, or was seen storing. */
 void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot);
+/* The hypervisor wrote to a traced frame in the guest's name. */
+void shadow_written(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len);
+
+/* What becomes of a store by the guest to this frame. */
+enum sync_store {
+    STORE_FREE,    /* no table that is traced */
+    STORE_LET,     /* it was; it may be written from now on */
+    STORE_EMULATE, /* it is, and stays so */
+};
+enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa);
+
+/* Take the right to store away from every mapping of this frame. */
+void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn);
 
 /* One entry of a shadow table, for audit and views. */
 uint32_t shadow_read(const struct vm *vm, const struct shadow *shadow,

@@ -62,47 +62,6 @@ static uint32_t table_key(struct vcpu *vcpu, const struct walk *walk,
     return shadow_key(SHADOW_FRAGMENT, gpa_frame(first).raw, ROLE_USER, rights);
 }
 
-/* U is not one right more, but another reader. */
-static bool rights_within(uint32_t spte, uint32_t rights)
-{
-    return (spte & PTE_RWX & ~rights) == 0 && ((spte ^ rights) & PTE_U) == 0;
-}
-
-/* Is a cached entry what the guest's table says now? */
-static bool entry_current(struct vcpu *vcpu, const struct shadow *table,
-                          uint32_t index)
-{
-    gpa_t    slot = { (shadow_gfn(table) << PAGE_SHIFT) + 4 * index };
-    uint32_t spte = shadow_read(vcpu->vm, table, index);
-    uint32_t gpte;
-    hfn_t    hfn;
-
-    hal_charge(vcpu->on, HAL_COST_guest_read, 1);
-    return vm_read32(vcpu->vm, slot, &gpte) && (gpte & PTE_V) &&
-           (gpte & PTE_A) &&
-           p2m_lookup(vcpu->vm, (gfn_t){ gpte >> PTE_PPN_SHIFT }, &hfn) &&
-           hfn.raw == spte >> PTE_PPN_SHIFT &&
-           rights_within(spte, shadow_rights(gpte, shadow_role(table)));
-}
-
-/*
- * A leaf table that was cached without being linked here may hold entries that
- * were never reachable at these addresses. The machine would read them afresh,
- * so entries that no longer agree with the guest's table go. (They may be
- * reachable at others, and known to the TLB.)
- */
-static void resync(struct vcpu *vcpu, struct shadow *table)
-{
-    if (shadow_kind(table) != SHADOW_LEAF)
-        return;
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
-        if (!shadow_used(table, i) || entry_current(vcpu, table, i))
-            continue;
-        shadow_clear(vcpu->vm, vcpu->on, table, i);
-        tag_forget(vcpu->vm);
-    }
-}
-
 static bool linked(const struct vm *vm, const struct shadow *root,
                    uint32_t index, const struct shadow *table)
 {
@@ -160,7 +119,7 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
     if (!linked(vm, root, pt_index(va, 1), table)) {
         if (shadow_used(root, pt_index(va, 1)))
             tag_forget(vm); /* the TLB may know what was linked there */
-        resync(vcpu, table);
+        sync_relink(vm, vcpu->on, table);
         shadow_set_link(vcpu, root, pt_index(va, 1), table);
     }
     if (shadow_used(table, pt_index(va, 0)))

@@ -201,7 +201,8 @@ static void hyp_leave(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
 
-    timer_expire(cpu->hyp, hal_time(pcpu));
+    if (hal_timer_due(pcpu))
+        sched_tick(pcpu, hal_time(pcpu));
     do {
         sched_leave(pcpu);
         if (!cpu->stepping)
@@ -229,7 +230,6 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
         trap_interrupt(pcpu, trap.cause & ~CAUSE_INTERRUPT);
     else if (vcpu && !vm_ended(vcpu->vm))
         trap_exception(vcpu, trap);
-    sched_tick(pcpu, hal_time(pcpu));
     hyp_leave(pcpu);
     struct vm *vm = hyp_vm(cpu->hyp, vm_id);
     if (vm)

@@ -58,7 +58,12 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     *why = "no memory for the VM's own structures";
     if (!vm)
         return NULL;
-    *vm = (struct vm){ .hyp = hyp, .config = *config, .style = config->style };
+    *vm = (struct vm){
+        .hyp = hyp,
+        .config = *config,
+        .style = config->style,
+        .sync = config->sync,
+    };
     vm->vcpu = hal_alloc(hyp->hal, config->nr_vcpus * sizeof(struct vcpu));
     if (!vm->vcpu || !p2m_init(vm) || !shadows_init(vm))
         return vm_fail(vm, *why, why);
@@ -118,6 +123,16 @@ void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2)
     vcpu_start(&vm->vcpu[0], entry, 0, a1, a2);
 }
 
+/* Off their harts: what a vCPU is, is then in its own structure alone. */
+static void vm_deschedule(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        if (vm->vcpu[i].on)
+            vcpu_account(&vm->vcpu[i]);
+        sched_deschedule(&vm->vcpu[i]);
+    }
+}
+
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
     const char *why;
@@ -125,28 +140,33 @@ bool vm_set_style(struct vm *vm, const struct style *style)
     if (vm->style->hypercalls != style->hypercalls ||
         !style->paging->prepare(vm, &why))
         return false;
-    /* Off their harts: what a vCPU is, is then in its own structure alone. */
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        if (vm->vcpu[i].on)
-            vcpu_account(&vm->vcpu[i]);
-        sched_deschedule(&vm->vcpu[i]);
+    vm_deschedule(vm);
+    /* What one memory side knows of the guest's tables, the other would not be
+     * told of when they change. */
+    if (vm->style->paging != style->paging) {
+        shadow_reset(vm);
+        tag_forget(vm);
     }
-    /* What the new memory side knew from earlier, it was not told of since. */
-    if (vm->style->paging != style->paging)
-        style->paging->fence(vm, vm->hyp->cpu[0].pcpu, false, (gva_t){ 0 });
     vm->style = style;
+    return true;
+}
+
+bool vm_set_sync(struct vm *vm, enum sync_policy sync)
+{
+    if (sync == SYNC_TOLD && !vm->style->hypercalls)
+        return false;
+    vm_deschedule(vm);
+    shadow_reset(vm);
+    vm->sync = sync;
     return true;
 }
 
 void vm_pause(struct vm *vm)
 {
     vm->state = VM_PAUSED;
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        if (vm->vcpu[i].on)
-            vcpu_account(&vm->vcpu[i]);
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
         sched_sleep(&vm->vcpu[i]);
-        sched_deschedule(&vm->vcpu[i]);
-    }
+    vm_deschedule(vm);
 }
 
 void vm_resume(struct vm *vm)

@@ -27,7 +27,8 @@ struct vm_config {
     uint32_t            mem_size;      /* bytes, a multiple of PAGE_SIZE */
     uint32_t            nr_vcpus;      /* 1..MAX_HARTS */
     uint32_t            shadow_frames; /* the pool's bound */
-    uint64_t            max_insns;     /* 0: no budget */
+    enum sync_policy    sync;
+    uint64_t            max_insns; /* 0: no budget */
 };
 
 struct vm_counters {
@@ -49,6 +50,7 @@ struct vm {
     struct p2m          p2m;
     struct shadows      shadows;
     struct stage2       stage2;
+    enum sync_policy    sync; /* config.sync, or what it was changed to */
     uint32_t            tags; /* tag.h: what its tables are tagged with now */
     struct uart         uart;
     struct plic         plic;
@@ -72,6 +74,9 @@ void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2);
  * kernel was made for another kind, or if there is no memory for what the new
  * way needs. No exit is being served. */
 bool vm_set_style(struct vm *vm, const struct style *style);
+
+/* The same for how its shadows follow its tables. */
+bool vm_set_sync(struct vm *vm, enum sync_policy sync);
 
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
@@ -100,5 +105,8 @@ bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
               uint32_t len);
 bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val);
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val);
+/* The same, of an entry of the guest's tables of which nothing but A and D
+ * changes: its shadows stay right. */
+bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val);
 
 #endif

@@ -128,7 +128,7 @@ void walk_set_ad(struct vcpu *vcpu, struct walk *walk, enum access access)
     if (walk->level < 0 || !missing)
         return;
     walk->pte |= missing;
-    HV_ASSERT(vm->hyp->hal, vm_write32(vm, vcpu->on, walk->slot, walk->pte));
+    HV_ASSERT(vm->hyp->hal, vm_write_ad(vm, vcpu->on, walk->slot, walk->pte));
     vm->count.ad_updates++;
 }
 

@@ -48,6 +48,16 @@ enum hv_style {
     HV_NR_STYLES
 };
 
+/* How the shadows of a VM follow its page tables. */
+enum hv_sync {
+    HV_SYNC_DEFAULT,      /* told for a kernel that tells, else lazy */
+    HV_SYNC_LAZY,         /* brought up to date by the guest's fences */
+    HV_SYNC_TRACE,        /* guest tables are watched, then out of sync */
+    HV_SYNC_TRACE_STRICT, /* ... watched, and every store emulated */
+    HV_SYNC_TOLD,         /* the kernel tells what it changed */
+    HV_NR_SYNCS
+};
+
 /* 9 beneath a hypervisor, which uses them; 0 on the bare machine. A VM's own
  * satp never has ASIDs. */
 #define HV_ASIDS_DEFAULT 0xffff
@@ -75,6 +85,7 @@ struct hv_vm_config {
     uint32_t mem_size;      /* bytes of guest memory, a multiple of 4096 */
     uint32_t vcpus;         /* 1..8 */
     uint32_t shadow_frames; /* size of the shadow pool, 0: default */
+    uint32_t sync;          /* enum hv_sync */
     uint64_t max_insns; /* end the VM after so many instructions; 0: never */
 };
 
@@ -91,6 +102,7 @@ enum hv_vm_state {
 struct hv_vm_info {
     uint32_t state;     /* enum hv_vm_state */
     uint32_t style;     /* enum hv_style */
+    uint32_t sync;      /* enum hv_sync, never the default */
     uint32_t exit_code; /* valid in HV_VM_OFF; 0 is success */
     uint32_t rebooted;  /* valid in HV_VM_OFF: 1 if it asked for a reset */
     uint32_t vcpus;
@@ -180,6 +192,8 @@ int hv_vm_reason(hv_host *host, uint32_t vm, char *why, size_t n);
 /* Virtualize a VM in another way from here on; its guest cannot tell. STATE if
  * its kernel is not made for that style. */
 int hv_vm_set_style(hv_host *host, uint32_t vm, uint32_t style);
+/* Let its shadows follow in another way; STATE if its kernel does not tell. */
+int hv_vm_set_sync(hv_host *host, uint32_t vm, uint32_t sync);
 int hv_vm_pause(hv_host *host, uint32_t vm);
 int hv_vm_resume(hv_host *host, uint32_t vm);
 /* Start vCPU 0 at `entry` in the guest's kernel mode (M-mode on HV_M_CODE),
@@ -229,7 +243,7 @@ int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {
     HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
-    HV_LOCKSTEP_MOVES = 2,   /* a batch changes the VM's style as it goes */
+    HV_LOCKSTEP_MOVES = 2,   /* a batch changes style and sync as it goes */
 };
 #define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
 

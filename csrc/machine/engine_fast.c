@@ -122,11 +122,13 @@ INLINE uint32_t fast_burst(const struct hart *hart, uint64_t cost)
     return (uint32_t)(cost == 1 ? left : (left + cost - 1) / cost);
 }
 
+/* marker: fast-account */
 /* A new account: `burst` instructions left at operation `index`. */
 INLINE uint64_t fast_account(uint32_t burst, uint32_t index)
 {
     return (uint64_t)((burst + index - PAGE_OPS) * OP_BYTES) << 32;
 }
+/* marker: end */
 
 INLINE uint32_t fast_at_op(const struct fast_op *ops, const struct fast_op *op)
 {

@@ -654,6 +654,7 @@ static bool execute(struct hart *hart, uint32_t insn, uint32_t *next)
     }
 }
 
+/* marker: ref-step */
 static void step(struct hart *hart)
 {
     uint32_t next = hart->regs.pc + 4;
@@ -666,6 +667,7 @@ static void step(struct hart *hart)
     hart->instret++;
     hart_charge(hart, COST_insn, 1);
 }
+/* marker: end */
 
 static enum hart_exit engine_ref_run(struct hart *hart, uint64_t until)
 {

@@ -49,12 +49,14 @@ enum fast_fused {
  * rs2 of csr_read and csr_swap is the word of struct hart_csrs, and 32 times
  * the privilege that it takes. rd is REG_SINK where the instruction names x0.
  */
+/* marker: fast-op */
 struct fast_op {
     const void *run; /* the threaded loop's handler, perhaps of a sequence */
     int32_t     imm;
     uint8_t     rd, rs1, rs2;
     uint8_t     code; /* enum fast_code: this instruction alone */
 };
+/* marker: end */
 
 #define OP_BYTES   ((uint32_t)sizeof(struct fast_op))
 #define PAGE_OPS   (PAGE_SIZE / 4)

@@ -57,6 +57,7 @@ static struct fast_op step(uint32_t insn)
     return make(OP_step, insn, 0);
 }
 
+/* marker: fast-jump */
 /* A jump from instruction i of the page by `distance` bytes. */
 static struct fast_op jump(enum fast_code near, enum fast_code far,
                            uint32_t insn, uint32_t i, int32_t distance)
@@ -67,6 +68,7 @@ static struct fast_op jump(enum fast_code near, enum fast_code far,
         return make(far, insn, target);
     return make(near, insn, (distance / 4 - 1) * (int32_t)OP_BYTES);
 }
+/* marker: end */
 
 static struct fast_op decode_load(uint32_t insn)
 {

@@ -27,13 +27,18 @@ uint32_t hart_mip(const struct hart *hart)
 
     if (clint_software(&m->clint, hart->id))
         mip |= MIP_MSIP;
-    if (hart->cycle >= hart_timer_cycle(hart)) /* without a division */
+    if (hart_timer_due(hart))
         mip |= MIP_MTIP;
     if (plic_pending(&m->plic, 2 * hart->id))
         mip |= MIP_MEIP;
     if (plic_pending(&m->plic, 2 * hart->id + 1))
         mip |= MIP_SEIP;
     return mip;
+}
+
+bool hart_timer_due(const struct hart *hart)
+{
+    return hart->cycle >= hart_timer_cycle(hart);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -170,6 +170,9 @@ void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
 void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va);
 void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid);
 
+/* Has the time of mtimecmp come? */
+bool hart_timer_due(const struct hart *hart);
+
 /* time, as this hart reads it with V = 0, and the first cycle at which it reads t. */
 uint64_t hart_time(const struct hart *hart);
 #define CYCLE_NEVER UINT64_MAX /* ... if t lies beyond the end of the clock */

@@ -12,7 +12,7 @@ _Static_assert((int)HAL_NR_COSTS == (int)NR_COSTS, "one cost table");
 
 static struct hart *hart_of(struct pcpu *pcpu)
 {
-    return machine_hart(pcpu->hal->machine, pcpu->id);
+    return pcpu->hal->hart[pcpu->id];
 }
 
 struct span hal_ram(struct hal *hal)
@@ -270,6 +270,11 @@ void hal_set_timer(struct pcpu *pcpu, uint64_t time)
     machine_set_mtimecmp(pcpu->hal->machine, pcpu->id, time);
 }
 
+bool hal_timer_due(struct pcpu *pcpu)
+{
+    return hart_timer_due(hart_of(pcpu));
+}
+
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n)
 {
     hart_charge(hart_of(pcpu), (enum cost)kind, n);
@@ -352,10 +357,10 @@ bool hosted_init(struct hal *hal, struct machine *machine,
         struct hart *hart = machine_hart(machine, i);
 
         hal->pcpu[i] = (struct pcpu){ .hal = hal, .id = i };
+        hal->hart[i] = hart;
         hal->pcpu[i].regs = &hart->regs;
         hart->csr.mie = MIE_OURS;
         hyp_add_cpu(&hal->hyp, &hal->pcpu[i]);
-        hal_set_timer(&hal->pcpu[i], UINT64_MAX);
     }
     return true;
 }
@@ -372,7 +377,7 @@ void hosted_fini(struct hal *hal)
 
 void hosted_serve(struct hal *hal, uint32_t id)
 {
-    struct hart *hart = machine_hart(hal->machine, id);
+    const struct hart *hart = hal->hart[id];
 
     hyp_trap(&hal->pcpu[id], (struct trap){
                                  .cause = hart->csr.mcause,

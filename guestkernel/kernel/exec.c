@@ -49,8 +49,7 @@ static bool segment_valid(const struct elf_segment *segment, uint32_t file)
            (segment->flags & (ELF_PF_W | ELF_PF_X)) != (ELF_PF_W | ELF_PF_X);
 }
 
-static bool load_segment(struct space *space, const uint8_t *elf,
-                         const struct elf_segment *segment)
+static bool map_segment(struct space *space, const struct elf_segment *segment)
 {
     uint32_t end = (segment->vaddr + segment->memsz + PAGE_MASK) &
                    ~(uint32_t)PAGE_MASK;
@@ -62,16 +61,12 @@ static bool load_segment(struct space *space, const uint8_t *elf,
         rights |= PTE_X;
     if (segment->vaddr < space->heap) /* ascending, no page shared */
         return false;
-    if (!space_map(space, segment->vaddr, end, rights))
-        return false;
-    space_fill(space, segment->vaddr, elf + segment->offset, segment->filesz);
     space->heap = end;
-    return true;
+    return space_map(space, segment->vaddr, end, rights);
 }
 
-/* Load all segments; the heap begins behind the last. */
-static bool load_elf(struct space *space, const struct program *program,
-                     uint32_t *entry)
+/* The segments of a program that was checked; NULL if it is none. */
+static const struct elf_segment *elf_segments(const struct program *program)
 {
     const struct elf_header *header = (const void *)program->elf;
     uint32_t                 size = (uint32_t)(program->end - program->elf);
@@ -80,23 +75,46 @@ static bool load_elf(struct space *space, const struct program *program,
         header->machine != ELF_RISCV || header->phoff > size ||
         header->phoff % 4 != 0 ||
         header->phnum > (size - header->phoff) / sizeof(struct elf_segment))
+        return NULL;
+    const uint8_t *table = program->elf + header->phoff;
+    return (const void *)table;
+}
+
+static bool is_loaded(const struct elf_segment *segment)
+{
+    return segment->type == ELF_PT_LOAD && segment->memsz != 0;
+}
+
+/* Map all segments; the heap begins behind the last. */
+static bool map_elf(struct space *space, const struct program *program)
+{
+    const struct elf_header  *header = (const void *)program->elf;
+    const struct elf_segment *segments = elf_segments(program);
+    uint32_t                  size = (uint32_t)(program->end - program->elf);
+
+    if (segments == NULL)
         return false;
-    const uint8_t            *table = program->elf + header->phoff;
-    const struct elf_segment *segments = (const void *)table;
-    for (uint32_t i = 0; i < header->phnum; i++) {
-        if (segments[i].type != ELF_PT_LOAD || segments[i].memsz == 0)
-            continue;
-        if (!segment_valid(&segments[i], size) ||
-            !load_segment(space, program->elf, &segments[i]))
+    for (uint32_t i = 0; i < header->phnum; i++)
+        if (is_loaded(&segments[i]) && (!segment_valid(&segments[i], size) ||
+                                        !map_segment(space, &segments[i])))
             return false;
-    }
     space->brk = space->heap;
-    *entry = header->entry;
     return true;
 }
 
-/* Put the stack there, with the two strings that the program starts with. */
-static bool load_stack(struct space *space, struct trapframe *frame,
+static void fill_elf(const struct space *space, const struct program *program)
+{
+    const struct elf_header  *header = (const void *)program->elf;
+    const struct elf_segment *segments = elf_segments(program);
+
+    for (uint32_t i = 0; i < header->phnum; i++)
+        if (is_loaded(&segments[i]))
+            space_fill(space, segments[i].vaddr,
+                       program->elf + segments[i].offset, segments[i].filesz);
+}
+
+/* Put the two strings that the program starts with on its stack. */
+static void fill_stack(const struct space *space, struct trapframe *frame,
                        const char *name, const char *args)
 {
     uint32_t args_size = (uint32_t)strlen(args) + 1;
@@ -104,13 +122,25 @@ static bool load_stack(struct space *space, struct trapframe *frame,
     uint32_t args_at = USER_TOP - args_size;
     uint32_t name_at = args_at - name_size;
 
-    if (!space_map(space, USER_STACK, USER_TOP, PTE_R | PTE_W))
-        return false;
     space_fill(space, args_at, args, args_size);
     space_fill(space, name_at, name, name_size);
     frame->x[REG_A0] = name_at;
     frame->x[REG_A1] = args_at;
     frame->x[REG_SP] = name_at & ~15u;
+}
+
+/* First everything is mapped, and committed once; then it is filled. False if
+ * memory ran out or the file is no program. */
+static bool load(struct space *space, struct trapframe *frame,
+                 const struct program *program, const char *args)
+{
+    if (!map_elf(space, program) ||
+        !space_map(space, USER_STACK, USER_TOP, PTE_R | PTE_W))
+        return false;
+    space_commit();
+    fill_elf(space, program);
+    fill_stack(space, frame, program->name, args);
+    frame->epc = ((const struct elf_header *)(const void *)program->elf)->entry;
     return true;
 }
 
@@ -123,8 +153,7 @@ int32_t exec_program(const char *name, const char *args)
 
     if (program == NULL || !space_create(&fresh))
         return -1;
-    if (!load_elf(&fresh, program, &frame.epc) ||
-        !load_stack(&fresh, &frame, program->name, args)) {
+    if (!load(&fresh, &frame, program, args)) {
         space_destroy(&fresh);
         return -1;
     }

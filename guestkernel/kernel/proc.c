@@ -202,6 +202,7 @@ int32_t proc_fork(bool held)
         page_free(child->stack);
         return -1;
     }
+    space_commit();
     memcpy(child->name, proc_current->name, NAME_SIZE);
     *proc_frame(child) = *proc_frame(proc_current);
     proc_frame(child)->x[10] = 0; /* a0: what fork answers in the child */

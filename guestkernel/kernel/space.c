@@ -6,7 +6,8 @@
  * A table is an ordinary page. Since physical and virtual addresses of RAM
  * are the same here, tables are read through plain pointers; but written only
  * by priv_pte_set(), because a processor and a hypervisor remember what they
- * read there.
+ * read there. What was set is certain to be there after space_commit() only:
+ * so many entries cost one fence, or one hypercall.
  *
  * Every leaf has A and D set in advance, so that the kernel also works on a
  * processor that traps to have them set. No page is writable and executable
@@ -44,21 +45,35 @@ static uint32_t *leaf_slot(uint32_t table, uint32_t va)
     return (uint32_t *)table + (va >> PAGE_SHIFT) % PT_ENTRIES;
 }
 
-/* The slot of the leaf for `va`, in a table that is made if it is missing;
- * NULL if there is no memory for it. */
-static uint32_t *slot_for(const struct space *space, uint32_t va)
+/* The table that maps the megapage of `va`, made if it is missing; 0 if there
+ * is no memory for it. */
+static uint32_t table_for(const struct space *space, uint32_t va)
 {
     uint32_t *above = root_slot(space, va);
+    uint32_t  table = pte_address(*above);
 
     if (!(*above & PTE_V)) {
-        uint32_t table = page_alloc();
-
-        if (table == 0)
-            return NULL;
-        priv_pte_set(above, pte_make(table, PTE_V));
-        priv_pte_flush(); /* the next page of this table must see it */
+        table = page_alloc();
+        if (table != 0)
+            priv_pte_set(above, pte_make(table, PTE_V));
     }
-    return leaf_slot(pte_address(*above), va);
+    return table;
+}
+
+/*
+ * The slot of the leaf for `va`; NULL if there is no memory for its table. An
+ * entry that was set need not be there yet, so the table of the page before is
+ * remembered instead of read again: mapping a range ascends.
+ */
+static uint32_t *slot_for(struct space *space, uint32_t va)
+{
+    uint32_t megapage = va & ~(MEGAPAGE_SIZE - 1u);
+
+    if (space->table == 0 || space->table_va != megapage) {
+        space->table = table_for(space, va);
+        space->table_va = megapage;
+    }
+    return space->table != 0 ? leaf_slot(space->table, va) : NULL;
 }
 
 /* The kernel's own half --------------------------------------------------- */
@@ -119,7 +134,6 @@ bool space_create(struct space *space)
     for (uint32_t i = USER_SLOTS; i < PT_ENTRIES; i++)
         if (from[i] & PTE_V)
             priv_pte_set(&root[i], from[i]);
-    priv_pte_flush();
     return true;
 }
 
@@ -137,19 +151,21 @@ bool space_map(struct space *space, uint32_t from, uint32_t to, uint32_t rights)
         if (fine)
             priv_pte_set(slot, pte_make(page, LEAF_BITS | PTE_U | rights));
     }
-    priv_pte_flush();
     return fine;
 }
 
-/*
- * First all entries are cleared, then the pages are freed: before the flush
- * user mode could still reach them. The pages are remembered in between by a
- * chain through their first words, which saves an array as large as a space.
- */
-static void unmap_slots(uint32_t *slots, uint32_t count)
+void space_commit(void)
 {
-    uint32_t chain = 0;
+    priv_pte_flush();
+}
 
+/*
+ * Pages that are unmapped are freed only after the commit: before it, user
+ * mode could still reach them. In between they hang in a chain through their
+ * first words, which saves an array as large as a space.
+ */
+static uint32_t clear_slots(uint32_t *slots, uint32_t count, uint32_t chain)
+{
     for (uint32_t i = 0; i < count; i++)
         if (slots[i] & PTE_V) {
             uint32_t page = pte_address(slots[i]);
@@ -158,7 +174,28 @@ static void unmap_slots(uint32_t *slots, uint32_t count)
             chain = page;
             priv_pte_set(&slots[i], 0);
         }
-    priv_pte_flush();
+    return chain;
+}
+
+static uint32_t clear_range(const struct space *space, uint32_t from,
+                            uint32_t to, uint32_t chain)
+{
+    while (from < to) {
+        uint32_t table_end = (from & ~(MEGAPAGE_SIZE - 1u)) + MEGAPAGE_SIZE;
+        uint32_t until = to < table_end ? to : table_end;
+        uint32_t above = *root_slot(space, from);
+
+        if (above & PTE_V)
+            chain = clear_slots(leaf_slot(pte_address(above), from),
+                                (until - from) / PAGE_SIZE, chain);
+        from = until;
+    }
+    return chain;
+}
+
+static void free_chain(uint32_t chain)
+{
+    space_commit();
     while (chain != 0) {
         uint32_t next = *(uint32_t *)chain;
 
@@ -169,38 +206,71 @@ static void unmap_slots(uint32_t *slots, uint32_t count)
 
 void space_unmap(struct space *space, uint32_t from, uint32_t to)
 {
-    while (from < to) {
-        uint32_t table_end = (from & ~(MEGAPAGE_SIZE - 1u)) + MEGAPAGE_SIZE;
-        uint32_t until = to < table_end ? to : table_end;
-        uint32_t above = *root_slot(space, from);
+    space_commit(); /* what was just mapped is seen below */
+    free_chain(clear_range(space, from, to, 0));
+}
 
-        if (above & PTE_V)
-            unmap_slots(leaf_slot(pte_address(above), from),
-                        (until - from) / PAGE_SIZE);
-        from = until;
+/* Tables are no pages to chain: nothing but priv_pte_set() writes to a table
+ * that is in use. A space has few, so an array holds them, some at a time. */
+#define TABLES_AT_A_TIME 16
+
+static void free_tables(uint32_t *root, uint32_t chain)
+{
+    uint32_t tables[TABLES_AT_A_TIME], count = 0;
+
+    for (uint32_t i = 0; i <= USER_SLOTS; i++) {
+        if (i == USER_SLOTS || count == TABLES_AT_A_TIME) {
+            free_chain(chain);
+            chain = 0;
+            while (count > 0)
+                page_free(tables[--count]);
+        }
+        if (i < USER_SLOTS && (root[i] & PTE_V)) {
+            tables[count++] = pte_address(root[i]);
+            priv_pte_set(&root[i], 0);
+        }
     }
 }
 
 void space_destroy(struct space *space)
 {
-    uint32_t *root = (uint32_t *)space->root;
+    uint32_t chain;
 
-    space_unmap(space, USER_BASE, space->top);
-    space_unmap(space, USER_STACK, USER_TOP);
-    unmap_slots(root, USER_SLOTS); /* the leaf tables */
+    space_commit();
+    chain = clear_range(space, USER_BASE, space->top, 0);
+    chain = clear_range(space, USER_STACK, USER_TOP, chain);
+    free_tables((uint32_t *)space->root, chain);
     page_free(space->root);
     *space = (struct space){ 0 };
+}
+
+static uint32_t *mapped_slot(const struct space *space, uint32_t va)
+{
+    return leaf_slot(pte_address(*root_slot(space, va)), va);
+}
+
+void space_flip(struct space *space, uint32_t a, uint32_t b, uint32_t pages)
+{
+    for (uint32_t end = a + pages * PAGE_SIZE; a < end;
+         a += PAGE_SIZE, b += PAGE_SIZE) {
+        uint32_t *slot_a = mapped_slot(space, a);
+        uint32_t *slot_b = mapped_slot(space, b);
+        uint32_t  pte_a = *slot_a;
+
+        priv_pte_set(slot_a, *slot_b);
+        priv_pte_set(slot_b, pte_a);
+    }
 }
 
 static bool copy_range(struct space *to, const struct space *from, uint32_t va,
                        uint32_t end)
 {
     for (; va < end; va += PAGE_SIZE) {
-        uint32_t  above = *root_slot(from, va), leaf = 0;
-        uint32_t *slot, page;
+        uint32_t  leaf = 0, page;
+        uint32_t *slot;
 
-        if (above & PTE_V)
-            leaf = *leaf_slot(pte_address(above), va);
+        if (*root_slot(from, va) & PTE_V)
+            leaf = *mapped_slot(from, va);
         if (!(leaf & PTE_V))
             continue;
         slot = slot_for(to, va);
@@ -218,10 +288,8 @@ bool space_copy(struct space *to, const struct space *from)
     to->heap = from->heap;
     to->brk = from->brk;
     to->top = from->top;
-    bool fine = copy_range(to, from, USER_BASE, from->top) &&
-                copy_range(to, from, USER_STACK, USER_TOP);
-    priv_pte_flush();
-    return fine;
+    return copy_range(to, from, USER_BASE, from->top) &&
+           copy_range(to, from, USER_STACK, USER_TOP);
 }
 
 uint32_t space_find(const struct space *space, uint32_t va, uint32_t rights)
@@ -230,7 +298,7 @@ uint32_t space_find(const struct space *space, uint32_t va, uint32_t rights)
 
     if (va >= USER_TOP || !(*root_slot(space, va) & PTE_V))
         return 0;
-    uint32_t leaf = *leaf_slot(pte_address(*root_slot(space, va)), va);
+    uint32_t leaf = *mapped_slot(space, va);
     if ((leaf & need) != need)
         return 0;
     return pte_address(leaf) | (va & PAGE_MASK);

@@ -1,4 +1,7 @@
-/* space.h - address spaces. */
+/* space.h - address spaces.
+ *
+ * Creating, mapping, flipping and copying take effect with the next space_commit(), all
+ * together; unmapping and destroying commit by themselves. */
 #ifndef KERNEL_SPACE_H
 #define KERNEL_SPACE_H
 
@@ -10,6 +13,8 @@ struct space {
     uint32_t heap; /* where its heap starts and ... */
     uint32_t brk;  /* ... ends, within a page or at the end of one */
     uint32_t top;  /* from here to USER_STACK nothing was ever mapped */
+    /* The leaf table that was mapped in last, and what it maps; 0: none. */
+    uint32_t table, table_va;
 };
 
 extern struct space kernel_space;
@@ -30,8 +35,16 @@ void space_destroy(struct space *space);
 bool space_map(struct space *space, uint32_t from, uint32_t to,
                uint32_t rights);
 
+/* Make what was done so far certain. Before this, no space that was changed may
+ * be entered, and none of its new pages found. */
+void space_commit(void);
+
 /* Take the pages at [from, to) away, those that are there. */
 void space_unmap(struct space *space, uint32_t from, uint32_t to);
+
+/* Exchange the pages at two ranges of `pages` pages, all of them mapped, that do
+ * not overlap. */
+void space_flip(struct space *space, uint32_t a, uint32_t b, uint32_t pages);
 
 /* Copy all user pages of `from` into the fresh space `to`. False as above. */
 bool space_copy(struct space *to, const struct space *from);

@@ -109,8 +109,31 @@ static int32_t sys_sbrk(const uint32_t *arg)
         space_unmap(space, page_above(old), page_above(new));
         return -1;
     }
+    space_commit();
     space->brk = new;
     return (int32_t)old;
+}
+
+static bool in_heap(const struct space *space, uint32_t start, uint32_t pages)
+{
+    uint32_t end = page_above(space->brk);
+
+    return start % PAGE_SIZE == 0 && start >= space->heap && start <= end &&
+           pages <= (end - start) / PAGE_SIZE;
+}
+
+static int32_t sys_flip(const uint32_t *arg)
+{
+    struct space *space = &proc_current->space;
+    uint32_t      a = arg[0], b = arg[1], pages = arg[2];
+    uint32_t      apart = a < b ? b - a : a - b;
+
+    if (!in_heap(space, a, pages) || !in_heap(space, b, pages) ||
+        pages > apart / PAGE_SIZE)
+        return -1;
+    space_flip(space, a, b, pages);
+    space_commit();
+    return 0;
 }
 
 static int32_t sys_yield(const uint32_t *arg)

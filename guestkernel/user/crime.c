@@ -80,7 +80,8 @@ static void try_bad_calls(void)
         write((const void *)0x3fffffff, 2) >= 0 ||
         wait((int *)0x80400000) >= 0 || sbrk(0x7fffffff) != SBRK_FAILED ||
         sbrk(-0x7fffffff) != SBRK_FAILED || exec("no such", "") >= 0 ||
-        exec((const char *)0xfffffffc, "") >= 0 || kill(12345) >= 0)
+        exec((const char *)0xfffffffc, "") >= 0 || kill(12345) >= 0 ||
+        flip(sbrk(0), (void *)0x80400000, 1) >= 0 || flip(0, 0, ~0u) >= 0)
         fail("a bad system call did not fail");
     if (wait(&status) >= 0)
         fail("there is a child that nobody made");

@@ -20,6 +20,7 @@ from hv.facts import (
     RunReason,
     State,
     Style,
+    Sync,
     integer,
 )
 from hv.images import resolve
@@ -49,6 +50,13 @@ class Ending:
     "--style",
     type=click.Choice(STYLES),
     help="How it is virtualized; default: pv for a pv kernel, else emulate.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice([str(sync) for sync in Sync]),
+    default=str(Sync.DEFAULT),
+    show_default=True,
+    help="How its shadow tables follow its own.",
 )
 @click.option(
     "--mem",
@@ -99,6 +107,7 @@ def run(
     *,
     image: str,
     style: str | None,
+    sync: str,
     mem: str,
     engine: str,
     profile: str,
@@ -126,7 +135,12 @@ def run(
             "under a VM, the hypervisor is what runs in M-mode"
         )
     with _computer(
-        style, mem, engine, profile, resolve(firmware)[0] if firmware else None
+        style,
+        sync,
+        mem,
+        engine,
+        profile,
+        resolve(firmware)[0] if firmware else None,
     ) as guest:
         guest.load(path, append=append, initrd=initrd, flat=flat or None)
         guest.boot()
@@ -146,6 +160,7 @@ def run(
 @contextmanager
 def _computer(
     style: str,
+    sync: str,
     mem: str,
     engine: str,
     profile: str,
@@ -167,7 +182,9 @@ def _computer(
         size = parse_size(mem)
         ram = integer("--mem (in bytes)", size, 0, U32 - HEADROOM) + HEADROOM
         with Hypervisor(ram=ram, engine=engine, profile=profile) as host:
-            yield host.create(name="the guest", style=style, mem=size)
+            yield host.create(
+                name="the guest", style=style, sync=sync, mem=size
+            )
 
 
 def _attend(guest: "Guest", max_insns: int) -> Ending:

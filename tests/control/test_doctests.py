@@ -8,12 +8,15 @@ import pytest
 MODULES = [
     "hv",
     "hv.cli.table",
+    "hv.comparison",
     "hv.counters",
     "hv.cpu",
     "hv.demo",
     "hv.hypervisor",
     "hv.machine",
+    "hv.svg",
     "hv.units",
+    "hv.workloads",
 ]
 
 

@@ -30,6 +30,7 @@ class Bug:
     first: int = 0  # a program not far before one that finds it
     flags: int = 0
     style: str = "EMULATE"  # as hv.h has it
+    sync: str = "DEFAULT"
     config: dict[str, int] = field(default_factory=dict)
 
     def core(self) -> Core:

@@ -97,6 +97,7 @@ class Lockstep:
         core: Core,
         *,
         style: str = "EMULATE",
+        sync: str = "DEFAULT",
         flags: int = 0,
         **config: int,
     ) -> None:
@@ -106,6 +107,7 @@ class Lockstep:
         self.guest = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(self.guest)
         self.guest.style = getattr(self.lib, f"HV_STYLE_{style}")
+        self.guest.sync = getattr(self.lib, f"HV_SYNC_{sync}")
         self._coverage = self.ffi.new("struct hv_coverage *")
         self._stale = 0
 

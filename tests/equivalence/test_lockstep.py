@@ -2,11 +2,11 @@
 
 Each program runs on the bare machine (with its native firmware) and in a VM of
 a style whose kernel does not know, step by step, and after every step these
-are equal: x0-x31, pc, mode, every CSR of a kernel (sstatus, sie, sip, stvec, sscratch, sepc,
-scause, stval, satp, scounteren, time, cycle, instret), all of memory, and at
-the end how it ended and what it wrote to its console. csrc/api/lockstep.c
-lists the three things that need not be equal, with reasons. Time is equal
-because only instructions take any: see Core.config().
+are equal: x0-x31, pc, mode, every CSR of a kernel (sstatus, sie, sip, stvec,
+sscratch, sepc, scause, stval, satp, scounteren, time, cycle, instret), all of
+memory, and at the end how it ended and what it wrote to its console.
+csrc/api/lockstep.c lists the three things that need not be equal, with reasons.
+Time is equal because only instructions take any: see Core.config().
 
 Programs come from csrc/api/privgen.c. Fenced ones must agree exactly, A and D
 bits included. Unfenced ones may part over a stale translation, as far as
@@ -72,7 +72,10 @@ def test_fenced_programs_are_the_same_in_a_vm(
 def test_fenced_programs_with_other_options(
     core: Core, style: str, config: dict[str, int]
 ) -> None:
-    check(Lockstep(core, style=style, **config), 1_000_000, CHUNK // 5)
+    lockstep = Lockstep(core, style=style)
+    for name, value in config.items():
+        setattr(lockstep.config, name, value)
+    check(lockstep, 1_000_000, CHUNK // 5)
 
 
 @pytest.mark.parametrize("style", NATIVE)
@@ -85,6 +88,22 @@ def test_unfenced_programs_part_only_where_the_spec_allows(
     done = lockstep.coverage()
     assert done.stale + SANITIZED > 0
     assert done.stale < CHUNK / 20
+
+
+@pytest.mark.parametrize("sync", ["TRACE", "TRACE_STRICT"])
+@pytest.mark.parametrize("style", NATIVE)
+@pytest.mark.parametrize("flags", [0, UNFENCED])
+def test_shadows_that_follow_every_store(
+    core: Core, style: str, sync: str, flags: int
+) -> None:
+    lockstep = Lockstep(core, style=style, sync=sync, flags=flags)
+    check(lockstep, 6_000_000, CHUNK // 2)
+    assert lockstep.coverage().vm["exit_trace"] >= CHUNK // 4
+    check(
+        Lockstep(core, style=style, sync=sync, flags=flags, audit=1),
+        7_000_000,
+        CHUNK // 20,
+    )
 
 
 @pytest.mark.parametrize("ad_fault", [0, 1])

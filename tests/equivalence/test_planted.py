@@ -21,7 +21,11 @@ def shown(what: str, shows: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_the_lockstep_finds(bug: Bug) -> None:
     lockstep = Lockstep(
-        bug.core(), style=bug.style, flags=bug.flags, **bug.config
+        bug.core(),
+        style=bug.style,
+        sync=bug.sync,
+        flags=bug.flags,
+        **bug.config,
     )
     found = lockstep.run(bug.first, PROGRAMS)
     assert found, f"{PROGRAMS} programs did not find it"

@@ -53,9 +53,15 @@ def lines_by_program(text: str) -> dict[str, list[str]]:
     return dict(lines)
 
 
+def kernel_for(style: str) -> images.Image:
+    """The first of the shipped kernels that can be run in a style."""
+    kernels = map(images.find, ("kernel-native", "kernel-pv"))
+    return next(kernel for kernel in kernels if style in kernel.styles)
+
+
 def run(style: str, append: str = WORK, **options: object) -> Outcome:
     """Boot the kernel made for a style and run it to its end."""
-    image = images.find("kernel-pv" if style == "pv" else "kernel-native")
+    image = kernel_for(style)
     shadow_frames = int(str(options.pop("shadow_frames", 0)))
     if style == "bare":
         with hv.Machine(**options) as machine:  # type: ignore[arg-type]

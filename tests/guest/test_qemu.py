@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from hv import images
-from tests.guest.conftest import WORK, Outcome
+from hv.workloads import WORKLOADS
+from tests.guest.conftest import WORK, Outcome, run
 
 QEMU = "qemu-system-riscv32"
 
@@ -26,14 +27,14 @@ def qemu() -> str:
     return found
 
 
-@pytest.mark.parametrize("harts", [1, 2])
-def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
+def on_qemu(qemu: str, append: str, harts: int = 1) -> Outcome:
+    """Run the native kernel on QEMU, to its end."""
     firmware = images.find("firmware").path
     kernel = images.find("kernel-native").path
     board = ["-M", "virt", "-nographic", "-smp", str(harts), "-m", "64M"]
     software = ["-bios", str(firmware), "-kernel", str(kernel)]
     done = subprocess.run(
-        [qemu, *board, *software, "-append", WORK],
+        [qemu, *board, *software, "-append", append],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -41,4 +42,14 @@ def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert Outcome(done.stdout, 0, 0).programs == bare.programs
+    return Outcome(done.stdout, 0, 0)
+
+
+@pytest.mark.parametrize("harts", [1, 2])
+def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
+    assert on_qemu(qemu, WORK, harts).programs == bare.programs
+
+
+def test_qemu_does_the_workloads_of_hv_compare(qemu: str) -> None:
+    append = f"run={','.join(WORKLOADS)}"
+    assert on_qemu(qemu, append).programs == run("bare", append).programs

@@ -24,6 +24,7 @@ int getpid(void);
 int write(const void *bytes, size_t len);
 int read(void *bytes, size_t len);
 void *sbrk(int delta); /* SBRK_FAILED if there is no memory */
+int flip(void *a, void *b, unsigned pages);
 int yield(void);
 int sleep(unsigned ticks);
 unsigned uptime(void);
