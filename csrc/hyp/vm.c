@@ -143,10 +143,8 @@ bool vm_set_style(struct vm *vm, const struct style *style)
     vm_deschedule(vm);
     /* What one memory side knows of the guest's tables, the other would not be
      * told of when they change. */
-    if (vm->style->paging != style->paging) {
+    if (vm->style->paging != style->paging)
         shadow_reset(vm);
-        tag_forget(vm);
-    }
     vm->style = style;
     return true;
 }

@@ -43,6 +43,10 @@ MODES = [M, HS, U, VS, VU]
 
 @pytest.fixture
 def machine(core: Core) -> Machine:
+    return ready(core)
+
+
+def ready(core: Core) -> Machine:
     machine = core.machine(h_ext=True)
     machine.set(abi.CSR_MCOUNTEREN, 7)
     machine.set(abi.CSR_HCOUNTEREN, 7)

@@ -20,6 +20,10 @@ INTERRUPT = abi.CAUSE_INTERRUPT
 
 @pytest.fixture
 def machine(core: Core) -> Machine:
+    return ready(core)
+
+
+def ready(core: Core) -> Machine:
     machine = core.machine(h_ext=True)
     machine.set(abi.CSR_MTVEC, MTVEC)
     machine.set(abi.CSR_STVEC, STVEC)

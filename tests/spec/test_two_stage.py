@@ -294,6 +294,21 @@ def test_every_pattern_in_every_mode(
     check_patterns(world, shape, name, 1)
 
 
+def check_marks(world: World) -> None:
+    for unmarked in (GOOD & ~Pte.D, GOOD & ~(Pte.A | Pte.D)):
+        for bits, kind in itertools.product(range(256), Access):
+            for case in (
+                Case(v_leaf=unmarked, g_of_table=bits),
+                Case(v_root=unmarked, v_leaf=None, g_of_root=bits),
+            ):
+                agree(world, case, TWO, kind, View(Mode.USER))
+
+
+def test_marks_in_the_guests_tables_are_stores(world: World) -> None:
+    """What the second stage may say to A and D of the first: everything."""
+    check_marks(world)
+
+
 PAGES = [
     DATA,
     DATA + 0x1000,
