@@ -143,7 +143,7 @@ struct hv_host_info {
 
 struct hv_frame {
     uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
-    uint32_t type;  /* 0 plain, 1 shadow */
+    uint32_t type;  /* 0 plain, 1 shadow, 2 second stage */
     uint32_t refs;
     uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
 };
