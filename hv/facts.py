@@ -36,6 +36,7 @@ class Style(StrEnum):
     EMULATE = "emulate"
     PV = "pv"
     ASSIST = "assist"
+    NESTED = "nested"
 
 
 class Sync(StrEnum):

@@ -22,7 +22,7 @@ struct run {
 static uint64_t progress(hv_host *host)
 {
     const struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t           n = hart->instret + hart->count.traps_s;
+    uint64_t n = hart->instret + hart->count.traps_s + hart->count.traps_vs;
 
     if (host_has_hyp(host))
         return n + host->hal.hyp.cpu[0].retired;
@@ -250,7 +250,7 @@ static int bare_step(hv_host *host)
 static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
 {
     return vcpu->steps + hart->instret + hart->count.traps_s +
-           hart->count.irqs_s;
+           hart->count.irqs_s + hart->count.traps_vs + hart->count.irqs_vs;
 }
 
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)

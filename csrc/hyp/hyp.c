@@ -6,7 +6,8 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
 {
     hyp->hal = hal;
     hyp->config = *config;
-    tags_init(&hyp->tags, hal);
+    tags_init(&hyp->tags[TAG_ASID], hal_asids(hal));
+    tags_init(&hyp->tags[TAG_VMID], hal_vmids(hal));
     hyp->nr_vms = 0;
     hyp->nr_cpus = 0;
     hyp->ended = 0;

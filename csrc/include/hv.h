@@ -40,7 +40,13 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+enum hv_style {
+    HV_STYLE_EMULATE,
+    HV_STYLE_PV,
+    HV_STYLE_ASSIST,
+    HV_STYLE_NESTED,
+    HV_NR_STYLES
+};
 
 /* How the shadows of a VM follow its page tables. */
 enum hv_sync {
@@ -65,6 +71,8 @@ struct hv_config {
     uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
     uint32_t asid_bits; /* 0 or 9; HV_ASIDS_DEFAULT */
     uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
+    uint32_t h_ext;     /* 1: extension H without a hypervisor, which always
+                           has it */
     uint32_t time_div;  /* cycles per tick of `time` */
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
@@ -135,7 +143,7 @@ struct hv_host_info {
 
 struct hv_frame {
     uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
-    uint32_t type;  /* 0 plain, 1 shadow */
+    uint32_t type;  /* 0 plain, 1 shadow, 2 second stage */
     uint32_t refs;
     uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
 };

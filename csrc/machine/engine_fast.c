@@ -66,7 +66,11 @@
 #endif
 
 _Static_assert(offsetof(struct hart, regs) == 0, "x is at the hart's start");
-_Static_assert(sizeof(struct hart_csrs) <= 32 * 4, "csr_read has 5 bits");
+_Static_assert(offsetof(struct hart_csrs, vstvec) <= 32 * 4,
+               "csr_read has 5 bits");
+_Static_assert(offsetof(struct hart_csrs, vstval) ==
+                   offsetof(struct hart_csrs, stval) + 4 * VS_WORDS,
+               "the registers of VS are in the order of those of S");
 _Static_assert(NR_CODES <= 256, "a code is a byte");
 _Static_assert(sizeof(struct tlb_host) == 16, "HOST() counts on it");
 
@@ -340,6 +344,13 @@ OPERATION(mv)
     return true;
 }
 
+/* With V = 1 the supervisor's registers are the virtual one's. (Those of M
+ * have no double: they are out of reach then.) */
+INLINE uint32_t csr_words_on(const struct hart *hart)
+{
+    return hart->virt ? (uint32_t)VS_WORDS : 0;
+}
+
 OPERATION(csr_read)
 {
     const uint32_t *words = (const void *)&hart->csr;
@@ -347,19 +358,20 @@ OPERATION(csr_read)
     UNUSED();
     if (unlikely(hart->priv < op->rs2 / 32u))
         return false;
-    registers(hart)[op->rd] = words[op->rs2 % 32];
+    registers(hart)[op->rd] = words[op->rs2 % 32 + csr_words_on(hart)];
     return true;
 }
 
 OPERATION(csr_swap)
 {
     uint32_t *words = (void *)&hart->csr, *x = registers(hart);
-    uint32_t  old = words[op->rs2 % 32];
+    uint32_t  word = op->rs2 % 32 + csr_words_on(hart);
+    uint32_t  old = words[word];
 
     UNUSED();
     if (unlikely(hart->priv < op->rs2 / 32u))
         return false;
-    words[op->rs2 % 32] = x[op->rs1] & (uint32_t)op->imm;
+    words[word] = x[op->rs1] & (uint32_t)op->imm;
     x[op->rd] = old;
     return true;
 }
@@ -393,13 +405,15 @@ static bool do_csr(struct hart *hart, const struct fast_op *op, uint32_t *old)
 
 INLINE uint32_t ecall_cause(const struct hart *hart)
 {
-    return CAUSE_ECALL_U + hart->priv; /* the causes are in the modes' order */
+    /* The causes are in the modes' order: U, S, VS, M. */
+    return CAUSE_ECALL_U + hart->priv + (hart->virt && hart->priv == PRIV_S);
 }
 
 static bool may_sret(const struct hart *hart)
 {
     if (hart->priv == PRIV_S)
-        return !(hart->csr.mstatus & MSTATUS_TSR);
+        return !((hart->virt ? hart->csr.hstatus : hart->csr.mstatus) &
+                 MSTATUS_TSR);
     return hart->priv == PRIV_M;
 }
 

@@ -72,6 +72,13 @@ static inline void hart_pay(struct hart *hart, enum cost kind, uint32_t n)
     hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
 }
 
+/* Whether the hart has extension H now: M can switch it off in misa, and then
+ * it is as if it had never been there (Privileged Specification, 18.1). */
+static inline bool hart_has_h(const struct hart *hart)
+{
+    return hart->csr.misa & MISA_H;
+}
+
 /* hart.c. mip as software sees it: its own bits and the devices' lines. */
 uint32_t hart_mip(const struct hart *hart);
 /* The first cycle at which the timer line is up. */
@@ -103,6 +110,13 @@ bool csr_execute(struct hart *hart, uint32_t csr, enum csr_op op, bool write,
 /* Whether reading this CSR is a load of word *word of struct hart_csrs, and
  * writing it a store under *mask, for whoever has the privilege. */
 bool csr_plain(uint32_t csr, uint32_t *word, uint32_t *mask);
+/* The exception of an access that csr_execute() refused. */
+uint32_t csr_refusal(const struct hart *hart, uint32_t csr, bool write);
+/* With V = 1 such a word is this many further on: sscratch is vsscratch. */
+#define VS_WORDS                              \
+    ((offsetof(struct hart_csrs, vsscratch) - \
+      offsetof(struct hart_csrs, sscratch)) / \
+     4)
 /* Profile `leaky`, and the hart is in U, where it shows. */
 bool csr_leaks(const struct hart *hart);
 

@@ -45,6 +45,10 @@ static void hart_reset(struct hart *hart, struct machine *m, uint32_t id)
     hart->id = id;
     hart->priv = PRIV_M;
     hart->regs.pc = RAM_BASE;
+    if (m->config.h_ext) {
+        hart->csr.misa = MISA_H;
+        hart->csr.mideleg = HIP_MASK; /* read-only ones */
+    }
     mmu_refresh(hart);
 }
 

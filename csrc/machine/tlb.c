@@ -53,11 +53,6 @@ static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
     return page == PAGE_OF(va);
 }
 
-static bool tlb_belongs(const struct tlb_entry *entry, uint32_t asid)
-{
-    return (entry->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK) == asid;
-}
-
 /* The number of the lowest bit that is set. */
 static uint32_t lowest(uint64_t bits)
 {
@@ -80,10 +75,17 @@ static void tlb_drop(struct tlb *tlb, int access, uint32_t i)
     tlb->used[access][i / 64] &= ~((uint64_t)1 << i % 64);
 }
 
-/* G is not honoured: a global page is cached once per ASID, and a fence of an
- * ASID drops its copy. Dropping more than was asked for is always allowed. */
+static bool tlb_any(const struct tlb *tlb)
+{
+    for (int access = 0; access < NR_ACCESS; access++)
+        for (uint32_t word = 0; word < TLB_ENTRIES / 64; word++)
+            if (tlb->used[access][word])
+                return true;
+    return false;
+}
+
 static void tlb_fence_access(struct tlb *tlb, int access, bool one_va,
-                             uint32_t va, bool one_asid, uint32_t asid)
+                             uint32_t va, uint64_t mask, uint64_t space)
 {
     for (uint32_t word = 0; word < TLB_ENTRIES / 64; word++) {
         uint64_t bits = tlb->used[access][word];
@@ -93,25 +95,26 @@ static void tlb_fence_access(struct tlb *tlb, int access, bool one_va,
             const struct tlb_entry *entry = &tlb->entry[access][i];
 
             if ((!one_va || tlb_covers(entry, va)) &&
-                (!one_asid || tlb_belongs(entry, asid)))
+                (entry->tag & mask) == space)
                 tlb_drop(tlb, access, i);
         }
     }
 }
 
-void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
-               uint32_t asid)
+/* G is not honoured: a global page is cached once per ASID, and a fence of an
+ * ASID drops its copy. Dropping more than was asked for is always allowed. */
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
+               uint64_t space)
 {
     for (int access = 0; access < NR_ACCESS; access++) {
         uint32_t                i = tlb_index(va);
         const struct tlb_entry *entry = &tlb->entry[access][i];
 
         if (!one_va || tlb->fragments)
-            tlb_fence_access(tlb, access, one_va, va, one_asid, asid);
-        else if (tlb_covers(entry, va) &&
-                 (!one_asid || tlb_belongs(entry, asid)))
+            tlb_fence_access(tlb, access, one_va, va, mask, space);
+        else if (tlb_covers(entry, va) && (entry->tag & mask) == space)
             tlb_drop(tlb, access, i);
     }
-    if (!one_va && !one_asid)
-        tlb->fragments = false;
+    if (!one_va)
+        tlb->fragments = tlb->fragments && tlb_any(tlb);
 }

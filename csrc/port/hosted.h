@@ -28,6 +28,7 @@ struct hal {
     struct pcpu     pcpu[MAX_HARTS];
     struct hart    *hart[MAX_HARTS];
     bool            waiting[MAX_HARTS];        /* nothing to run on this hart */
+    enum world_kind kind[MAX_HARTS];           /* what its guest runs in */
     struct channel  out[MAX_VMS], in[MAX_VMS]; /* by VM slot */
     uint32_t        console_full; /* a VM with much unfetched output, or 0 */
     uint8_t         fill; /* fresh memory of the hypervisor is full of this */
