@@ -27,6 +27,7 @@ static const struct style *const styles[HV_NR_STYLES] = {
     [HV_STYLE_EMULATE] = &style_emulate,
     [HV_STYLE_PV] = &style_pv,
     [HV_STYLE_ASSIST] = &style_assist,
+    [HV_STYLE_DIRECT] = &style_direct,
 };
 
 static uint32_t style_number(const struct style *style)

@@ -37,9 +37,11 @@ int hv_mem_write(hv_host *host, uint32_t id, uint32_t gpa, const void *from,
                    : HV_ERR_ADDRESS;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    return vm_write(vm, NULL, (gpa_t){ gpa }, from, (uint32_t)len)
-               ? HV_OK
-               : HV_ERR_ADDRESS;
+    if (vm_write(vm, NULL, (gpa_t){ gpa }, from, (uint32_t)len))
+        return HV_OK;
+    /* A page table of style `direct` changes by its guest's calls only. */
+    return vm_owns(vm, (gpa_t){ gpa }, (uint32_t)len) ? HV_ERR_STATE
+                                                      : HV_ERR_ADDRESS;
 }
 
 static int bare_get(struct hart *hart, uint32_t reg, uint32_t *out)

@@ -4,26 +4,27 @@
  * names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
  * conservation, P7 shadow justification (its hard half), P16 resource control.
- * Cost: proportional to the frames of the machine plus the shadows in use. */
-#include "hyp/hyp.h"
+ * What is special to style `direct` is in audit_direct.c.
+ * Cost: proportional to the frames of the machine plus the tables in use. */
+#include "hyp/audit.h"
 #include "hyp/timer.h"
-
-struct audit {
-    struct hyp *hyp;
-    uint32_t   *refs; /* recounted, by frame */
-    uint32_t    frame;
-};
 
 static uint32_t *refs_of(struct audit *a, uint32_t hfn)
 {
     return &a->refs[hfn - a->hyp->frames.first];
 }
 
-static bool owned_by(struct audit *a, uint32_t hfn, uint32_t owner)
+bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner)
 {
     a->frame = hfn;
     return frame_exists(&a->hyp->frames, (hfn_t){ hfn }) &&
            frame_of(&a->hyp->frames, (hfn_t){ hfn })->owner == owner;
+}
+
+void audit_count(struct audit *a, uint32_t hfn, bool use)
+{
+    ++*refs_of(a, hfn);
+    a->uses[hfn - a->hyp->frames.first] += use;
 }
 
 static const char *audit_p2m(struct audit *a, struct vm *vm)
@@ -35,10 +36,10 @@ static const char *audit_p2m(struct audit *a, struct vm *vm)
 
         if (hfn == NO_FRAME)
             continue;
-        if (!owned_by(a, hfn, vm->id))
+        if (!audit_owned(a, hfn, vm->id))
             return "P1: a p2m entry names a frame of somebody else";
         struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
-        if (frame->type != FRAME_PLAIN || frame->gfn != vm->p2m.first + i)
+        if (frame->type == FRAME_SHADOW || frame->gfn != vm->p2m.first + i)
             return "P1: a frame is in two places of guest memory";
         ++*refs_of(a, hfn);
         populated++;
@@ -54,7 +55,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
 {
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
 
-    if (!owned_by(a, hfn, OWNER_HYP))
+    if (!audit_owned(a, hfn, OWNER_HYP))
         return "P11: a shadow root links a frame that is no shadow";
     struct shadow *table = shadow_of_frame(vm, (hfn_t){ hfn });
     if (!table || !table->live)
@@ -73,7 +74,7 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
     uint32_t fixed = PTE_V | PTE_A | PTE_D;
 
-    if (!owned_by(a, hfn, vm->id))
+    if (!audit_owned(a, hfn, vm->id))
         return "P1: a shadow maps a frame of somebody else";
     if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
         return "P7: a malformed leaf in a shadow";
@@ -81,7 +82,9 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     hfn_t         now;
     if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
         return "P7: a shadow maps a frame that the p2m does not";
-    ++*refs_of(a, hfn);
+    if ((pte & PTE_W) && frame->type != FRAME_PLAIN)
+        return "P9: a page table of the guest is mapped writable";
+    audit_count(a, hfn, pte & PTE_W);
     return NULL;
 }
 
@@ -125,7 +128,7 @@ static const char *audit_shadows(struct audit *a, struct vm *vm,
         if (shadow->hfn.raw == NO_FRAME)
             continue;
         framed++;
-        if (!owned_by(a, shadow->hfn.raw, OWNER_HYP))
+        if (!audit_owned(a, shadow->hfn.raw, OWNER_HYP))
             return "P11: a shadow lives in somebody's frame";
         const char *bad = audit_shadow(a, vm, shadow, links);
         if (bad)
@@ -155,8 +158,11 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
             (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) !=
                 (SATP_MODE | vcpu->root->hfn.raw))
             return "P16: a hart runs on a root that is not its vCPU's";
+        hfn_t shared;
+        if (vcpu->pv.shared_set &&
+            p2m_lookup(vm, gpa_frame(vcpu->pv.shared), &shared))
+            audit_count(a, shared.raw, true);
     }
-    (void)a;
     return NULL;
 }
 
@@ -168,6 +174,8 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
     a->frame = hfn;
     *free += frame->owner == OWNER_FREE;
     *hyp += frame->owner == OWNER_HYP;
+    if (frame->uses != a->uses[hfn - a->hyp->frames.first])
+        return "P4: uses of a frame as its type miscounted";
     if (frame->refs != *refs_of(a, hfn))
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
@@ -211,7 +219,9 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
         return "no memory for the audit";
     bad = audit_shadows(a, vm, links);
     hal_free(a->hyp->hal, links);
-    return bad ? bad : audit_vcpus(a, vm);
+    if (!bad)
+        bad = audit_vcpus(a, vm);
+    return bad || !vm->style->direct ? bad : audit_direct(a, vm);
 }
 
 static const char *audit_all(struct audit *a)
@@ -219,7 +229,7 @@ static const char *audit_all(struct audit *a)
     uint32_t promised = 0;
 
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
-        a->refs[i] = 0;
+        a->refs[i] = a->uses[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
@@ -239,9 +249,10 @@ const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
     const char  *bad;
 
-    a.refs = hal_alloc(hyp->hal, hyp->frames.count * sizeof(uint32_t));
+    a.refs = hal_alloc(hyp->hal, 2 * hyp->frames.count * sizeof(uint32_t));
     if (!a.refs)
         return "no memory for the audit";
+    a.uses = a.refs + hyp->frames.count;
     bad = audit_all(&a);
     hal_free(hyp->hal, a.refs);
     *frame = a.frame;

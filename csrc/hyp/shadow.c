@@ -54,7 +54,10 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
     HV_ASSERT(vm->hyp->hal, frame_of(frames, hfn)->owner == vm->id);
     HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
                                 (rights & (PTE_R | PTE_X)));
-    frame_get(frames, hfn);
+    if (!(rights & PTE_W))
+        frame_get(frames, hfn);
+    else if (!frame_use(frames, hfn, FRAME_PLAIN))
+        hal_halt(vm->hyp->hal, "shadow.c: a table of the guest, writable");
     shadow_clear(vm, vcpu->on, shadow, index);
     shadow_write(vm, vcpu->on, shadow, index, pte);
     vm->count.shadow_fills++;
@@ -83,7 +86,10 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
 
     if (!(pte & PTE_RWX))
         shadow_of_frame(vm, hfn)->links--;
-    frame_put(&vm->hyp->frames, hfn);
+    if (pte & PTE_W)
+        frame_unuse(&vm->hyp->frames, hfn);
+    else
+        frame_put(&vm->hyp->frames, hfn);
     shadow_write(vm, pcpu, shadow, index, 0);
 }
 
@@ -299,6 +305,20 @@ void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot)
         if (shadow->live && is_synchronised(shadow) &&
             shadow_gfn(shadow) == gpa_frame(slot).raw)
             shadow_clear(vm, pcpu, shadow, (slot.raw & PAGE_MASK) / 4);
+    }
+}
+
+void shadow_unmap_untranslated(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
+{
+    for (uint32_t i = 0; i < vm->shadows.count; i++) {
+        struct shadow *shadow = &vm->shadows.pool[i];
+
+        if (shadow->live && shadow_kind(shadow) == SHADOW_FRAGMENT &&
+            gfn.raw - shadow_gfn(shadow) < PT_ENTRIES &&
+            shadow_used(shadow, gfn.raw % PT_ENTRIES)) {
+            shadow_clear(vm, pcpu, shadow, gfn.raw % PT_ENTRIES);
+            tag_forget(vm);
+        }
     }
 }
 

@@ -117,6 +117,9 @@ void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
 /* The guest told us that it changed this entry of one of its tables. */
 void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot);
 
+/* Fragments forget this frame; whoever still has the right faults it in. */
+void shadow_unmap_untranslated(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
+
 /* One entry of a shadow table, for audit and views. */
 uint32_t shadow_read(const struct vm *vm, const struct shadow *shadow,
                      uint32_t index);

@@ -10,6 +10,7 @@
 
 #include "abi/csr.h"
 #include "abi/regs.h"
+#include "hyp/direct.h"
 #include "hyp/hal.h"
 #include "hyp/style.h"
 
@@ -42,6 +43,7 @@ struct vcpu {
     struct vcsr     csr;
     struct pv_state pv;
     struct shadow  *root;  /* the shadow it runs on; holds a reference */
+    struct roots    roots; /* direct: what it runs on instead; holds them */
     struct trap     fault; /* what TRAP_REFLECT delivers */
 
     uint64_t     timer; /* machine time of its timer interrupt; ~0: never */

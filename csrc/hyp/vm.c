@@ -1,6 +1,7 @@
 /* vm.c - a VM's life, and the one way into its memory. */
 #include "hyp/vm.h"
 #include "hyp/assert.h"
+#include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
 #include "hyp/sched.h"
@@ -39,6 +40,7 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
         p2m_fini(vm);
     if (vm->shadows.pool)
         shadows_fini(vm);
+    hal_free(hal, vm->root_tag);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);
     return NULL;
@@ -59,7 +61,8 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return NULL;
     *vm = (struct vm){ .hyp = hyp, .config = *config, .style = config->style };
     vm->vcpu = hal_alloc(hyp->hal, config->nr_vcpus * sizeof(struct vcpu));
-    if (!vm->vcpu || !p2m_init(vm) || !shadows_init(vm))
+    if (!vm->vcpu || !p2m_init(vm) || !shadows_init(vm) ||
+        (config->style->direct && !direct_init(vm)))
         return vm_fail(vm, *why, why);
     if (hyp->nr_vms == MAX_VMS - 1)
         return vm_fail(vm, "too many VMs", why);
@@ -70,6 +73,8 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     hyp->nr_vms++;
     for (uint32_t i = 0; i < config->nr_vcpus; i++)
         vcpu_init(&vm->vcpu[i], vm, i);
+    if (config->style->direct)
+        direct_populate(vm);
     uart_reset(&vm->uart);
     plic_reset(&vm->plic, 2 * config->nr_vcpus);
     vm->born_time = hal_time(hyp->cpu[0].pcpu);
@@ -92,11 +97,15 @@ void vm_destroy(struct vm *vm)
 
     vm_halt(vm);
     vm->state = VM_OFF;
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         sched_deschedule(&vm->vcpu[i]);
+        pv_reset(&vm->vcpu[i]);
+    }
     frames_unreserve(&hyp->frames,
                      vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
     shadows_fini(vm);
+    if (vm->style->direct)
+        direct_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)
@@ -114,7 +123,8 @@ void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2)
 
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
-    if (vm->style->hypercalls != style->hypercalls)
+    if (vm->style->hypercalls != style->hypercalls ||
+        vm->style->direct != style->direct)
         return false;
     /* Off their harts: what a vCPU is, is then in its own structure alone. */
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {

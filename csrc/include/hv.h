@@ -40,7 +40,13 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+enum hv_style {
+    HV_STYLE_EMULATE,
+    HV_STYLE_PV,
+    HV_STYLE_ASSIST,
+    HV_STYLE_DIRECT,
+    HV_NR_STYLES
+};
 
 /* 9 beneath a hypervisor, which uses them; 0 on the bare machine. A VM's own
  * satp never has ASIDs. */
@@ -123,9 +129,10 @@ struct hv_host_info {
 
 struct hv_frame {
     uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
-    uint32_t type;  /* 0 plain, 1 shadow */
+    uint32_t type;  /* 0 plain, 1 shadow, 2 leaf table, 3 root table */
     uint32_t refs;
-    uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
+    uint32_t uses; /* as its type; plain: mappings that can write it */
+    uint32_t gfn;  /* where its VM sees it; 0xffffffff: nowhere */
 };
 
 struct hv_tlb_entry {
