@@ -24,16 +24,6 @@
 
 struct space kernel_space;
 
-static uint32_t pte_make(uint32_t pa, uint32_t bits)
-{
-    return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits;
-}
-
-static uint32_t pte_address(uint32_t pte)
-{
-    return pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
-}
-
 static uint32_t *root_slot(const struct space *space, uint32_t va)
 {
     return (uint32_t *)space->root + (va >> MEGAPAGE_SHIFT);
@@ -55,10 +45,14 @@ static uint32_t *slot_for(const struct space *space, uint32_t va)
 
         if (table == 0)
             return NULL;
-        priv_pte_set(above, pte_make(table, PTE_V));
+        if (!priv_table_make(table, 0)) {
+            page_free(table);
+            return NULL;
+        }
+        priv_pte_set(above, priv_pte_make(table, PTE_V));
         priv_pte_flush(); /* the next page of this table must see it */
     }
-    return leaf_slot(pte_address(*above), va);
+    return leaf_slot(priv_pte_address(*above), va);
 }
 
 /* The kernel's own half --------------------------------------------------- */
@@ -72,14 +66,15 @@ static void kernel_map(uint32_t start, uint32_t end, uint32_t offset,
 
     for (; pa < end; pa += step) {
         uint32_t va = pa + offset;
-        bool     big = pa % MEGAPAGE_SIZE == 0 && end - pa >= MEGAPAGE_SIZE;
+        bool     big = priv_megapages() && pa % MEGAPAGE_SIZE == 0 &&
+                       end - pa >= MEGAPAGE_SIZE;
 
         step = big ? MEGAPAGE_SIZE : PAGE_SIZE;
         uint32_t *slot = big ? root_slot(&kernel_space, va)
                              : slot_for(&kernel_space, va);
         if (slot == NULL)
             panic("no memory for the kernel's tables");
-        priv_pte_set(slot, pte_make(pa, bits));
+        priv_pte_set(slot, priv_pte_make(pa, bits));
     }
 }
 
@@ -95,7 +90,7 @@ void space_init(void)
     uint32_t data = (uint32_t)kernel_data;
 
     kernel_space.root = page_alloc();
-    if (kernel_space.root == 0)
+    if (kernel_space.root == 0 || !priv_table_make(kernel_space.root, 1))
         panic("no memory for the kernel's tables");
     kernel_map(text, rodata, 0, PTE_R | PTE_X);
     kernel_map(rodata, data, 0, PTE_R);
@@ -116,6 +111,10 @@ bool space_create(struct space *space)
     *space = (struct space){ .root = (uint32_t)root, .top = USER_BASE };
     if (root == NULL)
         return false;
+    if (!priv_table_make(space->root, 1)) {
+        page_free(space->root);
+        return false;
+    }
     for (uint32_t i = USER_SLOTS; i < PT_ENTRIES; i++)
         if (from[i] & PTE_V)
             priv_pte_set(&root[i], from[i]);
@@ -135,7 +134,7 @@ bool space_map(struct space *space, uint32_t from, uint32_t to, uint32_t rights)
 
         fine = page != 0;
         if (fine)
-            priv_pte_set(slot, pte_make(page, LEAF_BITS | PTE_U | rights));
+            priv_pte_set(slot, priv_pte_make(page, LEAF_BITS | PTE_U | rights));
     }
     priv_pte_flush();
     return fine;
@@ -152,7 +151,7 @@ static void unmap_slots(uint32_t *slots, uint32_t count)
 
     for (uint32_t i = 0; i < count; i++)
         if (slots[i] & PTE_V) {
-            uint32_t page = pte_address(slots[i]);
+            uint32_t page = priv_pte_address(slots[i]);
 
             *(uint32_t *)page = chain;
             chain = page;
@@ -167,6 +166,24 @@ static void unmap_slots(uint32_t *slots, uint32_t count)
     }
 }
 
+/* The leaf tables themselves, which hold no entries any more. */
+static void free_tables(uint32_t *slots)
+{
+    static uint32_t tables[USER_SLOTS];
+    uint32_t        n = 0;
+
+    for (uint32_t i = 0; i < USER_SLOTS; i++)
+        if (slots[i] & PTE_V) {
+            tables[n++] = priv_pte_address(slots[i]);
+            priv_pte_set(&slots[i], 0);
+        }
+    priv_pte_flush();
+    while (n > 0) {
+        priv_table_free(tables[--n]);
+        page_free(tables[n]);
+    }
+}
+
 void space_unmap(struct space *space, uint32_t from, uint32_t to)
 {
     while (from < to) {
@@ -175,7 +192,7 @@ void space_unmap(struct space *space, uint32_t from, uint32_t to)
         uint32_t above = *root_slot(space, from);
 
         if (above & PTE_V)
-            unmap_slots(leaf_slot(pte_address(above), from),
+            unmap_slots(leaf_slot(priv_pte_address(above), from),
                         (until - from) / PAGE_SIZE);
         from = until;
     }
@@ -183,11 +200,10 @@ void space_unmap(struct space *space, uint32_t from, uint32_t to)
 
 void space_destroy(struct space *space)
 {
-    uint32_t *root = (uint32_t *)space->root;
-
     space_unmap(space, USER_BASE, space->top);
     space_unmap(space, USER_STACK, USER_TOP);
-    unmap_slots(root, USER_SLOTS); /* the leaf tables */
+    free_tables((uint32_t *)space->root);
+    priv_table_free(space->root);
     page_free(space->root);
     *space = (struct space){ 0 };
 }
@@ -200,15 +216,15 @@ static bool copy_range(struct space *to, const struct space *from, uint32_t va,
         uint32_t *slot, page;
 
         if (above & PTE_V)
-            leaf = *leaf_slot(pte_address(above), va);
+            leaf = *leaf_slot(priv_pte_address(above), va);
         if (!(leaf & PTE_V))
             continue;
         slot = slot_for(to, va);
         page = slot != NULL ? page_alloc_dirty() : 0;
         if (page == 0)
             return false;
-        memcpy((void *)page, (void *)pte_address(leaf), PAGE_SIZE);
-        priv_pte_set(slot, pte_make(page, leaf & PTE_BITS));
+        memcpy((void *)page, (void *)priv_pte_address(leaf), PAGE_SIZE);
+        priv_pte_set(slot, priv_pte_make(page, leaf & PTE_BITS));
     }
     return true;
 }
@@ -230,8 +246,8 @@ uint32_t space_find(const struct space *space, uint32_t va, uint32_t rights)
 
     if (va >= USER_TOP || !(*root_slot(space, va) & PTE_V))
         return 0;
-    uint32_t leaf = *leaf_slot(pte_address(*root_slot(space, va)), va);
+    uint32_t leaf = *leaf_slot(priv_pte_address(*root_slot(space, va)), va);
     if ((leaf & need) != need)
         return 0;
-    return pte_address(leaf) | (va & PAGE_MASK);
+    return priv_pte_address(leaf) | (va & PAGE_MASK);
 }

@@ -55,7 +55,7 @@ def lines_by_program(text: str) -> dict[str, list[str]]:
 
 def run(style: str, append: str = WORK, **options: object) -> Outcome:
     """Boot the kernel made for a style and run it to its end."""
-    image = images.find("kernel-pv" if style == "pv" else "kernel-native")
+    image = images.kernel(style)
     shadow_frames = int(str(options.pop("shadow_frames", 0)))
     if style == "bare":
         with hv.Machine(**options) as machine:  # type: ignore[arg-type]
