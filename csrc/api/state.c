@@ -106,6 +106,8 @@ static bool vcpu_change(struct vcpu *vcpu, uint32_t reg, uint32_t val)
         regs->pc = val;
     else if (reg == HV_REG_PRIV && (val == PRIV_U || val == PRIV_S))
         vcpu->mode = val;
+    else if (reg == HV_REG_CSR + CSR_SATP && vcpu->vm->style->direct)
+        return false; /* it has roots instead, and says which by itself */
     else
         return reg >= HV_REG_CSR && vcsr_write(vcpu, reg - HV_REG_CSR, val);
     return true;
