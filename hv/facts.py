@@ -37,6 +37,12 @@ class Style(StrEnum):
     PV = "pv"
     ASSIST = "assist"
     NESTED = "nested"
+    DIRECT = "direct"
+
+    @property
+    def paravirtual(self) -> bool:
+        """Whether it needs a kernel that knows."""
+        return self in (Style.PV, Style.DIRECT)
 
 
 class Sync(StrEnum):
@@ -151,6 +157,9 @@ class Frame:
 
     :param owner: 0 is free, 0xffff the hypervisor, else the VM's number.
     :param gfn: where its VM sees it, or None.
+    :param table: a page table of its VM (style direct): its level, 0 or 1.
+    :param uses: references that use it as what it is; of a page of guest
+        memory, the mappings through which it can be written.
     """
 
     number: int
@@ -158,6 +167,8 @@ class Frame:
     shadow: bool
     refs: int
     gfn: int | None
+    table: int | None = None
+    uses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,15 @@ class Host:
         out = ffi.new("struct hv_frame *")
         self.checked(f"frame {number:#x}", lib.hv_frame_info, number, out)
         gfn = None if out.gfn == U32 else int(out.gfn)
-        return Frame(number, out.owner, out.type == 1, out.refs, gfn)
+        return Frame(
+            number=number,
+            owner=out.owner,
+            shadow=out.type == 1,
+            refs=out.refs,
+            gfn=gfn,
+            table={3: 0, 4: 1}.get(out.type),
+            uses=out.uses,
+        )
 
     def tlb(self, hart: int, access: Access) -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.

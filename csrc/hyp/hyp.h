@@ -4,8 +4,9 @@
  * Reading order of csrc/hyp: hal.h (the seam below), hyp.h, vm.h, vcpu.h (what
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
- * p2m.c, walk.c, shadow.c, tag.c (memory); sched.c, timer.c (time); audit.c
- * (what must always hold). */
+ * p2m.c, walk.c, shadow.c, tag.c (memory); pt_type.c, direct.c (memory whose
+ * tables are the guest's own); sched.c, timer.c (time); audit.c (what must
+ * always hold). */
 #ifndef HV_HYP_HYP_H
 #define HV_HYP_HYP_H
 

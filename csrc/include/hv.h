@@ -45,6 +45,7 @@ enum hv_style {
     HV_STYLE_PV,
     HV_STYLE_ASSIST,
     HV_STYLE_NESTED,
+    HV_STYLE_DIRECT,
     HV_NR_STYLES
 };
 
@@ -143,9 +144,11 @@ struct hv_host_info {
 
 struct hv_frame {
     uint32_t owner; /* 0 free, 0xffff hypervisor, else VM number */
-    uint32_t type;  /* 0 plain, 1 shadow, 2 second stage */
+    /* 0 plain, 1 shadow, 2 second stage, 3 leaf table, 4 root table */
+    uint32_t type;
     uint32_t refs;
-    uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
+    uint32_t uses; /* as its type; plain: mappings that can write it */
+    uint32_t gfn;  /* where its VM sees it; 0xffffffff: nowhere */
 };
 
 struct hv_tlb_entry {

@@ -10,7 +10,6 @@ import pytest
 
 import hv
 from hv import images
-from hv.images import Image
 from tests.hostile.conftest import (
     ALL,
     BY_NAME,
@@ -74,10 +73,6 @@ def test_it_ends_as_declared(hostile: Hostile, style: str) -> None:
         assert hypervisor.info.frames_reserved == 0
 
 
-def _good(style: str) -> Image:
-    return images.find("kernel-pv" if style == "pv" else "kernel-native")
-
-
 def _programs(vm: hv.VM) -> dict[str, list[str]]:
     """Return what each program printed; the kernel's own lines count ticks."""
     lines: dict[str, list[str]] = {}
@@ -90,7 +85,7 @@ def _boot_good(
     hypervisor: hv.Hypervisor, style: str, append: str = WORK
 ) -> hv.VM:
     vm = hypervisor.create(name="good", style=style)
-    vm.load(_good(style).path, append=append)
+    vm.load(images.kernel(style), append=append)
     vm.boot()
     return vm
 
