@@ -40,17 +40,17 @@ static uint32_t *leaf_slot(uint32_t table, uint32_t va)
 static uint32_t table_for(const struct space *space, uint32_t va)
 {
     uint32_t *above = root_slot(space, va);
-    uint32_t  table = priv_pte_address(*above);
+    uint32_t  table;
 
-    if (!(*above & PTE_V)) {
-        table = page_alloc();
-        if (table != 0 && !priv_table_make(table, 0)) {
-            page_free(table);
-            table = 0;
-        }
-        if (table != 0)
-            priv_pte_set(above, priv_pte_make(table, PTE_V));
+    if (*above & PTE_V)
+        return priv_pte_address(*above);
+    table = page_alloc();
+    if (table != 0 && !priv_table_make(table, 0)) {
+        page_free(table);
+        table = 0;
     }
+    if (table != 0)
+        priv_pte_set(above, priv_pte_make(table, PTE_V));
     return table;
 }
 
