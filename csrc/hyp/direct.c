@@ -95,7 +95,8 @@ static uint32_t direct_satp(struct vcpu *vcpu)
     HV_ASSERT(vm->hyp->hal,
               frame->owner == vm->id && frame->type == FRAME_ROOT_TABLE);
     struct tag *tag = &vm->root_tag[frame->gfn - vm->p2m.first];
-    return SATP_MODE | tag_use(vm, vcpu->on, TAG_ASID, tag) << SATP_ASID_SHIFT | root.raw;
+    return SATP_MODE | tag_use(vm, vcpu->on, TAG_ASID, tag) << SATP_ASID_SHIFT |
+           root.raw;
 }
 /* marker: end */
 
