@@ -15,8 +15,8 @@ from difflib import get_close_matches
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
-from hv.cli.compare import compare
 from hv.cli.bench import bench
+from hv.cli.compare import compare
 from hv.cli.run import run
 from hv.cli.table import table
 from hv.errors import HvError, HypervisorBug

@@ -281,7 +281,7 @@ class World:
         shadows = self._frame.refs - self.spec.references(page)
         got = (self._frame.type, self._frame.uses, self._frame.gfn)
         level = self.spec.level(page)
-        kind = {None: 0, 0: 2, 1: 3}[level]
+        kind = {None: 0, 0: 3, 1: 4}[level]
         want = (kind, self.spec.uses(page), page)
         shadowed = (kind, want[1] + shadows * (level is None), page)
         if shadows not in (0, 1) or got not in (want, shadowed):
