@@ -26,15 +26,15 @@ struct hyp_config {
 struct hyp_cpu {
     struct hyp  *hyp;
     struct pcpu *pcpu;
-    struct vcpu *current;    /* NULL: waiting */
-    uint64_t     slice_end;  /* time at which current is preempted */
-    uint64_t     armed;      /* what the machine's timer is set to */
-    bool         new_slice;  /* slice_end is to be set on the way out */
-    uint32_t     real_satp;  /* what the hart runs with now */
+    struct vcpu *current;            /* NULL: waiting */
+    uint64_t     slice_end;          /* time at which current is preempted */
+    uint64_t     armed;              /* what the machine's timer is set to */
+    bool         new_slice;          /* slice_end is to be set on the way out */
+    uint32_t     real_satp;          /* what the hart runs with now */
     uint64_t     tags[NR_TAG_KINDS]; /* generations that its TLB may hold */
-    bool         resched;    /* choose again before leaving the hypervisor */
-    bool         stepping;   /* hyp_deliver() delivers, not the way out */
-    uint64_t     retired;    /* instructions emulated, exceptions delivered */
+    bool         resched;  /* choose again before leaving the hypervisor */
+    bool         stepping; /* hyp_deliver() delivers, not the way out */
+    uint64_t     retired;  /* instructions emulated, exceptions delivered */
 };
 
 struct hyp {
