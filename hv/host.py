@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # A run is cut into pieces of so many instructions, so that Ctrl-C and input
 # are seen soon. A constant, not a clock: the pieces are the same on every
 # computer. With an audit at every exit, a piece takes a thousand times longer.
-CHUNK = 200_000
+CHUNK = 1_000_000
 CHUNK_AUDIT = 1_000
 
 _TAKE = 64 << 10

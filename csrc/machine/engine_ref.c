@@ -665,7 +665,7 @@ static void step(struct hart *hart)
     hart->regs.pc = next;
     hart->regs.x[0] = 0;
     hart->instret++;
-    hart_charge(hart, COST_insn, 1);
+    hart_pay(hart, COST_insn, 1);
 }
 /* marker: end */
 

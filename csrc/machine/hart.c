@@ -112,7 +112,7 @@ enum hart_exit hart_run(struct hart *hart, uint64_t until)
         return HART_IDLE;
     hart->regs.x[0] = 0;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     return m->engine->run(hart, until);
 }
 
@@ -125,7 +125,7 @@ enum hart_exit hart_step(struct hart *hart)
     if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
         return HART_IDLE;
     hart->regs.x[0] = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     while (hart->waiting)
         if (!hart_wait(hart, CYCLE_NEVER))
             return HART_IDLE;
@@ -147,7 +147,7 @@ void hart_set_mode(struct hart *hart, uint32_t priv, bool virt)
         hart->priv = priv;
     hart->virt = virt && hart_has_h(hart) && hart->priv != PRIV_M;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
 }
 
 void hart_skip(struct hart *hart, uint64_t cycle)
@@ -160,7 +160,7 @@ void hart_skip(struct hart *hart, uint64_t cycle)
 
 void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
 {
-    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+    hart_pay(hart, kind, n);
 }
 
 static void hart_fence_space(struct hart *hart, bool one_va, uint32_t va,

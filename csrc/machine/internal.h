@@ -66,6 +66,12 @@ bool bus_page_exists(const struct machine *m, uint32_t pa, enum access access);
 /* To be called after every write of RAM, whoever wrote. */
 void bus_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 
+/* hart_charge(), where a call would cost more than it does. */
+static inline void hart_pay(struct hart *hart, enum cost kind, uint32_t n)
+{
+    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+}
+
 /* Whether the hart has extension H now: M can switch it off in misa, and then
  * it is as if it had never been there (Privileged Specification, 18.1). */
 static inline bool hart_has_h(const struct hart *hart)
@@ -81,6 +87,8 @@ uint64_t hart_timer_cycle(const struct hart *hart);
 /* mmu.c. Recompute hart->view; to be called when priv, mstatus or satp has
  * changed. */
 void mmu_refresh(struct hart *hart);
+/* The same, where it may well be that nothing has. */
+void mmu_refresh_if_stale(struct hart *hart);
 /* Translate one access. MMU_OK and *pa, or the cause of the exception. */
 #define MMU_OK -1
 int mmu_translate(struct hart *hart, enum access access, uint32_t va,

@@ -72,6 +72,13 @@ struct hart_view {
     uint64_t key;        /* what struct tlb_host of page 0 is tagged with */
 };
 
+/* What the views were derived from. */
+struct view_from {
+    uint32_t priv, mstatus, satp;
+    uint32_t vsstatus, vsatp, hgatp; /* with virt */
+    bool     virt, valid;
+};
+
 struct hart {
     struct regs          regs;
     struct hart_csrs     csr;
@@ -92,8 +99,9 @@ struct hart {
      * xtval2 and xtinst will say. */
     uint32_t fault_gpa, fault_inst;
 
-    /* Derived: the machine recomputes both whenever hart_run() begins. */
+    /* Derived: up to date whenever hart_run() executes. */
     struct hart_view view[NR_ACCESS];
+    struct view_from view_from;
     uint64_t         event; /* boundaries before this cycle need no look at
                                    timer, interrupts and `until` */
 };

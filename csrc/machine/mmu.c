@@ -92,11 +92,50 @@ static inline void view_refresh(struct hart *hart, enum access access)
     view->key = (view->translated ? view->context : TLB_BARE) | TLB_VALID;
 }
 
+/* All that mmu_rights() and view_refresh() look at. In another mode's name
+ * (MPRV) they look at more: then nothing is kept. */
+static inline struct view_from view_inputs(const struct hart *hart)
+{
+    const struct hart_csrs *csr = &hart->csr;
+    struct view_from        from = {
+        .priv = hart->priv,
+        .mstatus = csr->mstatus & (MSTATUS_SUM | MSTATUS_MXR),
+        .satp = csr->satp,
+        .virt = hart->virt,
+        .valid = !(csr->mstatus & MSTATUS_MPRV),
+    };
+
+    if (hart->virt) {
+        from.vsstatus = csr->vsstatus;
+        from.vsatp = csr->vsatp;
+        from.hgatp = csr->hgatp;
+    }
+    return from;
+}
+
+static inline bool view_same(const struct view_from *a,
+                             const struct view_from *b)
+{
+    return a->valid && b->valid && a->priv == b->priv &&
+           a->mstatus == b->mstatus && a->satp == b->satp &&
+           a->virt == b->virt && a->vsstatus == b->vsstatus &&
+           a->vsatp == b->vsatp && a->hgatp == b->hgatp;
+}
+
 void mmu_refresh(struct hart *hart)
 {
+    hart->view_from = view_inputs(hart);
     view_refresh(hart, ACCESS_FETCH);
     view_refresh(hart, ACCESS_LOAD);
     view_refresh(hart, ACCESS_STORE);
+}
+
+void mmu_refresh_if_stale(struct hart *hart)
+{
+    struct view_from now = view_inputs(hart);
+
+    if (!view_same(&now, &hart->view_from))
+        mmu_refresh(hart);
 }
 
 bool mmu_leaf_permits(uint32_t pte, enum access access,
@@ -235,8 +274,8 @@ static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
              mmu_rights(hart, access), &walk);
     mmu_count_miss(&hart->count, access);
     hart->count.walk_refs += walk.refs;
-    hart_charge(hart, COST_tlb_miss, 1);
-    hart_charge(hart, COST_walk_ref, walk.refs);
+    hart_pay(hart, COST_tlb_miss, 1);
+    hart_pay(hart, COST_walk_ref, walk.refs);
     if (walk.status != WALK_OK)
         return mmu_cause(walk.status, access);
     mmu_set_ad(hart, walk.slot, mmu_leaf_missing(walk.pte, access));

@@ -70,6 +70,12 @@ struct tlb_host {
 struct tlb {
     struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
     struct tlb_host  host[NR_ACCESS][TLB_ENTRIES];
+
+    /* No state of the machine either, but what a fence need not look at: all
+     * but the entries made since they were last dropped, and, unless there has
+     * been a fragment of a megapage, all but the entry of an address. */
+    uint64_t used[NR_ACCESS][TLB_ENTRIES / 64];
+    bool     fragments;
 };
 
 /* The entry that translates va in this context, or NULL. */

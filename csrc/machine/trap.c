@@ -192,8 +192,11 @@ void trap_take(struct hart *hart, uint32_t cause, uint32_t tval)
         trap_enter_s(hart, cause, tval);
     hart->reserved = false;
     hart->event = 0;
-    hart_charge(hart, COST_trap, 1);
-    mmu_refresh(hart);
+    hart_pay(hart, COST_trap, 1);
+    /* Native M-mode executes nothing, and what runs after it is what ran
+     * before it more often than not. */
+    if (hart->priv != PRIV_M || !hart->machine->config.native_m)
+        mmu_refresh(hart);
 }
 
 /* Highest priority first, as the Privileged Specification orders them. */
@@ -247,7 +250,7 @@ static void trap_return(struct hart *hart, uint32_t priv, bool virt)
     hart->priv = priv;
     hart->virt = virt && priv != PRIV_M && hart_has_h(hart);
     hart->event = 0;
-    hart_charge(hart, COST_xret, 1);
+    hart_pay(hart, COST_xret, 1);
     mmu_refresh(hart);
 }
 

@@ -284,7 +284,7 @@ static uint32_t an_insn(struct diff *d)
 
 /* --- several instructions that belong together ----------------------------- */
 
-#define LONGEST 6
+#define LONGEST FUSED_MAX
 
 struct idiom {
     uint32_t word[LONGEST];
@@ -363,22 +363,88 @@ static uint32_t insn_of(struct diff *d, enum fast_code code)
     }
 }
 
+#define CODES(...) { __VA_ARGS__ }
+
 /* What the fast engine has one handler for. */
 static void a_sequence(struct diff *d, struct idiom *idiom)
 {
-#define CODES(...)  \
-    {               \
-        __VA_ARGS__ \
-    }
     static const uint8_t sequences[][FUSED_MAX] = {
 #define FUSED(name, codes, ...) CODES codes,
+#define LOOP_OF(name, ...)
 #include "machine/fast_fused.def"
 #undef FUSED
+#undef LOOP_OF
     };
     const uint8_t *codes = PICK(d, sequences);
 
     for (uint32_t i = 0; i < FUSED_MAX && codes[i]; i++)
         add(idiom, insn_of(d, (enum fast_code)codes[i]));
+}
+
+struct loop {
+    uint8_t codes[FUSED_MAX];
+    uint8_t registers[3 * FUSED_MAX]; /* by number, as fast_decode.c says */
+};
+
+/* One register for each number. Mostly pointers, so that loads and stores
+ * reach something; rarely the same one twice, or x0. */
+static void loop_registers(struct diff *d, uint32_t reg[3 * FUSED_MAX + 1])
+{
+    uint32_t first = below(d, 8);
+
+    for (uint32_t i = 1; i <= 3 * FUSED_MAX; i++) {
+        reg[i] = 8 + (first + i) % 8;
+        if (chance(d, 10))
+            reg[i] = below(d, 32);
+    }
+}
+
+/* Instruction k with its registers replaced by those of the pattern, small
+ * distances, and the last one a branch to the first. */
+static uint32_t loop_insn(struct diff *d, const struct loop *loop, uint32_t k,
+                          const uint32_t reg[])
+{
+    uint32_t       insn = insn_of(d, (enum fast_code)loop->codes[k]);
+    const uint8_t *number = &loop->registers[3 * k];
+    uint32_t       step = 4 * below(d, 4) - 4;
+
+    switch (insn & 0x7f) {
+    case 0x63:
+        return b_type(insn >> 12 & 7, reg[number[1]], reg[number[2]],
+                      0u - 4 * k);
+    case 0x23:
+        return s_type(insn >> 12 & 7, reg[number[1]], reg[number[2]], step);
+    case 0x33:
+        return (insn & 0xfe00707f) | reg[number[0]] << 7 |
+               reg[number[1]] << 15 | reg[number[2]] << 20;
+    case 0x37:
+        return (insn & ~0xf80u) | reg[number[0]] << 7;
+    default:
+        break;
+    }
+    insn = (insn & 0xfff0707f) | reg[number[0]] << 7 | reg[number[1]] << 15;
+    bool shift = (insn & 0x7f) == 0x13 && (insn >> 12 & 3) == 1;
+    bool is_mv = loop->codes[k] == OP_mv;
+    if (shift || is_mv || chance(d, 20))
+        return insn;
+    return (insn & 0xfffff) | (step ? step : 1) << 20;
+}
+
+static void a_loop(struct diff *d, struct idiom *idiom)
+{
+    static const struct loop loops[] = {
+#define FUSED(name, ...)
+#define LOOP_OF(name, codes, registers, ...) { CODES codes, CODES registers },
+#include "machine/fast_fused.def"
+#undef FUSED
+#undef LOOP_OF
+    };
+    const struct loop *loop = &PICK(d, loops);
+    uint32_t           reg[3 * FUSED_MAX + 1] = { 0 };
+
+    loop_registers(d, reg);
+    for (uint32_t k = 0; k < FUSED_MAX && loop->codes[k]; k++)
+        add(idiom, loop_insn(d, loop, k, reg));
 }
 
 /* Change an instruction close by, ahead or behind. */
@@ -433,6 +499,9 @@ static void an_idiom(struct diff *d, struct idiom *idiom)
         break;
     case 4:
         an_opening(d, idiom);
+        break;
+    case 5:
+        a_loop(d, idiom);
         break;
     default:
         add(idiom, an_insn(d));
