@@ -16,7 +16,7 @@ from hv import images
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = [("bare", "kernel-native"), ("emulate", "kernel-native")]
-RUNS += [("pv", "kernel-pv")]
+RUNS += [("pv", "kernel-pv"), ("direct", "kernel-pv")]
 
 
 @dataclass(frozen=True, slots=True)
