@@ -34,7 +34,7 @@ def op(name: str, *args: st.SearchStrategy[object]) -> st.SearchStrategy[Op]:
 
 
 ops = st.one_of(
-    op("create", st.sampled_from(["emulate", "pv"]), small),
+    op("create", st.sampled_from(["emulate", "pv", "direct"]), small),
     op("destroy"),
     op("boot", addresses, words32),
     op("start"),
