@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, MutableSet
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Literal
 
 from hv import core
@@ -181,7 +182,11 @@ class Guest:
             return integer("an address", where, 0, U32)
         symbols = self.layout.symbols if self.layout else {}
         if where not in symbols:
-            raise UsageError(f"{self.name}: no symbol {where!r} in its image")
+            near = get_close_matches(where, symbols, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"{self.name}: no symbol {where!r} in its image{hint}"
+            )
         return symbols[where]
 
     # -- running ------------------------------------------------------------

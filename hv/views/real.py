@@ -1,0 +1,301 @@
+"""What the machine really walks for a guest: one :class:`Real` per way.
+
+The machine knows nothing of guests. It has a satp, and memory with tables in
+it; so a :class:`Real` reads those, out of machine memory, as the bus has them,
+and says of each table what the hypervisor made it from. A style whose memory
+is virtualized in another way adds its own to :data:`REAL`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from hv.core import lib
+from hv.errors import HvError
+from hv.facts import Access, FrameType, Made, Priv, Role, Shadow, ShadowKind
+from hv.guest import Guest
+from hv.inside import frame as frame_of
+from hv.inside import read as read_machine
+from hv.spec.mmu import NOTHING, SV32, Board, Mode, Pte, View
+from hv.views.sv32 import MXR, RIGHTS, SUM, Lookup, letters, look_up
+from hv.vm import VM
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An access by a guest, and what its own tables say.
+
+    :param view: the guest's mode and bits, as it believes them.
+    :param sstatus: the guest's.
+    :param own: the walk of its own tables: gva to gpa.
+    :param hpa: the machine address behind that; None if there is none (yet).
+    """
+
+    guest: Guest
+    vcpu: int
+    gva: int
+    access: Access
+    view: View
+    satp: int
+    sstatus: int
+    own: Lookup
+    hpa: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the machine would find, without the hypervisor's help.
+
+    :param title: what it walks, in a few words.
+    :param root: what its root is, in a sentence.
+    :param satp: the register that names the root; 0 if there is none.
+    :param lookup: the walk: gva (or gpa) to hpa.
+    :param would: what the hypervisor would do about a missing entry; empty if
+        nothing is missing.
+    """
+
+    title: str
+    root: str
+    satp: int
+    lookup: Lookup
+    would: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Return everything, as what ``json.dumps`` takes."""
+        return {
+            "title": self.title,
+            "root": self.root,
+            "satp": self.satp,
+            "lookup": self.lookup.to_json(),
+            "would": self.would,
+        }
+
+
+class Real(Protocol):
+    """One way of translating for a guest."""
+
+    def look(self, asked: Question) -> Answer:
+        """Say what the machine would find for this access."""
+
+
+# -- the bare machine ----------------------------------------------------------
+
+
+class OwnTables:
+    """The guest's tables are what the machine walks: the bare machine."""
+
+    def look(self, asked: Question) -> Answer:
+        """Say what the machine would find: the same."""
+        return Answer(
+            title="the guest's own tables",
+            root="no hypervisor: a physical address is a machine address",
+            satp=asked.satp,
+            lookup=asked.own,
+        )
+
+
+# -- shadow tables -------------------------------------------------------------
+
+
+def shadow_rights(gpte: int, role: Role) -> Pte:
+    """Return what a shadow leaf may give where the guest's leaf is this.
+
+    >>> kernel_data = Pte.V | Pte.R | Pte.W | Pte.A | Pte.D
+    >>> letters(shadow_rights(kernel_data, Role.KERNEL), "RWXU")
+    'RW.U'
+    >>> letters(shadow_rights(kernel_data, Role.USER), "RWXU")
+    '....'
+    >>> letters(shadow_rights(kernel_data & ~Pte.D, Role.ASSIST), "RWXU")
+    'R...'
+    """
+    pte = Pte(gpte & 0xFF)
+    user = bool(pte & Pte.U)
+    gives = pte & RIGHTS
+    if not pte & Pte.D:
+        gives &= ~Pte.W
+    match role:
+        case Role.ASSIST:
+            return gives | (pte & Pte.U)
+        case Role.USER:
+            return gives | Pte.U if user else NOTHING
+        case Role.KERNEL:
+            return NOTHING if user else gives | Pte.U
+        case Role.KERNEL_SUM:
+            return (gives & ~Pte.X if user else gives) | Pte.U
+
+
+def describe(made: Made) -> str:
+    """Return what a shadow table is made from, in words."""
+    rights = letters(made.rights, "RWXU")
+    match made.kind:
+        case ShadowKind.BARE:
+            return f"root of the untranslated mode, {rights}"
+        case ShadowKind.FRAGMENT:
+            return f"4 MiB from gfn {made.gfn:05x}, {rights}"
+        case kind:
+            return f"{kind} of gfn {made.gfn:05x}, for {made.role}"
+
+
+def state_of(shadow: Shadow) -> str:
+    """Return how up to date a table is kept, and how it is used."""
+    derived = shadow.made.kind in (ShadowKind.ROOT, ShadowKind.LEAF)
+    words = [
+        "traced" if shadow.traced else "not traced" if derived else "",
+        f"{shadow.entries} entr{'y' if shadow.entries == 1 else 'ies'}",
+        f"linked {shadow.links}x" if shadow.links else "",
+        f"run on by {shadow.holds}" if shadow.holds else "",
+    ]
+    return ", ".join(word for word in words if word)
+
+
+def machine_word(guest: Guest, address: int) -> int | None:
+    """Return a word of machine memory; None where no RAM is."""
+    if not in_machine(guest, address):
+        return None
+    return int.from_bytes(read_machine(guest.host, address, 4), "little")
+
+
+def in_machine(guest: Guest, address: int) -> bool:
+    """Return whether a machine address is RAM."""
+    at = address - lib.RAM_BASE
+    return 0 <= at < guest.host.info.frames * lib.PAGE_SIZE
+
+
+class ShadowTables:
+    """A shadow table: the guest's tables and the p2m, composed."""
+
+    def look(self, asked: Question) -> Answer:
+        """Say what the machine would find in the shadow."""
+        vm = asked.guest
+        if not isinstance(vm, VM):
+            raise HvError(f"{vm.name} has no shadow tables")
+        real = vm.real(asked.vcpu)
+        shadows = {s.number: s for s in vm.shadows()}
+        root = shadows.get(-1 if real.shadow is None else real.shadow)
+        if root is None:
+            return Answer(
+                title=_TITLE,
+                root=f"none yet: it would be the {describe(real.wants)}",
+                satp=real.satp,
+                lookup=Lookup(cause=0, why="there is no root"),
+                would=_would(asked, real.wants),
+            )
+        satp = real.satp if real.running else SV32 | root.hfn
+        found = _walk_machine(asked, satp, real.priv)
+        return Answer(
+            title=_TITLE,
+            root=f"shadow {root.number}: {describe(root.made)}",
+            satp=satp,
+            lookup=_with_tables(found, {s.hfn: s for s in shadows.values()}),
+            would="" if found.result is not None else _would(asked, root.made),
+        )
+
+
+_TITLE = "shadow tables"
+
+
+def _walk_machine(asked: Question, satp: int, priv: Priv) -> Lookup:
+    """Walk from a satp as the machine does, in its own memory."""
+    size = asked.guest.host.info.frames * lib.PAGE_SIZE
+    view = View(
+        Mode.SUPERVISOR if priv is Priv.S else Mode.USER,
+        sum=bool(asked.sstatus & SUM),
+        mxr=bool(asked.sstatus & MXR),
+    )
+    return look_up(
+        lambda address: machine_word(asked.guest, address),
+        satp,
+        asked.gva,
+        asked.access,
+        view,
+        Board(ram=range(lib.RAM_BASE, lib.RAM_BASE + size)),
+    )
+
+
+def _with_tables(found: Lookup, by_frame: dict[int, Shadow]) -> Lookup:
+    """Say of each entry which table it is in."""
+    entries = []
+    for entry in found.entries:
+        shadow = by_frame.get(entry.address >> 12)
+        table = (
+            f"shadow {shadow.number}: {describe(shadow.made)}; "
+            f"{state_of(shadow)}"
+            if shadow
+            else "no shadow table of this VM"
+        )
+        entries.append(replace(entry, table=table))
+    return replace(found, entries=tuple(entries))
+
+
+def _would(asked: Question, root: Made) -> str:
+    """Return what the hypervisor would do about the missing entry."""
+    own = asked.own
+    if own.result is None:
+        return ""
+    if own.result not in board_of(asked.guest).ram:
+        return "the access is done by the hypervisor, on a device of its own"
+    if traced := _traced(asked):
+        return traced
+    if root.kind is ShadowKind.BARE:
+        gives, where = Pte(root.rights), "the fragment of its 4 MiB"
+    else:
+        leaf = own.entries[-1]
+        gives = shadow_rights((leaf.value or 0) | own.sets, root.role)
+        where = (
+            f"the leaf of gfn {leaf.address >> 12:05x}, for {root.role}"
+            if leaf.level == 0
+            else f"the 4 MiB from gfn {own.result >> 22 << 10:05x}, "
+            f"{letters(gives, 'RWXU')}"
+        )
+    if not _expresses(gives, asked):
+        return "no entry can say this: the access is done by the hypervisor"
+    bits = letters(gives | Pte.V | Pte.A | Pte.D)
+    to = f"hfn {asked.hpa >> 12:05x}" if asked.hpa else "a fresh frame"
+    return f"{where}: [{asked.gva >> 12 & 0x3FF}] = {to}, {bits}"
+
+
+def _expresses(gives: Pte, asked: Question) -> bool:
+    """Return whether an entry with these rights lets the access through."""
+    match asked.access:
+        case Access.FETCH:
+            return bool(gives & Pte.X)
+        case Access.LOAD:
+            return bool(gives & (Pte.R | Pte.X if asked.view.mxr else Pte.R))
+        case _:
+            return bool(gives & Pte.W)
+
+
+def _traced(asked: Question) -> str:
+    """Return what becomes of a store to a guest table that is watched."""
+    if asked.access is not Access.STORE or asked.hpa is None:
+        return ""
+    frame = frame_of(asked.guest.host, asked.hpa >> 12)
+    if not frame.traced or frame.type is not FrameType.PLAIN:
+        return ""
+    return (
+        "a table that is traced: the store is emulated, or the table goes out "
+        "of sync"
+    )
+
+
+def board_of(guest: Guest) -> Board:
+    """Return what answers at the guest's physical addresses."""
+    devices = [
+        range(lib.TEST_BASE, lib.TEST_BASE + lib.TEST_SIZE),
+        range(lib.PLIC_BASE, lib.PLIC_BASE + lib.PLIC_SIZE),
+        range(lib.UART_BASE, lib.UART_BASE + lib.UART_SIZE),
+    ]
+    if not guest.number:
+        devices.append(range(lib.CLINT_BASE, lib.CLINT_BASE + lib.CLINT_SIZE))
+    return Board(
+        ram=range(guest.mem.base, guest.mem.end),
+        devices=tuple(devices),
+        ad_fault=bool(guest.host.config.ad_fault),
+    )
+
+
+REAL: dict[str, Real] = {
+    "bare": OwnTables(),
+    "emulate": ShadowTables(),
+    "assist": ShadowTables(),
+    "pv": ShadowTables(),
+}
