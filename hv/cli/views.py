@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import rich_click as click
 
 from hv.cli.files import svg_file
-from hv.errors import BudgetExceeded, UsageError
+from hv.errors import BudgetExceeded, ConsoleEnded, GuestError, UsageError
 from hv.facts import U32, Access, Engine, Style, Sync, integer
 from hv.images import resolve
 from hv.units import parse_size
@@ -304,6 +304,8 @@ def _run_to(guest: "Guest", at: str | None, insns: int) -> None:
         raise BudgetExceeded(
             f"{guest.name} did not come to {at} in {limit} instructions"
         ) from None
+    except ConsoleEnded as error:  # an EOFError, which click would swallow
+        raise GuestError(f"{error}, and did not come to {at}") from None
 
 
 def address(guest: "Guest", text: str) -> int:
@@ -321,6 +323,7 @@ def address(guest: "Guest", text: str) -> int:
         if not prefixed and not set(text) <= set(hexdigits):
             raise
     try:
-        return integer("an address", int(text, 16), 0, U32)
+        number = int(text, 16)
     except ValueError:
         raise UsageError(f"no address: {text!r} (write 0x80400000)") from None
+    return integer("an address", number, 0, U32)

@@ -1,6 +1,7 @@
 """The way of one address: what is said, and whether it is so."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -151,15 +152,16 @@ def test_the_picture_is_well_formed(emulated: g.Hand, name: str) -> None:
 
 
 def test_wrong_arguments(emulated: g.Hand) -> None:
-    for args in (
+    bad: list[dict[str, Any]] = [
         {"gva": -1},
         {"gva": 1 << 32},
         {"gva": "no_such_symbol"},
         {"gva": 0, "access": "jump"},
         {"gva": 0, "vcpu": 1},
-    ):
+    ]
+    for args in bad:
         with pytest.raises(hv.UsageError):
-            hv.walk(emulated.vm, **args)  # type: ignore[arg-type]
+            hv.walk(emulated.vm, **args)
 
 
 # -- against the machine -------------------------------------------------------
