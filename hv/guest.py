@@ -363,6 +363,15 @@ class Guest:
         """What was counted for this guest."""
         return self.host.counters(self.number, lib.HV_COUNTERS_VM)
 
+    @property
+    def machine_counters(self) -> Counters:
+        """What the machine itself counted on its first hart.
+
+        That is this guest's, and the hypervisor's work for it, if nobody else
+        runs there.
+        """
+        return self.host.counters(0, lib.HV_COUNTERS_HART)
+
     def translate(
         self, va: int, access: str = "load", vcpu: int = 0
     ) -> GuestPhys | Fault:
