@@ -36,6 +36,7 @@ class Style(StrEnum):
     EMULATE = "emulate"
     PV = "pv"
     ASSIST = "assist"
+    NESTED = "nested"
 
 
 class Sync(StrEnum):
@@ -105,6 +106,7 @@ class FrameType(StrEnum):
 
     PLAIN = "plain"
     SHADOW = "shadow"
+    STAGE2 = "stage2"
 
 
 class ShadowKind(StrEnum):
@@ -175,7 +177,7 @@ class Frame:
 
     :param owner: 0 is free, 0xffffffff the hypervisor, else the VM's number.
     :param gfn: where its VM sees it, or None.
-    :param serves: the VM that a shadow table is for; 0 for other frames.
+    :param serves: the VM that a table is for; 0 for other frames.
     :param traced: how many shadow tables follow every store to it.
     :param entries: shadow entries that name it, links between tables included.
     :param foreign: those of them that belong to a VM which does not own it.
@@ -256,7 +258,8 @@ class Real:
 
     :param running: whether a hart has its state now.
     :param priv: the real privilege.
-    :param satp: the hart's; 0 if not running.
+    :param satp: the hart's (``nested``: its hgatp); 0 if not running.
+    :param stage2: the machine frame of its second stage's root, or None.
     :param shadow: the number of the root that it runs on, or would run on;
         None if there is none yet, or its style has no shadows.
     :param wants: the root that it asks for; of styles with shadows.
@@ -265,6 +268,7 @@ class Real:
     running: bool
     priv: Priv
     satp: int
+    stage2: int | None
     shadow: int | None
     wants: Made
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from hv import core
 from hv.console import Console
-from hv.core import ffi, from_c, lib, to_c
+from hv.core import CData, ffi, from_c, lib, to_c
 from hv.counters import Counters
 from hv.cpu import Cpu
 from hv.elf import Program
@@ -314,10 +314,7 @@ class Guest:
     @property
     def info(self) -> GuestInfo:
         """All the facts at once."""
-        out = ffi.new("struct hv_vm_info *")
-        self.host.checked(
-            f"asking {self.name}", lib.hv_vm_info, self.number, out
-        )
+        out = self._facts()
         return GuestInfo(
             state=from_c("HV_VM_", State, out.state),
             style=from_c("HV_STYLE_", Style, out.style)
@@ -337,7 +334,14 @@ class Guest:
     @property
     def state(self) -> State:
         """What the guest is doing."""
-        return self.info.state
+        return from_c("HV_VM_", State, self._facts().state)
+
+    def _facts(self) -> CData:
+        out = ffi.new("struct hv_vm_info *")
+        self.host.checked(
+            f"asking {self.name}", lib.hv_vm_info, self.number, out
+        )
+        return out
 
     @property
     def exit_code(self) -> int | None:

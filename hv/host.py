@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # A run is cut into pieces of so many instructions, so that Ctrl-C and input
 # are seen soon. A constant, not a clock: the pieces are the same on every
 # computer. With an audit at every exit, a piece takes a thousand times longer.
-CHUNK = 200_000
+CHUNK = 1_000_000
 CHUNK_AUDIT = 1_000
 
 _TAKE = 64 << 10
@@ -127,6 +127,7 @@ class Host:
         self.config = config
         self.chunk = CHUNK_AUDIT if config.audit else CHUNK
         self.consoles: dict[int, Console] = {}
+        self._taken = ffi.new("uint8_t[]", _TAKE)
         c_config = config.to_c()
         out = ffi.new("hv_host **")
         why = ffi.new("char[]", core.WHY_SIZE)
@@ -164,7 +165,8 @@ class Host:
         :raises HvError: see :func:`hv.core.check`.
         """
         status = self.call(function, *args)
-        check(status, what, self._reason(status))
+        if status != lib.HV_OK:
+            check(status, what, self._reason(status))
 
     def explained(
         self, what: str, function: Callable[..., int], *args: object
@@ -229,12 +231,12 @@ class Host:
 
     def drain(self) -> None:
         """Take what the guests have written."""
-        buffer = ffi.new("uint8_t[]", _TAKE)
-        for number, console in list(self.consoles.items()):
-            while count := self.call(
-                lib.hv_console_take, number, buffer, _TAKE
-            ):
-                console.feed(bytes(ffi.buffer(buffer, count)))
+        with self._lock:  # one buffer for all
+            for number, console in list(self.consoles.items()):
+                while count := self.call(
+                    lib.hv_console_take, number, self._taken, _TAKE
+                ):
+                    console.feed(bytes(ffi.buffer(self._taken, count)))
 
     # -- looking ------------------------------------------------------------
 

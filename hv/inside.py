@@ -150,6 +150,7 @@ def real(host: Host, vm: int, vcpu: int) -> Real:
         running=bool(out.running),
         priv=from_c("PRIV_", Priv, out.mode),
         satp=out.satp,
+        stage2=_or_none(out.stage2),
         shadow=_or_none(out.shadow),
         wants=_made(out),
     )

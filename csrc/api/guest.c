@@ -31,6 +31,7 @@ static const struct style *const styles[HV_NR_STYLES] = {
     [HV_STYLE_EMULATE] = &style_emulate,
     [HV_STYLE_PV] = &style_pv,
     [HV_STYLE_ASSIST] = &style_assist,
+    [HV_STYLE_NESTED] = &style_nested,
 };
 
 _Static_assert((int)HV_SYNC_TOLD - (int)HV_SYNC_LAZY ==

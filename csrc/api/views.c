@@ -11,7 +11,8 @@ _Static_assert(HV_OWNER_FREE == OWNER_FREE && HV_OWNER_HYP == OWNER_HYP &&
                    HV_NONE == NO_FRAME,
                "owners");
 _Static_assert((int)HV_FRAME_PLAIN == (int)FRAME_PLAIN &&
-                   (int)HV_FRAME_SHADOW == (int)FRAME_SHADOW,
+                   (int)HV_FRAME_SHADOW == (int)FRAME_SHADOW &&
+                   (int)HV_FRAME_STAGE2 == (int)FRAME_STAGE2,
                "frame types");
 _Static_assert((int)HV_SHADOW_ROOT == (int)SHADOW_ROOT &&
                    (int)HV_SHADOW_LEAF == (int)SHADOW_LEAF &&
@@ -178,7 +179,8 @@ int hv_shadow(hv_host *host, uint32_t id, uint32_t n, struct hv_shadow *out)
         .links = shadow->links,
         .traced = shadow->traced,
         .entries = used_entries(shadow),
-        .asid = tag_valid(vm, &shadow->tag) ? shadow->tag.id : HV_NONE,
+        .asid = tag_valid(vm, TAG_ASID, &shadow->tag) ? shadow->tag.id
+                                                      : HV_NONE,
     };
     return HV_OK;
 }
@@ -236,10 +238,13 @@ int hv_real(hv_host *host, uint32_t id, uint32_t n, struct hv_real *out)
         .running = vcpu->on && vcpu->entered,
         .mode = vm->style->in_hart ? vcpu->mode : PRIV_U,
         .shadow = HV_NONE,
+        .stage2 = HV_NONE,
     };
     if (out->running)
         out->satp = vcpu->on->hyp->real_satp;
     if (vm->style->paging == &paging_shadow)
         real_shadow(vcpu, out);
+    if (vm->style->paging == &paging_stage2 && vm->stage2.made)
+        out->stage2 = vm->stage2.root.raw;
     return HV_OK;
 }

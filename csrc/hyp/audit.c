@@ -6,22 +6,15 @@
  * conservation, P7 shadow justification (its hard half), P9 table protection,
  * P16 resource control.
  * Cost: proportional to the frames of the machine plus the shadows in use. */
-#include "hyp/hyp.h"
+#include "hyp/audit.h"
 #include "hyp/timer.h"
 
-struct audit {
-    struct hyp *hyp;
-    uint32_t   *refs;   /* recounted, by frame */
-    uint32_t   *traced; /* the same */
-    uint32_t    frame;
-};
-
-static uint32_t *refs_of(struct audit *a, uint32_t hfn)
+uint32_t *audit_refs(struct audit *a, uint32_t hfn)
 {
     return &a->refs[hfn - a->hyp->frames.first];
 }
 
-static bool owned_by(struct audit *a, uint32_t hfn, uint32_t owner)
+bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner)
 {
     a->frame = hfn;
     return frame_exists(&a->hyp->frames, (hfn_t){ hfn }) &&
@@ -37,12 +30,12 @@ static const char *audit_p2m(struct audit *a, struct vm *vm)
 
         if (hfn == NO_FRAME)
             continue;
-        if (!owned_by(a, hfn, vm->id))
+        if (!audit_owned(a, hfn, vm->id))
             return "P1: a p2m entry names a frame of somebody else";
         struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
         if (frame->type != FRAME_PLAIN || frame->gfn != vm->p2m.first + i)
             return "P1: a frame is in two places of guest memory";
-        ++*refs_of(a, hfn);
+        ++*audit_refs(a, hfn);
         populated++;
     }
     if (populated != vm->p2m.populated)
@@ -56,7 +49,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
 {
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
 
-    if (!owned_by(a, hfn, OWNER_HYP))
+    if (!audit_owned(a, hfn, OWNER_HYP))
         return "P11: a shadow root links a frame that is no shadow";
     struct shadow *table = shadow_of_frame(vm, (hfn_t){ hfn });
     if (!table || !table->live)
@@ -64,7 +57,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
     if ((pte & 0x3ff) != PTE_V || shadow_kind(table) == SHADOW_ROOT ||
         shadow_kind(table) == SHADOW_BARE)
         return "P7: a malformed link in a shadow root";
-    ++*refs_of(a, hfn);
+    ++*audit_refs(a, hfn);
     ++links[table - vm->shadows.pool];
     return NULL;
 }
@@ -75,7 +68,7 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
     uint32_t fixed = PTE_V | PTE_A | PTE_D;
 
-    if (!owned_by(a, hfn, vm->id))
+    if (!audit_owned(a, hfn, vm->id))
         return "P1: a shadow maps a frame of somebody else";
     if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
         return "P7: a malformed leaf in a shadow";
@@ -85,7 +78,7 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     hfn_t now;
     if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
         return "P7: a shadow maps a frame that the p2m does not";
-    ++*refs_of(a, hfn);
+    ++*audit_refs(a, hfn);
     return NULL;
 }
 
@@ -122,7 +115,7 @@ static const char *audit_shadow(struct audit *a, struct vm *vm,
     bool root = shadow_kind(shadow) == SHADOW_ROOT ||
                 shadow_kind(shadow) == SHADOW_BARE;
 
-    *refs_of(a, shadow->hfn.raw) += 1;
+    *audit_refs(a, shadow->hfn.raw) += 1;
     for (uint32_t i = 0; i < PT_ENTRIES; i++) {
         uint32_t    pte = shadow_read(vm, shadow, i);
         bool        used = shadow->used[i / 32] >> i % 32 & 1;
@@ -172,14 +165,14 @@ static const char *audit_shadows(struct audit *a, struct vm *vm,
         if (shadow->hfn.raw == NO_FRAME)
             continue;
         framed++;
-        if (!owned_by(a, shadow->hfn.raw, OWNER_HYP))
+        if (!audit_owned(a, shadow->hfn.raw, OWNER_HYP))
             return "P11: a shadow lives in somebody's frame";
         const char *bad = audit_shadow(a, vm, shadow, links);
         if (!bad)
             bad = audit_trace(a, vm, shadow);
         if (bad)
             return bad;
-        *refs_of(a, shadow->hfn.raw) += shadow->holds;
+        *audit_refs(a, shadow->hfn.raw) += shadow->holds;
     }
     for (uint32_t i = 0; i < shadows->count; i++)
         if (links[i] != shadows->pool[i].links)
@@ -204,6 +197,10 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
             (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) !=
                 (SATP_MODE | vcpu->root->hfn.raw))
             return "P16: a hart runs on a root that is not its vCPU's";
+        if (vcpu->on && vcpu->entered && vm->style->paging == &paging_stage2 &&
+            (vcpu->on->hyp->real_satp & (HGATP_MODE | HGATP_PPN_MASK)) !=
+                (HGATP_MODE | vm->stage2.root.raw))
+            return "P16: a hart runs on a second stage that is not its VM's";
     }
     (void)a;
     return NULL;
@@ -221,7 +218,7 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
         return "P9: traced tables miscounted";
     if (frame->owner == OWNER_FREE && frame->map != NO_ENTRY)
         return "P2: a free frame is still mapped";
-    if (frame->refs != *refs_of(a, hfn))
+    if (frame->refs != *audit_refs(a, hfn))
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
                    : "P3: references to a frame miscounted";
@@ -257,6 +254,8 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
     const char *bad = audit_p2m(a, vm);
     uint32_t   *links;
 
+    if (!bad)
+        bad = audit_stage2(a, vm);
     if (bad)
         return bad;
     links = hal_alloc(a->hyp->hal, vm->shadows.count * sizeof(uint32_t));
@@ -282,7 +281,8 @@ static const char *audit_all(struct audit *a)
         if (bad)
             return bad;
         promised += vm->p2m.count - vm->p2m.populated +
-                    vm->config.shadow_frames - vm->shadows.framed;
+                    vm->config.shadow_frames - vm->shadows.framed +
+                    vm->stage2.promised - vm->stage2.framed;
     }
     return audit_frames(a, promised);
 }

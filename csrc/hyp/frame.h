@@ -18,12 +18,13 @@
 enum frame_type {
     FRAME_PLAIN,
     FRAME_SHADOW, /* a shadow table; the machine walks it */
+    FRAME_STAGE2, /* a second-stage table; so it does */
 };
 
 struct frame {
     uint32_t owner;
     uint32_t refs;
-    uint32_t vm;     /* shadow: the id of the VM it serves */
+    uint32_t vm;     /* shadow, stage 2: the id of the VM it serves */
     uint32_t gfn;    /* plain: where its VM sees it; free: next free frame */
     uint32_t map;    /* rmap.h: the first shadow entry that names it */
     uint16_t traced; /* shadow tables that follow every write to it */
@@ -53,6 +54,13 @@ void frames_unreserve(struct frames *frames, uint32_t n);
  * a reservation is a promise. */
 hfn_t frame_alloc(struct frames *frames, struct pcpu *pcpu, uint32_t owner,
                   enum frame_type type);
+
+/* The same for FRAMES_RUN frames that follow each other, the first a multiple
+ * of that: a 16 KiB root. False, with nothing taken: no such run is free. What
+ * is promised stays promised, so the caller has reserved them. */
+#define FRAMES_RUN 4
+bool frame_alloc_run(struct frames *frames, uint32_t owner,
+                     enum frame_type type, hfn_t *first);
 
 void frame_get(struct frames *frames, hfn_t hfn);
 /* Drop a reference that is not the last. */

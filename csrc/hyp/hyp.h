@@ -28,10 +28,10 @@ struct hyp_cpu {
     struct pcpu *pcpu;
     struct vcpu *current;    /* NULL: waiting */
     uint64_t     slice_end;  /* time at which current is preempted */
-    uint64_t     work_start; /* cycle at which this exit's work began */
+    uint64_t     armed;      /* what the machine's timer is set to */
     bool         new_slice;  /* slice_end is to be set on the way out */
     uint32_t     real_satp;  /* what the hart runs with now */
-    uint64_t     tags;       /* generation of tags that its TLB may hold */
+    uint64_t     tags[NR_TAG_KINDS]; /* generations that its TLB may hold */
     bool         resched;    /* choose again before leaving the hypervisor */
     bool         stepping;   /* hyp_deliver() delivers, not the way out */
     uint64_t     retired;    /* instructions emulated, exceptions delivered */
@@ -41,7 +41,7 @@ struct hyp {
     struct hal       *hal;
     struct hyp_config config;
     struct frames     frames;
-    struct tags       tags;
+    struct tags       tags[NR_TAG_KINDS];
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;

@@ -180,7 +180,7 @@ static struct sbi_ret do_console_read(struct call *c)
 
 static struct sbi_ret do_yield(struct call *c)
 {
-    sched_yield(c->vcpu);
+    sched_give_way(c->vcpu);
     return OK(0);
 }
 

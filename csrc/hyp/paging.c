@@ -45,8 +45,16 @@ static uint32_t shadow_satp(struct vcpu *vcpu)
             shadow_release(vm, old);
     }
     return SATP_MODE |
-           tag_use(vm, vcpu->on, &vcpu->root->tag) << SATP_ASID_SHIFT |
+           tag_use(vm, vcpu->on, TAG_ASID, &vcpu->root->tag)
+               << SATP_ASID_SHIFT |
            vcpu->root->hfn.raw;
+}
+
+/* The pool was made with the VM: it may take this style at any time. */
+static bool shadow_prepare(struct vm *vm, const char **why)
+{
+    (void)vm, (void)why;
+    return true;
 }
 
 static void shadow_let_go(struct vcpu *vcpu)
@@ -58,6 +66,7 @@ static void shadow_let_go(struct vcpu *vcpu)
 
 const struct paging paging_shadow = {
     .name = "shadow",
+    .prepare = shadow_prepare,
     .fault = shadow_fault,
     .root = shadow_satp,
     .release = shadow_let_go,

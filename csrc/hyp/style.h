@@ -4,7 +4,8 @@
  * instructions trap and are emulated. `assist`: it does not know either, but
  * runs in real S-mode; only what concerns address translation and waiting
  * traps. `pv`: the kernel was modified; it runs in real U-mode, asks by
- * hypercall, and its traps arrive through a shared page.
+ * hypercall, and its traps arrive through a shared page. `nested`: a kernel
+ * that does not know runs in VS-mode, on tables of its own over a second stage.
  *
  * A style has a CPU side, and a memory side (struct paging), which several
  * styles can share. */
@@ -26,10 +27,14 @@ enum trap_action {
 /* Who translates a guest's addresses. */
 struct paging {
     const char *name;
+    /* Get what every VM with it needs, before its first guest runs; to be
+     * called again is harmless. False, with *why set and nothing changed. */
+    bool (*prepare)(struct vm *vm, const char **why);
     /* The machine refused an access. */
     enum trap_action (*fault)(struct vcpu *vcpu, enum access access,
                               struct trap trap);
-    /* What the real satp must be for this vCPU; holds the root from now on. */
+    /* What the real satp (nested: hgatp) must be for this vCPU; holds the root
+     * from now on. */
     uint32_t (*root)(struct vcpu *vcpu);
     /* It leaves its hart, or this style: let go of the root. */
     void (*release)(struct vcpu *vcpu);
@@ -67,7 +72,7 @@ void deprivileged_enter(struct vcpu *vcpu, struct world *world);
  * is another instruction, or not permitted; vcpu->fault then says so. */
 bool emulate_counter(struct vcpu *vcpu, uint32_t insn);
 
-extern const struct style  style_emulate, style_assist, style_pv;
-extern const struct paging paging_shadow;
+extern const struct style  style_emulate, style_assist, style_pv, style_nested;
+extern const struct paging paging_shadow, paging_stage2;
 
 #endif

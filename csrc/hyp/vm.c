@@ -39,6 +39,7 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
         p2m_fini(vm);
     if (vm->shadows.pool)
         shadows_fini(vm);
+    stage2_fini(vm);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);
     return NULL;
@@ -70,6 +71,10 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, "too many VMs", why);
     if (!frames_reserve(&hyp->frames, vm_promise(vm)))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
+    if (!config->style->paging->prepare(vm, why)) {
+        frames_unreserve(&hyp->frames, vm_promise(vm));
+        return vm_fail(vm, *why, why);
+    }
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
@@ -102,6 +107,7 @@ void vm_destroy(struct vm *vm)
     frames_unreserve(&hyp->frames,
                      vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
     shadows_fini(vm);
+    stage2_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)
@@ -129,9 +135,16 @@ static void vm_deschedule(struct vm *vm)
 
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
-    if (vm->style->hypercalls != style->hypercalls)
+    const char *why;
+
+    if (vm->style->hypercalls != style->hypercalls ||
+        !style->paging->prepare(vm, &why))
         return false;
     vm_deschedule(vm);
+    /* What one memory side knows of the guest's tables, the other would not be
+     * told of when they change. */
+    if (vm->style->paging != style->paging)
+        shadow_reset(vm);
     vm->style = style;
     return true;
 }

@@ -7,6 +7,7 @@
 #include "hyp/frame.h"
 #include "hyp/p2m.h"
 #include "hyp/shadow.h"
+#include "hyp/stage2.h"
 #include "hyp/style.h"
 #include "hyp/vcpu.h"
 
@@ -48,6 +49,7 @@ struct vm {
     uint64_t            born_time, born_cycle; /* of the machine */
     struct p2m          p2m;
     struct shadows      shadows;
+    struct stage2       stage2;
     enum sync_policy    sync; /* config.sync, or what it was changed to */
     uint32_t            tags; /* tag.h: what its tables are tagged with now */
     struct uart         uart;
@@ -69,7 +71,8 @@ void vm_destroy(struct vm *vm);
 void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2);
 
 /* Virtualize it in another way from here on. False, and nothing changed, if its
- * kernel was made for another kind. No exit is being served. */
+ * kernel was made for another kind, or if there is no memory for what the new
+ * way needs. No exit is being served. */
 bool vm_set_style(struct vm *vm, const struct style *style);
 
 /* The same for how its shadows follow its tables. */

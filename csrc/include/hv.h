@@ -40,7 +40,13 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+enum hv_style {
+    HV_STYLE_EMULATE,
+    HV_STYLE_PV,
+    HV_STYLE_ASSIST,
+    HV_STYLE_NESTED,
+    HV_NR_STYLES
+};
 
 /* How the shadows of a VM follow its page tables. */
 enum hv_sync {
@@ -65,6 +71,8 @@ struct hv_config {
     uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
     uint32_t asid_bits; /* 0 or 9; HV_ASIDS_DEFAULT */
     uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
+    uint32_t h_ext;     /* 1: extension H without a hypervisor, which always
+                           has it */
     uint32_t time_div;  /* cycles per tick of `time` */
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
@@ -137,14 +145,15 @@ struct hv_host_info {
 #define HV_OWNER_FREE 0
 #define HV_OWNER_HYP  0xffffffff /* else: a VM's number */
 
-enum hv_frame_type { HV_FRAME_PLAIN, HV_FRAME_SHADOW };
+/* Of STAGE2: a table of a second stage, VM memory to machine. */
+enum hv_frame_type { HV_FRAME_PLAIN, HV_FRAME_SHADOW, HV_FRAME_STAGE2 };
 
 struct hv_frame {
     uint32_t owner; /* HV_OWNER_FREE, HV_OWNER_HYP, or a VM's number */
     uint32_t type;  /* enum hv_frame_type */
     uint32_t refs;
     uint32_t gfn;     /* plain: where its VM sees it, or HV_NONE */
-    uint32_t serves;  /* shadow: the VM that it is for; else 0 */
+    uint32_t serves;  /* a table: the VM that it is for; else 0 */
     uint32_t traced;  /* shadow tables that follow every store to it */
     uint32_t entries; /* shadow entries that name it, links included ... */
     uint32_t foreign; /* ... in shadows of VMs that do not own it */
@@ -185,11 +194,12 @@ struct hv_shadow {
 };
 
 /* What a vCPU really runs with, whatever its guest believes. Where its style
- * has no shadows, `shadow` is HV_NONE and nothing after it counts. */
+ * has no shadows, `shadow` is HV_NONE and what it asks for does not count. */
 struct hv_real {
     uint32_t running; /* 1: a hart has its state now */
     uint32_t mode;    /* real privilege: 0 U, 1 S */
-    uint32_t satp;    /* the hart's; 0 if not running */
+    uint32_t satp;    /* the hart's (nested: hgatp); 0 if not running */
+    uint32_t stage2;  /* frame of its second stage's root, or HV_NONE */
     uint32_t shadow;  /* root that it runs on, or would; HV_NONE: none yet */
     uint32_t kind, role, rights, gfn; /* of the root that it asks for */
 };

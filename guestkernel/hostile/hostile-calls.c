@@ -1,6 +1,6 @@
 /* hostile-calls.c - calls that do not exist.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * Numbers at every boundary, for the extension and for the function: a

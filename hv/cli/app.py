@@ -15,6 +15,7 @@ from difflib import get_close_matches
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.run import run
 from hv.cli.table import table
@@ -52,6 +53,7 @@ app.add_command(compare)
 app.add_command(walk)
 app.add_command(pt)
 app.add_command(frames)
+app.add_command(bench)
 
 
 @app.command()

@@ -29,6 +29,7 @@ class Use(StrEnum):
     PLAIN = "plain"  # a guest's memory
     TABLE = "table"  # a guest's memory, a page table: a shadow is made from it
     SHADOW = "shadow"  # a shadow table, the hypervisor's
+    STAGE2 = "stage2"  # a table of a second stage, the hypervisor's
     SHARED = "shared"  # named by shadows of a VM that does not own it
     OTHER = "other"  # the hypervisor's, for itself
 
@@ -39,6 +40,7 @@ MARKS = {
     Use.PLAIN: " ",
     Use.TABLE: "t",
     Use.SHADOW: "s",
+    Use.STAGE2: "2",
     Use.SHARED: "=",
     Use.OTHER: " ",
 }
@@ -63,7 +65,7 @@ class Run:
 
     :param first: the first machine frame.
     :param owner: as in :attr:`hv.Frame.owner`.
-    :param serves: the VM that shadow tables are for; else 0.
+    :param serves: the VM that tables of the hypervisor are for; else 0.
     """
 
     first: int
@@ -146,8 +148,8 @@ class FrameMap:
                 *self._map(),
                 "",
                 *wrap("   ".join(f"{o.letter} {o.name}" for o in self.owners)),
-                "second letter: s shadow tables for it, t its own page tables,",
-                "               = shared with others, + several owners",
+                "second letter: s shadow tables for it, 2 its second stage,",
+                "    t its own page tables, = shared, + of several owners",
                 "",
                 *self._sums(),
             ]
@@ -282,6 +284,8 @@ def _use(frame: Frame, tables: set[int]) -> Use:
         return Use.FREE
     if frame.type is FrameType.SHADOW:
         return Use.SHADOW
+    if frame.type is FrameType.STAGE2:
+        return Use.STAGE2
     if frame.foreign:
         return Use.SHARED
     if frame.number in tables:
@@ -294,8 +298,7 @@ def _runs(frames: Iterable[Frame], tables: set[int]) -> Iterator[Run]:
     last: Run | None = None
     for frame in frames:
         use = _use(frame, tables)
-        serves = frame.serves if use is Use.SHADOW else 0
-        key = (frame.owner, use, serves)
+        key = (frame.owner, use, frame.serves)
         if last and (last.owner, last.use, last.serves) == key:
             last = replace(last, count=last.count + 1)
             continue

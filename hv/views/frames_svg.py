@@ -82,6 +82,10 @@ def _totals(
         *(LEFT + ROW * SIDE, y + 13, f"{frames.count} in all"), anchor="end"
     )
     canvas.text(
-        *(LEFT + ROW * SIDE, y + 35, "s shadow, t table, + several"),
+        *(
+            LEFT + ROW * SIDE,
+            y + 35,
+            "s shadow, 2 second stage, t table, + several",
+        ),
         anchor="end",
     )

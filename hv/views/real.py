@@ -48,6 +48,7 @@ class Answer:
     :param title: what it walks, in a few words.
     :param root: what its root is, in a sentence.
     :param satp: the register that names the root; 0 if there is none.
+    :param register: which one that is.
     :param lookup: the walk: gva (or gpa) to hpa.
     :param would: what the hypervisor would do about a missing entry; empty if
         nothing is missing.
@@ -58,13 +59,14 @@ class Answer:
     satp: int
     lookup: Lookup
     would: str = ""
+    register: str = "satp"
 
     def to_json(self) -> dict[str, object]:
         """Return everything, as what ``json.dumps`` takes."""
         return {
             "title": self.title,
             "root": self.root,
-            "satp": self.satp,
+            self.register: self.satp,
             "lookup": self.lookup.to_json(),
             "would": self.would,
         }
@@ -277,6 +279,90 @@ def _traced(asked: Question) -> str:
     )
 
 
+# -- a second stage ------------------------------------------------------------
+
+
+class SecondStage:
+    """The machine walks the guest's tables itself, and a second set below.
+
+    Every address that the guest's tables name, also those of tables, is a
+    guest-physical one, and so is looked up in the second stage: three lookups
+    of two entries each, and two entries of the guest's.
+    """
+
+    def look(self, asked: Question) -> Answer:
+        """Say what the machine would find below the guest's tables."""
+        vm = asked.guest
+        if not isinstance(vm, VM):
+            raise HvError(f"{vm.name} has no second stage")
+        real = vm.real(asked.vcpu)
+        title = "a second stage: gpa -> hpa"
+        if real.stage2 is None:
+            return Answer(title, "none yet", real.satp, Lookup(why="none yet"))
+        found = Lookup()
+        for gpa, access, what in self._addresses(asked):
+            found = self._below(asked, real.stage2, gpa, access, what, found)
+            if found.result is None:
+                break
+        if asked.own.result is None and found.result is not None:
+            found = replace(found, result=None, why="the guest's tables end it")
+        return Answer(
+            title=title,
+            root=f"hfn {real.stage2:05x}, four frames, for all of the VM",
+            satp=real.satp,
+            lookup=found,
+            would=self._fills(asked) if found.result is None else "",
+            register="hgatp",
+        )
+
+    def _addresses(self, asked: Question) -> list[tuple[int, Access, str]]:
+        """Return what is looked up: the guest's entries, then the page."""
+        own = asked.own
+        names: list[tuple[int, Access, str]] = [
+            (e.address, Access.LOAD, f"for the guest's level {e.level} entry")
+            for e in own.entries
+            if e.value is not None
+        ]
+        if own.sets:  # A and D are stored by the machine
+            names[-1] = (names[-1][0], Access.STORE, names[-1][2])
+        if own.result is not None:
+            names.append((own.result, asked.access, "for the page"))
+        return names
+
+    def _below(
+        self,
+        asked: Question,
+        root: int,
+        gpa: int,
+        access: Access,
+        what: str,
+        before: Lookup,
+    ) -> Lookup:
+        """Look one guest-physical address up, after others."""
+        size = asked.guest.host.info.frames * lib.PAGE_SIZE
+        found = look_up(
+            lambda address: machine_word(asked.guest, address),
+            SV32 | root,
+            gpa,
+            access,
+            View(Mode.USER),
+            Board(ram=range(lib.RAM_BASE, lib.RAM_BASE + size)),
+        )
+        first, *others = found.entries
+        entries = (replace(first, table=f"{what}, gpa {gpa:08x}"), *others)
+        return replace(found, entries=(*before.entries, *entries), sets=NOTHING)
+
+    def _fills(self, asked: Question) -> str:
+        own = asked.own
+        if own.result is None:
+            return ""
+        if own.result not in board_of(asked.guest).ram:
+            return (
+                "the access is done by the hypervisor, on a device of its own"
+            )
+        return "the second stage, from the p2m: one entry for each exit"
+
+
 def board_of(guest: Guest) -> Board:
     """Return what answers at the guest's physical addresses."""
     devices = [
@@ -298,4 +384,10 @@ REAL: dict[str, Real] = {
     "emulate": ShadowTables(),
     "assist": ShadowTables(),
     "pv": ShadowTables(),
+    "nested": SecondStage(),
 }
+
+# Styles with shadow tables: those that follow the guest's by a policy.
+SHADOWED = tuple(
+    style for style, real in REAL.items() if isinstance(real, ShadowTables)
+)

@@ -15,7 +15,7 @@ from hv.errors import UsageError
 from hv.facts import Made, Priv, Role, Shadow, ShadowKind, integer
 from hv.inside import read as read_machine
 from hv.spec.mmu import SV32, Pte, is_pointer
-from hv.views.real import board_of, describe, shadow_rights
+from hv.views.real import SHADOWED, board_of, describe, shadow_rights
 from hv.views.sv32 import RIGHTS, letters
 from hv.vm import VM
 
@@ -135,10 +135,8 @@ class PageTable:
         space = (
             f"satp {self.satp:08x}" if self.satp & SV32 else "no translation"
         )
-        return (
-            f"{self.guest}, vCPU {self.vcpu}: {space} "
-            f"({self.style}, {self.policy})"
-        )
+        how = ", ".join(word for word in (self.style, self.policy) if word)
+        return f"{self.guest}, vCPU {self.vcpu}: {space} ({how})"
 
     @property
     def counts(self) -> dict[Sync, int]:
@@ -171,6 +169,8 @@ class PageTable:
             ).rstrip()
         if not self.rows:
             yield "(nothing is mapped)"
+        if not self.roots:
+            return
         yield ""
         yield "= the same   < fewer rights   ? missing   ! stale   ~ a device"
         counts = self.counts
@@ -290,7 +290,7 @@ def page_table(guest: VM, vcpu: int = 0) -> PageTable:
     return PageTable(
         guest=guest.name,
         style=str(info.style),
-        policy=str(info.sync),
+        policy=str(info.sync) * (info.style in SHADOWED),
         vcpu=vcpu,
         satp=satp,
         rows=tuple(_folded(_compared(guest, satp, roots, shadows))),

@@ -18,7 +18,7 @@ from hv.core import lib
 from hv.facts import U32, Access, Priv, choose, integer
 from hv.guest import Guest
 from hv.spec.mmu import SV32, Mode, Pte, View
-from hv.views.real import REAL, Answer, Question, board_of
+from hv.views.real import REAL, SHADOWED, Answer, Question, board_of
 from hv.views.sv32 import MXR, SUM, Entry, Lookup, look_up
 from hv.vm import VM
 
@@ -143,7 +143,7 @@ class Walk:
         head = f"the machine: {real.title}"
         if self.style == "bare":
             return [head, f"  {real.root}"]
-        lines = [_with_satp(head, real.satp)]
+        lines = [_with_satp(head, real.satp, real.register)]
         if not any(entry.table for entry in real.lookup.entries):
             lines += _wrapped(f"root: {real.root}")
         lines += _steps(real.lookup, "hpa")
@@ -224,7 +224,7 @@ def walk(
         guest=guest.name,
         vcpu=vcpu,
         style=style,
-        policy=str(info.sync or ""),
+        policy=str(info.sync or "") * (style in SHADOWED),
         gva=address,
         access=kind,
         priv=priv,
@@ -266,8 +266,8 @@ def _address(gva: int) -> list[str]:
     ]
 
 
-def _with_satp(head: str, satp: int) -> str:
-    return f"{head:57}satp {satp:08x}" if satp else head
+def _with_satp(head: str, satp: int, register: str = "satp") -> str:
+    return f"{head:50}{register:>11} {satp:08x}" if satp else head
 
 
 def _stage(head: str, satp: int, found: Lookup) -> list[str]:

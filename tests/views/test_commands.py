@@ -78,7 +78,7 @@ def test_the_same_command_shows_the_same(name: str, capsys: Capture) -> None:
     assert first == run(capsys, *words, "--engine", "ref")
 
 
-@pytest.mark.parametrize("style", ["bare", "emulate", "assist"])
+@pytest.mark.parametrize("style", ["bare", "emulate", "assist", "nested"])
 def test_one_address_in_every_style(style: str, capsys: Capture) -> None:
     """At the same instruction, the guest's own tables say the same."""
     words = ["walk", "--style", style, "--access", "fetch", "--json"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import hv
 from hv.facts import Fault
+from hv.views.frames import Use
 from hv.views.walk import Verdict
 from tests.views import guests as g
 from tests.views.pictures import elements, golden
@@ -162,6 +163,33 @@ def test_wrong_arguments(emulated: g.Hand) -> None:
     for args in bad:
         with pytest.raises(hv.UsageError):
             hv.walk(emulated.vm, **args)
+
+
+def test_a_second_stage_is_three_lookups() -> None:
+    """Two for the guest's tables, which lie in guest memory, one for the page:
+    what the guest never touched is missing, and filled from the p2m.
+    """
+    with hv.Hypervisor(ram="8MiB") as host:
+        hand = g.by_hand(host, "nested")
+        hand.maps(g.page(0), g.pte(g.DATA, g.KERNEL))
+        hand.does(g.NOP)
+        seen = hv.walk(hand.vm, g.page(0) + 4)
+        assert seen.verdict is Verdict.MISSING
+        hand.does(g.LOAD, g.page(0) + 4)
+        seen = hv.walk(hand.vm, g.page(0) + 4)
+        assert seen.verdict is Verdict.OK
+        assert [e.level for e in seen.real.lookup.entries] == [1, 0] * 3
+        assert seen.real.lookup.result == seen.hpa
+        assert "hgatp" in seen.text
+        assert elements(seen.svg)["svg"] == 1
+        hand.maps(g.page(1), g.pte(0x10000000, g.KERNEL))
+        assert hv.walk(hand.vm, g.page(1)).verdict is Verdict.MMIO
+        hand.maps(g.page(2), 0)
+        fault = hv.walk(hand.vm, g.page(2))
+        assert (fault.verdict, fault.cause) == (Verdict.FAULT, 13)
+        assert hv.page_table(hand.vm).roots == ()
+        table = hv.frame_map(host).totals
+        assert table["hypervisor"][Use.STAGE2] == 4 + 1  # root and one table
 
 
 # -- against the machine -------------------------------------------------------
