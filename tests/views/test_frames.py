@@ -134,6 +134,30 @@ def test_the_reverse_map_is_what_shadows_say() -> None:
             assert frame.foreign == 0
 
 
+@pytest.mark.parametrize("style", ["emulate", "assist", "nested"])
+def test_looking_changes_nothing(style: str) -> None:
+    """A run with every view between its pieces is the run without."""
+
+    def run(*, look: bool) -> int:
+        with hv.Hypervisor(ram="8MiB") as host:
+            hand = g.by_hand(host, style)
+            for n in range(3):
+                hand.maps(g.page(n), g.pte(g.DATA, g.KERNEL))
+            for n in range(3):
+                hand.does(g.STORE, g.page(n))
+                if look:
+                    before = host.hash()
+                    hv.walk(hand.vm, g.page(n))
+                    hv.page_table(hand.vm)
+                    for run in hv.frame_map(host).runs:
+                        host.named_by(run.first)
+                    assert host.hash() == before
+                    host.audit()
+            return host.hash()
+
+    assert run(look=True) == run(look=False)
+
+
 def test_what_a_vcpu_runs_on() -> None:
     with hv.Hypervisor(ram=g.MACHINE) as host:
         hand = g.by_hand(host, "emulate")
