@@ -24,6 +24,10 @@ class Hypercall(IntEnum):
     BLOCK = 12
     SET_TIMER = 13
     SHUTDOWN = 14
+    MEMORY_MAP = 15
+    PT_PIN = 16
+    PT_UNPIN = 17
+    SET_ROOTS = 18
 
 
 class SbiError(IntEnum):

@@ -37,6 +37,12 @@ class Style(StrEnum):
     PV = "pv"
     ASSIST = "assist"
     NESTED = "nested"
+    DIRECT = "direct"
+
+    @property
+    def paravirtual(self) -> bool:
+        """Whether it needs a kernel that knows."""
+        return self in (Style.PV, Style.DIRECT)
 
 
 class Sync(StrEnum):
@@ -107,6 +113,8 @@ class FrameType(StrEnum):
     PLAIN = "plain"
     SHADOW = "shadow"
     STAGE2 = "stage2"
+    LEAF_TABLE = "leaf table"
+    ROOT_TABLE = "root table"
 
 
 class ShadowKind(StrEnum):
@@ -177,7 +185,9 @@ class Frame:
 
     :param owner: 0 is free, 0xffffffff the hypervisor, else the VM's number.
     :param gfn: where its VM sees it, or None.
-    :param serves: the VM that a table is for; 0 for other frames.
+    :param uses: references that use it as what it is; of a page of guest
+        memory, the mappings through which it can be written.
+    :param serves: the VM that a table of the hypervisor's is for; else 0.
     :param traced: how many shadow tables follow every store to it.
     :param entries: shadow entries that name it, links between tables included.
     :param foreign: those of them that belong to a VM which does not own it.
@@ -188,6 +198,7 @@ class Frame:
     type: FrameType
     refs: int
     gfn: int | None
+    uses: int
     serves: int
     traced: int
     entries: int
@@ -197,6 +208,11 @@ class Frame:
     def shadow(self) -> bool:
         """Whether a shadow table lies in it."""
         return self.type is FrameType.SHADOW
+
+    @property
+    def table(self) -> int | None:
+        """The level of the validated table of its VM in it, or None."""
+        return {FrameType.LEAF_TABLE: 0, FrameType.ROOT_TABLE: 1}.get(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +275,8 @@ class Real:
     :param running: whether a hart has its state now.
     :param priv: the real privilege.
     :param satp: the hart's (``nested``: its hgatp); 0 if not running.
-    :param stage2: the machine frame of its second stage's root, or None.
+    :param root: the machine frame of a root that is no shadow: of its second
+        stage, or of its own tables; None if there is none.
     :param shadow: the number of the root that it runs on, or would run on;
         None if there is none yet, or its style has no shadows.
     :param wants: the root that it asks for; of styles with shadows.
@@ -268,7 +285,7 @@ class Real:
     running: bool
     priv: Priv
     satp: int
-    stage2: int | None
+    root: int | None
     shadow: int | None
     wants: Made
 

@@ -132,13 +132,15 @@ class Guest:
         if self.state is not State.CREATED:
             raise UsageError(f"{self.name} was booted already; make a new one")
         kernel, symbols = read_program(image, flat=flat, base=base)
+        style = self.info.style
         layout = place(
             self.mem,
             [*self._firmware(), kernel],
             append=append,
             initrd=read_file(initrd, "initrd") if initrd is not None else None,
             harts=len(self.cpu),
-            pv=self.info.style is Style.PV,
+            pv=style is not None and style.paravirtual,
+            devices=style is not Style.DIRECT,
         )
         self.layout = replace(layout, symbols=symbols)
         return self.layout

@@ -38,6 +38,7 @@ def _frame(number: int, out: CData) -> Frame:
         type=_TYPES[out.type],
         refs=out.refs,
         gfn=_or_none(out.gfn),
+        uses=out.uses,
         serves=out.serves,
         traced=out.traced,
         entries=out.entries,
@@ -150,7 +151,7 @@ def real(host: Host, vm: int, vcpu: int) -> Real:
         running=bool(out.running),
         priv=from_c("PRIV_", Priv, out.mode),
         satp=out.satp,
-        stage2=_or_none(out.stage2),
+        root=_or_none(out.root),
         shadow=_or_none(out.shadow),
         wants=_made(out),
     )

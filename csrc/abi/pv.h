@@ -16,6 +16,7 @@
 #define PV_FEATURE_PT_UPDATE (1 << 0)
 #define PV_FEATURE_MULTICALL (1 << 1)
 #define PV_FEATURE_CONSOLE   (1 << 2)
+#define PV_FEATURE_DIRECT    (1 << 3) /* tables are the guest's own */
 
 #define SI_VCPU_SIZE   64
 #define SI_IRQ_ENABLED 0  /* guest writes: 0 masks every interrupt */
@@ -41,6 +42,8 @@
  * deliver, block, shutdown and multicall itself are refused inside. */
 #define PV_MULTICALL_SIZE 24 /* { uint32_t nr, error, arg[4]; } */
 #define PV_MULTICALL_MAX  32
+
+#define PV_MEMORY_MAP_MAX 1024 /* frames told by one memory_map */
 
 #define PV_CONSOLE_MAX 4096 /* bytes taken by one console call */
 

@@ -73,6 +73,10 @@ static void find_roots(hv_host *host, uint32_t *root)
             if (shadow->live && tag_valid(vm, TAG_ASID, &shadow->tag))
                 root[shadow->tag.id] = hfn_base(shadow->hfn).raw;
         }
+        for (uint32_t i = 0; vm && vm->root_tag && i < vm->p2m.count; i++)
+            if (tag_valid(vm, TAG_ASID, &vm->root_tag[i]))
+                root[vm->root_tag[i].id] =
+                    hfn_base((hfn_t){ vm->p2m.hfn[i] }).raw;
     }
 }
 
@@ -204,6 +208,8 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
         vcpu->pv.entry,
         vcpu->pv.stack,
         vcpu->pv.shared.raw,
+        vcpu->roots.kernel.raw,
+        vcpu->roots.user.raw,
     };
 
     hash = hash_words(hash, vcpu_regs(vcpu)->x, 32);

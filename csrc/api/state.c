@@ -37,9 +37,11 @@ int hv_mem_write(hv_host *host, uint32_t id, uint32_t gpa, const void *from,
                    : HV_ERR_ADDRESS;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    return vm_write(vm, NULL, (gpa_t){ gpa }, from, (uint32_t)len)
-               ? HV_OK
-               : HV_ERR_ADDRESS;
+    if (vm_write(vm, NULL, (gpa_t){ gpa }, from, (uint32_t)len))
+        return HV_OK;
+    /* A page table of style `direct` changes by its guest's calls only. */
+    return vm_owns(vm, (gpa_t){ gpa }, (uint32_t)len) ? HV_ERR_STATE
+                                                      : HV_ERR_ADDRESS;
 }
 
 static int bare_get(struct hart *hart, uint32_t reg, uint32_t *out)
@@ -104,6 +106,8 @@ static bool vcpu_change(struct vcpu *vcpu, uint32_t reg, uint32_t val)
         regs->pc = val;
     else if (reg == HV_REG_PRIV && (val == PRIV_U || val == PRIV_S))
         vcpu->mode = val;
+    else if (reg == HV_REG_CSR + CSR_SATP && vcpu->vm->style->direct)
+        return false; /* it has roots instead, and says which by itself */
     else
         return reg >= HV_REG_CSR && vcsr_write(vcpu, reg - HV_REG_CSR, val);
     return true;

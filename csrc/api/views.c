@@ -12,7 +12,9 @@ _Static_assert(HV_OWNER_FREE == OWNER_FREE && HV_OWNER_HYP == OWNER_HYP &&
                "owners");
 _Static_assert((int)HV_FRAME_PLAIN == (int)FRAME_PLAIN &&
                    (int)HV_FRAME_SHADOW == (int)FRAME_SHADOW &&
-                   (int)HV_FRAME_STAGE2 == (int)FRAME_STAGE2,
+                   (int)HV_FRAME_STAGE2 == (int)FRAME_STAGE2 &&
+                   (int)HV_FRAME_LEAF_TABLE == (int)FRAME_LEAF_TABLE &&
+                   (int)HV_FRAME_ROOT_TABLE == (int)FRAME_ROOT_TABLE,
                "frame types");
 _Static_assert((int)HV_SHADOW_ROOT == (int)SHADOW_ROOT &&
                    (int)HV_SHADOW_LEAF == (int)SHADOW_LEAF &&
@@ -45,6 +47,12 @@ static int host_frames(const hv_host *host)
 
 /* --- frames ------------------------------------------------------------------- */
 
+/* A table that the hypervisor made for a VM? */
+static bool ours(const struct frame *frame)
+{
+    return frame->type == FRAME_SHADOW || frame->type == FRAME_STAGE2;
+}
+
 /* The shadow entries that name this frame, counted. */
 static void count_entries(struct hyp *hyp, const struct frame *frame,
                           struct hv_frame *out)
@@ -54,21 +62,20 @@ static void count_entries(struct hyp *hyp, const struct frame *frame,
 
     while (rmap_next(hyp, &at, &entry)) {
         out->entries++;
-        out->foreign += frame->type == FRAME_PLAIN &&
-                        entry.vm->id != frame->owner;
+        out->foreign += !ours(frame) && entry.vm->id != frame->owner;
     }
 }
 
 static struct hv_frame frame_facts(struct hyp *hyp, const struct frame *frame)
 {
     bool            used = frame->owner != OWNER_FREE;
-    bool            plain = frame->type == FRAME_PLAIN;
     struct hv_frame out = {
         .owner = frame->owner,
         .type = frame->type,
         .refs = frame->refs,
-        .gfn = plain && used ? frame->gfn : NO_FRAME,
-        .serves = plain ? 0 : frame->vm,
+        .uses = frame->uses,
+        .gfn = used && !ours(frame) ? frame->gfn : NO_FRAME,
+        .serves = ours(frame) ? frame->vm : 0,
         .traced = frame->traced,
     };
 
@@ -221,6 +228,19 @@ static void real_shadow(struct vcpu *vcpu, struct hv_real *out)
     out->gfn = shadow_gfn(&wanted);
 }
 
+/* Its roots are of no shadow: which frame, or NO_FRAME? */
+static uint32_t real_root(const struct vcpu *vcpu)
+{
+    const struct vm *vm = vcpu->vm;
+
+    if (vm->style->direct)
+        return vcpu->mode == PRIV_U ? vcpu->roots.user.raw
+                                    : vcpu->roots.kernel.raw;
+    return vm->style->paging == &paging_stage2 && vm->stage2.made
+               ? vm->stage2.root.raw
+               : NO_FRAME;
+}
+
 int hv_real(hv_host *host, uint32_t id, uint32_t n, struct hv_real *out)
 {
     struct vm *vm;
@@ -238,13 +258,11 @@ int hv_real(hv_host *host, uint32_t id, uint32_t n, struct hv_real *out)
         .running = vcpu->on && vcpu->entered,
         .mode = vm->style->in_hart ? vcpu->mode : PRIV_U,
         .shadow = HV_NONE,
-        .stage2 = HV_NONE,
+        .root = real_root(vcpu),
     };
     if (out->running)
         out->satp = vcpu->on->hyp->real_satp;
-    if (vm->style->paging == &paging_shadow)
+    if (out->root == HV_NONE && vm->style->paging != &paging_stage2)
         real_shadow(vcpu, out);
-    if (vm->style->paging == &paging_stage2 && vm->stage2.made)
-        out->stage2 = vm->stage2.root.raw;
     return HV_OK;
 }

@@ -4,8 +4,9 @@
  * names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
  * conservation, P7 shadow justification (its hard half), P9 table protection,
- * P16 resource control.
- * Cost: proportional to the frames of the machine plus the shadows in use. */
+ * P16 resource control. Second stages are in audit_stage2.c, what is special to
+ * style `direct` in audit_direct.c.
+ * Cost: proportional to the frames of the machine plus the tables in use. */
 #include "hyp/audit.h"
 #include "hyp/timer.h"
 
@@ -21,6 +22,12 @@ bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner)
            frame_of(&a->hyp->frames, (hfn_t){ hfn })->owner == owner;
 }
 
+void audit_count(struct audit *a, uint32_t hfn, bool use)
+{
+    ++*audit_refs(a, hfn);
+    a->uses[hfn - a->hyp->frames.first] += use;
+}
+
 static const char *audit_p2m(struct audit *a, struct vm *vm)
 {
     uint32_t populated = 0;
@@ -33,7 +40,7 @@ static const char *audit_p2m(struct audit *a, struct vm *vm)
         if (!audit_owned(a, hfn, vm->id))
             return "P1: a p2m entry names a frame of somebody else";
         struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
-        if (frame->type != FRAME_PLAIN || frame->gfn != vm->p2m.first + i)
+        if (frame->type == FRAME_SHADOW || frame->gfn != vm->p2m.first + i)
             return "P1: a frame is in two places of guest memory";
         ++*audit_refs(a, hfn);
         populated++;
@@ -78,7 +85,9 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     hfn_t now;
     if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
         return "P7: a shadow maps a frame that the p2m does not";
-    ++*audit_refs(a, hfn);
+    if ((pte & PTE_W) && frame->type != FRAME_PLAIN)
+        return "P9: a page table of the guest is mapped writable";
+    audit_count(a, hfn, pte & PTE_W);
     return NULL;
 }
 
@@ -201,8 +210,11 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
             (vcpu->on->hyp->real_satp & (HGATP_MODE | HGATP_PPN_MASK)) !=
                 (HGATP_MODE | vm->stage2.root.raw))
             return "P16: a hart runs on a second stage that is not its VM's";
+        hfn_t shared;
+        if (vcpu->pv.shared_set &&
+            p2m_lookup(vm, gpa_frame(vcpu->pv.shared), &shared))
+            audit_count(a, shared.raw, true);
     }
-    (void)a;
     return NULL;
 }
 
@@ -218,6 +230,8 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
         return "P9: traced tables miscounted";
     if (frame->owner == OWNER_FREE && frame->map != NO_ENTRY)
         return "P2: a free frame is still mapped";
+    if (frame->uses != a->uses[hfn - a->hyp->frames.first])
+        return "P4: uses of a frame as its type miscounted";
     if (frame->refs != *audit_refs(a, hfn))
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
@@ -263,7 +277,9 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
         return "no memory for the audit";
     bad = audit_shadows(a, vm, links);
     hal_free(a->hyp->hal, links);
-    return bad ? bad : audit_vcpus(a, vm);
+    if (!bad)
+        bad = audit_vcpus(a, vm);
+    return bad || !vm->style->direct ? bad : audit_direct(a, vm);
 }
 
 static const char *audit_all(struct audit *a)
@@ -271,7 +287,7 @@ static const char *audit_all(struct audit *a)
     uint32_t promised = 0;
 
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
-        a->refs[i] = a->traced[i] = 0;
+        a->refs[i] = a->uses[i] = a->traced[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
@@ -293,14 +309,13 @@ const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
     size_t       size = hyp->frames.count * sizeof(uint32_t);
     const char  *bad = "no memory for the audit";
 
-    a.refs = hal_alloc(hyp->hal, size);
-    a.traced = hal_alloc(hyp->hal, size);
-    if (a.refs && a.traced)
+    a.refs = hal_alloc(hyp->hal, 3 * size);
+    if (a.refs) {
+        a.uses = a.refs + hyp->frames.count;
+        a.traced = a.uses + hyp->frames.count;
         bad = audit_all(&a);
-    if (a.refs)
         hal_free(hyp->hal, a.refs);
-    if (a.traced)
-        hal_free(hyp->hal, a.traced);
+    }
     *frame = a.frame;
     return bad;
 }

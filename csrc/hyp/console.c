@@ -36,7 +36,7 @@ struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
     uint32_t   total = smaller(len, PV_CONSOLE_MAX), n = 0;
     int        byte;
 
-    if (!vm_owns(vm, to, len))
+    if (!vm_writable(vm, to, len))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
     while (n < total && (byte = hal_console_get(vm->hyp->hal, vm->id)) >= 0) {
         uint8_t value = (uint8_t)byte;

@@ -147,12 +147,41 @@ void frame_put(struct frames *frames, hfn_t hfn)
     frame->refs--;
 }
 
+/* marker: frame-use */
+bool frame_use(struct frames *frames, hfn_t hfn, enum frame_type type)
+{
+    struct frame *frame = frame_of(frames, hfn);
+
+    if (frame->type != type)
+        return false;
+    frame_get(frames, hfn);
+    frame->uses++;
+    return true;
+}
+
+void frame_unuse(struct frames *frames, hfn_t hfn)
+{
+    HV_ASSERT(frames->hal, frame_of(frames, hfn)->uses > 0);
+    frame_of(frames, hfn)->uses--;
+    frame_put(frames, hfn);
+}
+
+void frame_retype(struct frames *frames, hfn_t hfn, enum frame_type type)
+{
+    struct frame *frame = frame_of(frames, hfn);
+
+    HV_ASSERT(frames->hal, frame->uses == 0 && !frame->pinned);
+    frame->type = (uint8_t)type;
+}
+/* marker: end */
+
 void frame_free(struct frames *frames, hfn_t hfn)
 {
     struct frame *frame = frame_of(frames, hfn);
 
     HV_ASSERT(frames->hal, frame->refs == 1 && frame->owner != OWNER_FREE);
     HV_ASSERT(frames->hal, frame->map == NO_ENTRY && frame->traced == 0);
+    HV_ASSERT(frames->hal, frame->uses == 0);
     if (frame->owner == OWNER_HYP)
         frames->hyp--;
     *frame = (struct frame){

@@ -20,6 +20,40 @@ static uint32_t in_page(gpa_t pa, uint32_t len)
     return len < room ? len : room;
 }
 
+bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len)
+{
+    if (!vm_owns(vm, pa, len))
+        return false;
+    while (len > 0) {
+        uint32_t n = in_page(pa, len);
+        hfn_t    hfn;
+
+        if (p2m_lookup(vm, gpa_frame(pa), &hfn) &&
+            frame_of(&vm->hyp->frames, hfn)->type != FRAME_PLAIN)
+            return false;
+        pa.raw += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa)
+{
+    hfn_t hfn;
+
+    return p2m_populate(vm, pcpu, gpa_frame(pa), &hfn) &&
+           frame_use(&vm->hyp->frames, hfn, FRAME_PLAIN);
+}
+
+void vm_release(struct vm *vm, gpa_t pa)
+{
+    hfn_t hfn;
+    bool  there = p2m_lookup(vm, gpa_frame(pa), &hfn);
+
+    HV_ASSERT(vm->hyp->hal, there);
+    frame_unuse(&vm->hyp->frames, hfn);
+}
+
 bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len)
 {
     uint8_t *bytes = to;
@@ -61,7 +95,7 @@ bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
 {
     const uint8_t *bytes = from;
 
-    if (!vm_owns(vm, pa, len))
+    if (!vm_writable(vm, pa, len))
         return false;
     while (len > 0) {
         uint32_t n = in_page(pa, len);
@@ -89,7 +123,7 @@ bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val)
 
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
-    if (!vm_owns(vm, pa, 4))
+    if (!vm_writable(vm, pa, 4))
         return false;
     hal_write32(vm->hyp->hal, vm_reach(vm, pcpu, pa, 4), val);
     return true;
@@ -99,7 +133,7 @@ bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
     hfn_t hfn;
 
-    if (!vm_owns(vm, pa, 4) || !p2m_populate(vm, pcpu, gpa_frame(pa), &hfn))
+    if (!vm_writable(vm, pa, 4) || !p2m_populate(vm, pcpu, gpa_frame(pa), &hfn))
         return false;
     hal_write32(vm->hyp->hal,
                 (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) }, val);

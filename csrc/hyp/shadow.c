@@ -45,12 +45,32 @@ bool shadow_used(const struct shadow *shadow, uint32_t index)
     return shadow->used[index / 32] >> index % 32 & 1;
 }
 
+/* An entry that can write uses its frame as plain memory, others just refer
+ * to theirs. */
+static void shadow_refer(struct vm *vm, hfn_t hfn, uint32_t pte)
+{
+    struct frames *frames = &vm->hyp->frames;
+
+    if (!(pte & PTE_W))
+        frame_get(frames, hfn);
+    else if (!frame_use(frames, hfn, FRAME_PLAIN))
+        hal_halt(vm->hyp->hal, "shadow.c: a table of the guest, writable");
+}
+
+static void shadow_unrefer(struct vm *vm, hfn_t hfn, uint32_t pte)
+{
+    if (pte & PTE_W)
+        frame_unuse(&vm->hyp->frames, hfn);
+    else
+        frame_put(&vm->hyp->frames, hfn);
+}
+
 /* An entry begins to name a frame. */
 static void shadow_name(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
                         uint32_t index, hfn_t hfn, uint32_t pte)
 {
     shadow_clear(vm, pcpu, shadow, index);
-    frame_get(&vm->hyp->frames, hfn);
+    shadow_refer(vm, hfn, pte);
     rmap_add(vm->hyp, hfn, shadow, index);
     shadow_write(vm, pcpu, shadow, index, pte);
 }
@@ -93,7 +113,7 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
     if (!(pte & PTE_RWX))
         shadow_of_frame(vm, hfn)->links--;
     rmap_remove(vm->hyp, hfn, shadow, index);
-    frame_put(&vm->hyp->frames, hfn);
+    shadow_unrefer(vm, hfn, pte);
     shadow_write(vm, pcpu, shadow, index, 0);
 }
 
@@ -109,8 +129,14 @@ void shadow_cut(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
 {
     uint32_t pte = shadow_read(vm, shadow, index);
 
-    if (pte & PTE_W)
-        shadow_write(vm, pcpu, shadow, index, pte & ~(uint32_t)PTE_W);
+    hfn_t    hfn = { pte >> PTE_PPN_SHIFT };
+    uint32_t less = pte & ~(uint32_t)PTE_W;
+
+    if (less == pte)
+        return;
+    shadow_refer(vm, hfn, less);
+    shadow_unrefer(vm, hfn, pte);
+    shadow_write(vm, pcpu, shadow, index, less);
 }
 
 static struct shadow **shadow_bucket(struct vm *vm, uint32_t key)

@@ -112,6 +112,9 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
         return false;
     bool there = p2m_populate(vm, vcpu->on, gpa_frame(walk->pa), &hfn);
     HV_ASSERT(vm->hyp->hal, there);
+    uint32_t granted = frame_of(&vm->hyp->frames, hfn)->type == FRAME_PLAIN
+                           ? rights
+                           : rights & ~(uint32_t)PTE_W;
 
     struct shadow *root = shadow_get(vcpu, shadow_root_key(vcpu));
     struct shadow *table = shadow_get(vcpu, table_key(vcpu, walk, rights));
@@ -124,7 +127,7 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
     }
     if (shadow_used(table, pt_index(va, 0)))
         forget_entry(vcpu, table, page);
-    shadow_set_leaf(vcpu, table, pt_index(va, 0), hfn, rights);
+    shadow_set_leaf(vcpu, table, pt_index(va, 0), hfn, granted);
     shadow_release(vm, table);
     shadow_release(vm, root);
     return true;

@@ -6,6 +6,8 @@
  * traps. `pv`: the kernel was modified; it runs in real U-mode, asks by
  * hypercall, and its traps arrive through a shared page. `nested`: a kernel
  * that does not know runs in VS-mode, on tables of its own over a second stage.
+ * hypercall, and its traps arrive through a shared page. `direct`: as `pv`, but
+ * the machine walks the guest's own tables.
  *
  * A style has a CPU side, and a memory side (struct paging), which several
  * styles can share. */
@@ -46,6 +48,9 @@ struct style {
     const char          *name;
     const struct paging *paging;
     bool                 hypercalls; /* hv's own calls are answered */
+    /* Its tables hold machine frame numbers: all memory is there at once, and
+     * the style is for life. */
+    bool direct;
     /* An illegal instruction: emulate it, or reflect. */
     enum trap_action (*illegal)(struct vcpu *vcpu, uint32_t insn);
     /* Deliver vcpu->fault (an exception or interrupt) to the guest kernel. */
@@ -68,11 +73,18 @@ bool emulate_wakes(struct vcpu *vcpu);
 /* Real U-mode, with the guest's MXR: for styles that deprivilege. */
 void deprivileged_enter(struct vcpu *vcpu, struct world *world);
 
+/* pv.c, for the styles whose kernel does. */
+enum trap_action pv_illegal(struct vcpu *vcpu, uint32_t insn);
+enum trap_action pv_inject(struct vcpu *vcpu, struct trap fault);
+int pv_pending(struct vcpu *vcpu);
+bool pv_wakes(struct vcpu *vcpu);
+
 /* Read cycle, time or instret, as user programs may in every style. False: it
  * is another instruction, or not permitted; vcpu->fault then says so. */
 bool emulate_counter(struct vcpu *vcpu, uint32_t insn);
 
-extern const struct style  style_emulate, style_assist, style_pv, style_nested;
+extern const struct style style_emulate, style_assist, style_pv, style_nested,
+    style_direct;
 extern const struct paging paging_shadow, paging_stage2;
 
 #endif

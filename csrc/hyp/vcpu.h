@@ -10,6 +10,7 @@
 
 #include "abi/csr.h"
 #include "abi/regs.h"
+#include "hyp/direct.h"
 #include "hyp/hal.h"
 #include "hyp/style.h"
 #include "hyp/tag.h"
@@ -43,6 +44,7 @@ struct vcpu {
     struct vcsr     csr;
     struct pv_state pv;
     struct shadow  *root;    /* the shadow it runs on; holds a reference */
+    struct roots    roots;   /* direct: what it runs on instead; holds them */
     struct tag      vmid;    /* nested: what the TLB knows it by ... */
     uint32_t        vmid_on; /* ... on this hart */
     struct trap     fault;   /* what TRAP_REFLECT delivers */

@@ -1,6 +1,7 @@
 /* vm.c - a VM's life, and the one way into its memory. */
 #include "hyp/vm.h"
 #include "hyp/assert.h"
+#include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
 #include "hyp/sched.h"
@@ -40,6 +41,7 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
     if (vm->shadows.pool)
         shadows_fini(vm);
     stage2_fini(vm);
+    hal_free(hal, vm->root_tag);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);
     return NULL;
@@ -80,6 +82,8 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     hyp->nr_vms++;
     for (uint32_t i = 0; i < config->nr_vcpus; i++)
         vcpu_init(&vm->vcpu[i], vm, i);
+    if (config->style->direct)
+        direct_populate(vm);
     uart_reset(&vm->uart);
     plic_reset(&vm->plic, 2 * config->nr_vcpus);
     vm->born_time = hal_time(hyp->cpu[0].pcpu);
@@ -102,12 +106,16 @@ void vm_destroy(struct vm *vm)
 
     vm_halt(vm);
     vm->state = VM_OFF;
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         sched_deschedule(&vm->vcpu[i]);
+        pv_reset(&vm->vcpu[i]);
+    }
     frames_unreserve(&hyp->frames,
                      vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
     shadows_fini(vm);
     stage2_fini(vm);
+    if (vm->style->direct)
+        direct_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)

@@ -52,6 +52,7 @@ struct vm {
     struct stage2       stage2;
     enum sync_policy    sync; /* config.sync, or what it was changed to */
     uint32_t            tags; /* tag.h: what its tables are tagged with now */
+    struct tag         *root_tag; /* direct: of the root in each guest frame */
     struct uart         uart;
     struct plic         plic;
     struct vm_counters  count;
@@ -97,13 +98,19 @@ bool vm_ended(const struct vm *vm);
 /*
  * Guest-physical memory. False, with nothing read or written, unless all of
  * [pa, pa + len) is RAM of this VM (no wrapping). Reading does not populate;
- * writing does. vm_read32/vm_write32 want pa aligned to 4.
+ * writing does, and wants memory that is no page table of the guest's (direct).
+ * vm_read32/vm_write32 want pa aligned to 4.
  */
 bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len);
 bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len);
 bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
               uint32_t len);
 bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val);
+bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len);
+/* Keep the page of pa from becoming a page table. False: not RAM, or it is one
+ * already. */
+bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa);
+void vm_release(struct vm *vm, gpa_t pa);
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val);
 /* The same, of an entry of the guest's tables of which nothing but A and D
  * changes: its shadows stay right. */

@@ -45,6 +45,7 @@ enum hv_style {
     HV_STYLE_PV,
     HV_STYLE_ASSIST,
     HV_STYLE_NESTED,
+    HV_STYLE_DIRECT,
     HV_NR_STYLES
 };
 
@@ -145,15 +146,21 @@ struct hv_host_info {
 #define HV_OWNER_FREE 0
 #define HV_OWNER_HYP  0xffffffff /* else: a VM's number */
 
-/* Of STAGE2: a table of a second stage, VM memory to machine. */
-enum hv_frame_type { HV_FRAME_PLAIN, HV_FRAME_SHADOW, HV_FRAME_STAGE2 };
+enum hv_frame_type {
+    HV_FRAME_PLAIN,
+    HV_FRAME_SHADOW,     /* the hypervisor's: a shadow table */
+    HV_FRAME_STAGE2,     /* the hypervisor's: a table of a second stage */
+    HV_FRAME_LEAF_TABLE, /* a VM's: its own table, validated (direct) ... */
+    HV_FRAME_ROOT_TABLE, /* ... of level 1 */
+};
 
 struct hv_frame {
     uint32_t owner; /* HV_OWNER_FREE, HV_OWNER_HYP, or a VM's number */
     uint32_t type;  /* enum hv_frame_type */
     uint32_t refs;
-    uint32_t gfn;     /* plain: where its VM sees it, or HV_NONE */
-    uint32_t serves;  /* a table: the VM that it is for; else 0 */
+    uint32_t uses;    /* as its type; plain: mappings that can write it */
+    uint32_t gfn;     /* where its VM sees it, or HV_NONE */
+    uint32_t serves;  /* the hypervisor's: the VM that it is for; else 0 */
     uint32_t traced;  /* shadow tables that follow every store to it */
     uint32_t entries; /* shadow entries that name it, links included ... */
     uint32_t foreign; /* ... in shadows of VMs that do not own it */
@@ -193,13 +200,14 @@ struct hv_shadow {
     uint32_t asid;    /* the TLB's name for it, HV_NONE: none that is valid */
 };
 
-/* What a vCPU really runs with, whatever its guest believes. Where its style
- * has no shadows, `shadow` is HV_NONE and what it asks for does not count. */
+/* What a vCPU really runs with, whatever its guest believes. If that is no
+ * shadow, `shadow` is HV_NONE, and what follows it does not count. */
 struct hv_real {
     uint32_t running; /* 1: a hart has its state now */
     uint32_t mode;    /* real privilege: 0 U, 1 S */
     uint32_t satp;    /* the hart's (nested: hgatp); 0 if not running */
-    uint32_t stage2;  /* frame of its second stage's root, or HV_NONE */
+    uint32_t root;    /* frame of a root that is no shadow: of its second stage
+                         (nested), of its own tables (direct); or HV_NONE */
     uint32_t shadow;  /* root that it runs on, or would; HV_NONE: none yet */
     uint32_t kind, role, rights, gfn; /* of the root that it asks for */
 };

@@ -8,11 +8,14 @@ that where they disagree, one of them is wrong. The tests use it as oracle.
 - :mod:`hv.spec.two_stage`: the same for a guest, with a second stage below.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
+- :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where
+  the machine walks a guest's own tables.
 
 Where the RISC-V specification leaves a choice, TRV32 makes it, and the module
 says so with the words "our choice".
 """
 
+from hv.spec.direct import Answer, Tables
 from hv.spec.mmu import (
     Access,
     AccessFault,
@@ -30,12 +33,14 @@ from hv.spec.stale import History
 __all__ = [
     "Access",
     "AccessFault",
+    "Answer",
     "Board",
     "History",
     "Mode",
     "Outcome",
     "PageFault",
     "Pte",
+    "Tables",
     "Translated",
     "View",
     "translate",

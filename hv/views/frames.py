@@ -288,7 +288,7 @@ def _use(frame: Frame, tables: set[int]) -> Use:
         return Use.STAGE2
     if frame.foreign:
         return Use.SHARED
-    if frame.number in tables:
+    if frame.number in tables or frame.table is not None:
         return Use.TABLE
     return Use.OTHER if frame.owner == HYP else Use.PLAIN
 

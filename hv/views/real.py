@@ -9,12 +9,20 @@ is virtualized in another way adds its own to :data:`REAL`.
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from hv import inside
 from hv.core import lib
 from hv.errors import HvError
-from hv.facts import Access, FrameType, Made, Priv, Role, Shadow, ShadowKind
+from hv.facts import (
+    Access,
+    FrameType,
+    Made,
+    Priv,
+    Role,
+    Shadow,
+    ShadowKind,
+    Style,
+)
 from hv.guest import Guest
-from hv.inside import frame as frame_of
-from hv.inside import read as read_machine
 from hv.spec.mmu import NOTHING, SV32, Board, Mode, Pte, View
 from hv.views.sv32 import MXR, RIGHTS, SUM, Lookup, letters, look_up
 from hv.vm import VM
@@ -153,7 +161,7 @@ def machine_word(guest: Guest, address: int) -> int | None:
     """Return a word of machine memory; None where no RAM is."""
     if not in_machine(guest, address):
         return None
-    return int.from_bytes(read_machine(guest.host, address, 4), "little")
+    return int.from_bytes(inside.read(guest.host, address, 4), "little")
 
 
 def in_machine(guest: Guest, address: int) -> bool:
@@ -270,7 +278,7 @@ def _traced(asked: Question) -> str:
     """Return what becomes of a store to a guest table that is watched."""
     if asked.access is not Access.STORE or asked.hpa is None:
         return ""
-    frame = frame_of(asked.guest.host, asked.hpa >> 12)
+    frame = inside.frame(asked.guest.host, asked.hpa >> 12)
     if not frame.traced or frame.type is not FrameType.PLAIN:
         return ""
     return (
@@ -297,18 +305,18 @@ class SecondStage:
             raise HvError(f"{vm.name} has no second stage")
         real = vm.real(asked.vcpu)
         title = "a second stage: gpa -> hpa"
-        if real.stage2 is None:
+        if real.root is None:
             return Answer(title, "none yet", real.satp, Lookup(why="none yet"))
         found = Lookup()
         for gpa, access, what in self._addresses(asked):
-            found = self._below(asked, real.stage2, gpa, access, what, found)
+            found = self._below(asked, real.root, gpa, access, what, found)
             if found.result is None:
                 break
         if asked.own.result is None and found.result is not None:
             found = replace(found, result=None, why="the guest's tables end it")
         return Answer(
             title=title,
-            root=f"hfn {real.stage2:05x}, four frames, for all of the VM",
+            root=f"hfn {real.root:05x}, four frames, for all of the VM",
             satp=real.satp,
             lookup=found,
             would=self._fills(asked) if found.result is None else "",
@@ -363,6 +371,68 @@ class SecondStage:
         return "the second stage, from the p2m: one entry for each exit"
 
 
+# -- the guest's own tables, validated -----------------------------------------
+
+
+class ValidatedTables:
+    """The guest's own tables, which name machine frames: `direct`.
+
+    Until it has any it runs untranslated, on a shadow.
+    """
+
+    def look(self, asked: Question) -> Answer:
+        """Say what the machine would find in them: what the guest put there."""
+        vm = asked.guest
+        if not isinstance(vm, VM):
+            raise HvError(f"{vm.name} has no validated tables")
+        real = vm.real(asked.vcpu)
+        if real.root is None:
+            return ShadowTables().look(asked)
+        satp = real.satp if real.running else SV32 | real.root
+        return Answer(
+            title="the guest's own tables, validated",
+            root=f"hfn {real.root:05x}, for its {asked.view.mode.name.lower()}",
+            satp=satp,
+            lookup=_walk_machine(asked, satp, real.priv),
+        )
+
+
+def own_root(guest: Guest, vcpu: int) -> int | None:
+    """Return the guest frame of a root that names machine frames, if any."""
+    if not isinstance(guest, VM) or guest.info.style is not Style.DIRECT:
+        return None
+    root = guest.real(vcpu).root
+    return None if root is None else inside.frame(guest.host, root).gfn
+
+
+def look_up_own(question: "Question") -> Lookup:
+    """Walk tables that name machine frames, and say where that is in the VM.
+
+    :param question: with an empty walk; its satp names the root by gfn.
+    """
+    guest = question.guest
+
+    def gfn_of(hfn: int) -> int | None:
+        known = in_machine(guest, hfn << 12)
+        return inside.frame(guest.host, hfn).gfn if known else None
+
+    real = inside.real(guest.host, guest.number, question.vcpu)
+    found = _walk_machine(question, SV32 | (real.root or 0), Priv.U)
+    entries = tuple(
+        replace(
+            e, address=(gfn_of(e.address >> 12) or 0) << 12 | e.address & 0xFFF
+        )
+        for e in found.entries
+    )
+    found = replace(found, entries=entries)
+    if found.result is None:
+        return found
+    gfn = gfn_of(found.result >> 12)
+    if gfn is None:
+        return replace(found, result=None, why="it names nobody's frame")
+    return replace(found, result=gfn << 12 | found.result & 0xFFF)
+
+
 def board_of(guest: Guest) -> Board:
     """Return what answers at the guest's physical addresses."""
     devices = [
@@ -385,6 +455,7 @@ REAL: dict[str, Real] = {
     "assist": ShadowTables(),
     "pv": ShadowTables(),
     "nested": SecondStage(),
+    "direct": ValidatedTables(),
 }
 
 # Styles with shadow tables: those that follow the guest's by a policy.

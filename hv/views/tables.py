@@ -10,12 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from hv import inside
 from hv.cli.table import table
 from hv.errors import UsageError
-from hv.facts import Made, Priv, Role, Shadow, ShadowKind, integer
-from hv.inside import read as read_machine
+from hv.facts import Made, Priv, Role, Shadow, ShadowKind, Style, integer
 from hv.spec.mmu import SV32, Pte, is_pointer
-from hv.views.real import SHADOWED, board_of, describe, shadow_rights
+from hv.views.real import (
+    SHADOWED,
+    board_of,
+    describe,
+    own_root,
+    shadow_rights,
+)
 from hv.views.sv32 import RIGHTS, letters
 from hv.vm import VM
 
@@ -279,6 +285,9 @@ def page_table(guest: VM, vcpu: int = 0) -> PageTable:
     satp = guest.cpu[vcpu].reg("satp")
     if guest.cpu[vcpu].priv is Priv.M:
         satp = 0
+    root = own_root(guest, vcpu)
+    if root is not None:
+        satp = SV32 | root
     shadows = guest.shadows()
     roots = tuple(
         sorted(
@@ -352,7 +361,7 @@ def _guest_table(vm: VM, frame: int) -> tuple[int, ...]:
 
 
 def _shadow_table(vm: VM, frame: int) -> tuple[int, ...]:
-    return _TABLE.unpack(read_machine(vm.host, frame << 12, _TABLE.size))
+    return _TABLE.unpack(inside.read(vm.host, frame << 12, _TABLE.size))
 
 
 def _usable(pte: int) -> bool:
@@ -366,10 +375,10 @@ def _guest_pages(
 ) -> list[_Page | None]:
     """Return what 4 MiB of a guest's addresses map to, page by page."""
     if not satp & SV32:
-        inside = range(vm.mem.base >> 12, vm.mem.end >> 12)
+        ram = range(vm.mem.base >> 12, vm.mem.end >> 12)
         pages = range(upper * ENTRIES, (upper + 1) * ENTRIES)
         return [
-            _Page(int(_ALL), page << 12, mega=False) if page in inside else None
+            _Page(int(_ALL), page << 12, mega=False) if page in ram else None
             for page in pages
         ]
     if _usable(entry):
@@ -380,12 +389,20 @@ def _guest_pages(
             _Page(entry & 0xFF, first + i << 12, mega=True)
             for i in range(ENTRIES)
         ]
+    # Entries of style `direct` name machine frames, all of them its own.
+    direct = vm.info.style is Style.DIRECT
+
+    def gfn(frame: int) -> int:
+        return (inside.frame(vm.host, frame).gfn or 0) if direct else frame
+
     low = Pte.V | Pte.R | Pte.W | Pte.X | Pte.U | Pte.A | Pte.D
     if entry & low != Pte.V:
         return [None] * ENTRIES
     return [
-        _Page(pte & 0xFF, pte >> 10 << 12, mega=False) if _usable(pte) else None
-        for pte in _guest_table(vm, entry >> 10)
+        _Page(pte & 0xFF, gfn(pte >> 10) << 12, mega=False)
+        if _usable(pte)
+        else None
+        for pte in _guest_table(vm, gfn(entry >> 10))
     ]
 
 

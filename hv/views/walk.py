@@ -10,7 +10,7 @@ nothing: the machine asks its tables first, and only what they refuse is an
 exit, after which the guest's tables decide.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from textwrap import wrap
 
@@ -18,7 +18,15 @@ from hv.core import lib
 from hv.facts import U32, Access, Priv, choose, integer
 from hv.guest import Guest
 from hv.spec.mmu import SV32, Mode, Pte, View
-from hv.views.real import REAL, SHADOWED, Answer, Question, board_of
+from hv.views.real import (
+    REAL,
+    SHADOWED,
+    Answer,
+    Question,
+    board_of,
+    look_up_own,
+    own_root,
+)
 from hv.views.sv32 import MXR, SUM, Entry, Lookup, look_up
 from hv.vm import VM
 
@@ -209,16 +217,21 @@ def walk(
         sum=bool(sstatus & SUM),
         mxr=bool(sstatus & MXR),
     )
-    own = look_up(
-        lambda at: _guest_word(guest, at),
-        satp,
-        address,
-        kind,
-        view,
-        board_of(guest),
+    root = own_root(guest, vcpu)
+    asked = Question(
+        *(guest, vcpu, address, kind, view, satp, sstatus, Lookup(), None)
     )
+    if root is not None:
+        asked = replace(asked, satp=SV32 | root)
+        own = look_up_own(asked)
+    else:
+        board = board_of(guest)
+        own = look_up(
+            *(lambda at: _guest_word(guest, at), satp, address),
+            *(kind, view, board),
+        )
     hpa = _behind(guest, own.result)
-    asked = Question(guest, vcpu, address, kind, view, satp, sstatus, own, hpa)
+    asked = replace(asked, own=own, hpa=hpa)
     style = str(info.style or "bare")
     return Walk(
         guest=guest.name,
@@ -230,7 +243,7 @@ def walk(
         priv=priv,
         sum=view.sum,
         mxr=view.mxr,
-        satp=satp,
+        satp=asked.satp,
         own=own,
         hpa=hpa,
         real=REAL[style].look(asked),

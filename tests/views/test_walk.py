@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hv
+from hv import images
 from hv.facts import Fault
 from hv.views.frames import Use
 from hv.views.walk import Verdict
@@ -192,6 +193,34 @@ def test_a_second_stage_is_three_lookups() -> None:
         assert table["hypervisor"][Use.STAGE2] == 4 + 1  # root and one table
 
 
+@pytest.mark.images
+def test_tables_that_name_machine_frames() -> None:
+    """Style direct: the second VM of a machine, so that they differ."""
+    if "kernel-pv" not in images.available():
+        pytest.skip(f"no guest images: {images.missing()}")
+    with hv.Hypervisor(ram="40MiB") as host:
+        host.create(mem="1MiB", style="direct")
+        vm = host.create(name="direct", style="direct")
+        vm.load(images.find("kernel-pv"), append="quiet")
+        vm.boot()
+        vm.breakpoints.add("schedule")
+        for _ in range(3):
+            vm.run_until("break")
+            pc = vm.cpu[0].pc
+            for address, access in ((pc, "fetch"), (pc, "store"), (0, "load")):
+                seen = hv.walk(vm, address, access)
+                check(g.Hand(host, vm), seen, access)
+            vm.step()
+        seen = hv.walk(vm, pc, "fetch")
+        assert seen.verdict is Verdict.OK
+        own, real = (x.entries for x in (seen.own, seen.real.lookup))
+        assert [e.value for e in own] == [e.value for e in real]
+        assert [e.address for e in own] != [e.address for e in real]
+        assert all(vm.mem.read32(e.address) == e.value for e in own)
+        (row,) = (r for r in hv.page_table(vm).rows if r.gva <= pc <= r.last)
+        assert row.gpa == row.gva
+
+
 # -- against the machine -------------------------------------------------------
 
 PAGES = range(6)
@@ -237,7 +266,7 @@ def check(hand: g.Hand, seen: hv.Walk, access: str) -> None:
     else:
         assert (seen.own.result, seen.cause) == (told, None)
         gfn = told >> 12
-        ram = g.RAM >> 12 <= gfn < g.RAM + g.SIZE >> 12
+        ram = hand.vm.mem.base >> 12 <= gfn < hand.vm.mem.end >> 12
         frame = hand.vm.frame_of(gfn) if ram else None
         assert (seen.hpa and seen.hpa >> 12) == frame
     real = hand.vm.real()
