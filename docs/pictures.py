@@ -16,7 +16,7 @@ from hv.images import find
 from hv.views.tables import Sync
 
 OUT = Path(__file__).resolve().parent / "_generated"
-MOMENT = 100_000  # instructions: the kernel has just turned on translation
+MOMENT = "schedule"  # the kernel has just turned on translation
 GROUPS = {
     "vm": ("Of a VM", lib.HV_COUNTERS_VM),
     "hart": ("Of a hart", lib.HV_COUNTERS_HART),
@@ -36,12 +36,18 @@ def booted(host: hv.Hypervisor, image: str, style: str, sync: str) -> hv.VM:
     return vm
 
 
+def come_to(vm: hv.VM, symbol: str) -> None:
+    """Run a guest until its pc is there."""
+    vm.breakpoints.add(symbol)
+    vm.run_until("break")
+
+
 def walks() -> None:
     """Draw a way that the machine knows, one it does not, and two stages."""
     for style in ("emulate", "nested"):
         with hv.Hypervisor(engine="fast") as host:
             vm = booted(host, "kernel-native", style, "default")
-            vm.run(MOMENT)
+            come_to(vm, MOMENT)
             found = hv.walk(vm, vm.cpu[0].pc, "fetch")
             write(f"walk-{style}.svg", found.svg)
             if style != "emulate":
@@ -60,7 +66,7 @@ def tables() -> None:
     """Draw a page table beside its shadow, where tables are traced."""
     with hv.Hypervisor(engine="fast") as host:
         vm = booted(host, "kernel-native", "emulate", "trace")
-        vm.run(MOMENT)
+        come_to(vm, MOMENT)
         write("pt.svg", hv.page_table(vm).svg)
 
 
@@ -69,7 +75,7 @@ def frames() -> None:
     with hv.Hypervisor(ram="40MiB", engine="fast") as host:
         booted(host, "kernel-native", "emulate", "trace")
         booted(host, "kernel-pv", "pv", "told")
-        host.run(20 * MOMENT)
+        host.run(2_000_000)
         write("frames.svg", hv.frame_map(host).svg)
 
 
