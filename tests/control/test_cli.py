@@ -111,7 +111,12 @@ def test_json_is_one_object(kernel: Kernel, style: str) -> None:
     assert report["state"] == "off"
     assert report["style"] == style
     assert report["insns"] > 10
-    assert isinstance(report["counters"], dict)
+    assert sum(report["exits"].values()) == report["counters"].get("exits", 0)
+    assert report["misses"] == sum(
+        report["hart"][f"{kind}_misses"] for kind in ("fetch", "load", "store")
+    )
+    references = report["refs_per_miss"] * report["misses"]
+    assert round(references) == report["hart"]["walk_refs"]
     assert hv("run", "--style", style, "--json", path).out == done.out
 
 
@@ -121,6 +126,7 @@ def test_statistics_go_to_stderr(kernel: Kernel) -> None:
     rows = dict(line.rsplit(maxsplit=1) for line in done.err.splitlines())
     assert rows["exit_sbi"] == "3"
     assert int(rows["instructions"].replace(",", "")) > 10
+    assert 1 <= float(rows["entries per TLB miss"]) <= 2
 
 
 WRONG = {
