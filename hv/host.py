@@ -49,7 +49,7 @@ class HostConfig:
 
     m_mode: MMode
     ram: int | str | None = None
-    engine: str = Engine.REF
+    engine: str = Engine.FAST
     profile: str = Profile.CLEAN
     harts: int | None = None
     asid_bits: int | None = None

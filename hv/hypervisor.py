@@ -54,7 +54,7 @@ class Hypervisor:
         self,
         *,
         ram: int | str = "256MiB",
-        engine: str = Engine.REF,
+        engine: str = Engine.FAST,
         profile: str = Profile.CLEAN,
         harts: int | None = None,
         asid_bits: int | None = None,

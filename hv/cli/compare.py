@@ -24,7 +24,7 @@ from hv.facts import Engine
 @click.option(
     "--engine",
     type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.REF),
+    default=str(Engine.FAST),
     show_default=True,
     help="Which interpreter; the counts are the same.",
 )

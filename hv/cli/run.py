@@ -68,7 +68,7 @@ class Ending:
 @click.option(
     "--engine",
     type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.REF),
+    default=str(Engine.FAST),
     show_default=True,
     help="Which interpreter runs the machine.",
 )
