@@ -24,6 +24,9 @@ class Hypercall(IntEnum):
     BLOCK = 12
     SET_TIMER = 13
     SHUTDOWN = 14
+    BALLOON = 15
+    BALLOON_GIVE = 16
+    BALLOON_TAKE = 17
 
 
 class SbiError(IntEnum):

@@ -177,6 +177,9 @@ int hv_hash(hv_host *host, uint64_t *out)
         for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
             hash = hash_vcpu(hash, &vm->vcpu[i]);
         hash = hash_words(hash, vm->p2m.hfn, vm->p2m.count);
+        for (uint32_t i = 0; i < vm->p2m.count; i++)
+            hash = mix(hash, vm->p2m.state[i]);
+        hash = mix(mix(hash, vm->balloon.target), vm->balloon.said);
 #define COUNTER(name, doc) hash = mix(hash, vm->count.name);
 #include "hyp/counters.def"
 #undef COUNTER
@@ -199,8 +202,10 @@ int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out)
         .owner = frame->owner,
         .type = frame->type,
         .refs = frame->refs,
-        .gfn = frame->type == FRAME_PLAIN && frame->owner ? frame->gfn
-                                                          : NO_FRAME,
+        .gfn = frame->type == FRAME_PLAIN && frame->owner &&
+                       frame->owner != OWNER_SHARED
+                   ? frame->gfn
+                   : NO_FRAME,
     };
     return HV_OK;
 }
@@ -215,7 +220,7 @@ int hv_p2m(hv_host *host, uint32_t id, uint32_t gfn, uint32_t *hfn)
         return status != HV_OK ? status : HV_ERR_INVALID;
     if (!vm)
         return HV_ERR_UNSUPPORTED;
-    if (!p2m_has(vm, (gfn_t){ gfn }))
+    if (gfn - vm->p2m.first >= vm->p2m.count)
         return HV_ERR_ADDRESS;
     *hfn = p2m_lookup(vm, (gfn_t){ gfn }, &found) ? found.raw : NO_FRAME;
     return HV_OK;

@@ -3,6 +3,20 @@
  * Which entry is missing is decided in shadow_fill.c. */
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
+#include "hyp/services.h"
+
+/* Is there machine memory for what the access is about to touch? If it stores,
+ * the page is its own from here on, and noted as written. */
+static bool memory_ready(struct vcpu *vcpu, const struct walk *walk,
+                         enum access access)
+{
+    gfn_t gfn = gpa_frame(walk->pa);
+    hfn_t hfn;
+
+    return (access == ACCESS_STORE
+                ? p2m_writable(vcpu->vm, vcpu->on, gfn, &hfn)
+                : p2m_populate(vcpu->vm, vcpu->on, gfn, &hfn)) != P2M_EXHAUSTED;
+}
 
 /* marker: on-page-fault */
 static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
@@ -17,7 +31,8 @@ static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
         vm->count.exit_fault++;
         return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
     }
-    walk_set_ad(vcpu, &walk, access);
+    if (!memory_ready(vcpu, &walk, access) || !walk_set_ad(vcpu, &walk, access))
+        return reclaim_wait(vcpu);
     if (access == ACCESS_STORE && (store = shadow_store(vcpu, walk.pa)))
         vm->count.exit_trace++;
     if (store == STORE_EMULATE)
@@ -56,10 +71,20 @@ static void shadow_let_go(struct vcpu *vcpu)
     vcpu->root = NULL;
 }
 
+static void shadow_cut_writes(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
+{
+    hfn_t hfn;
+
+    if (p2m_lookup(vm, gfn, &hfn))
+        shadow_protect(vm->hyp, pcpu, hfn);
+}
+
 const struct paging paging_shadow = {
     .name = "shadow",
     .fault = shadow_fault,
     .root = shadow_satp,
     .release = shadow_let_go,
     .fence = shadow_fence,
+    .zap = shadow_zap,
+    .protect = shadow_cut_writes,
 };

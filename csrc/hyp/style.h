@@ -35,6 +35,13 @@ struct paging {
     void (*release)(struct vcpu *vcpu);
     /* The guest asked to forget translations: of one page, or all. */
     void (*fence)(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+    /* The frame behind this guest frame is about to change: no translation of
+     * this VM's may name it any more. `lost`: its contents are lost, too, and
+     * with them what was derived from it as a table. NULL: frames stay where
+     * they are under this style, and `protect` is NULL as well. */
+    void (*zap)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
+    /* The guest's next store there must be seen. */
+    void (*protect)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
 };
 
 struct style {

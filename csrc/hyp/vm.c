@@ -44,9 +44,19 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
     return NULL;
 }
 
-static uint32_t vm_promise(const struct vm *vm)
+/* Its shadow pool always, its memory as far as admission goes. */
+static bool vm_promise(struct vm *vm)
 {
-    return (vm->config.mem_size >> PAGE_SHIFT) + vm->config.shadow_frames;
+    uint32_t pages = vm->p2m.count, shadows = vm->config.shadow_frames;
+
+    if (vm->hyp->config.overcommit && vm->config.minimum < pages)
+        pages = vm->config.minimum;
+    if (!frames_reserve(&vm->hyp->frames, shadows))
+        return false;
+    if (p2m_promise(vm, pages))
+        return true;
+    frames_unreserve(&vm->hyp->frames, shadows);
+    return false;
 }
 
 struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
@@ -68,8 +78,9 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, *why, why);
     if (hyp->nr_vms == MAX_VMS - 1)
         return vm_fail(vm, "too many VMs", why);
-    if (!frames_reserve(&hyp->frames, vm_promise(vm)))
+    if (!vm_promise(vm))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
+    vm->balloon.target = vm->p2m.count;
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
@@ -100,7 +111,7 @@ void vm_destroy(struct vm *vm)
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
         sched_deschedule(&vm->vcpu[i]);
     frames_unreserve(&hyp->frames,
-                     vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
+                     vm->config.shadow_frames - vm->shadows.framed);
     shadows_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
@@ -129,7 +140,8 @@ static void vm_deschedule(struct vm *vm)
 
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
-    if (vm->style->hypercalls != style->hypercalls)
+    if (vm->style->hypercalls != style->hypercalls ||
+        (!style->paging->zap && !p2m_plain(&vm->p2m)))
         return false;
     vm_deschedule(vm);
     vm->style = style;

@@ -5,6 +5,8 @@ from it: the two were written from the same sentences of the RISC-V manual, so
 that where they disagree, one of them is wrong. The tests use it as oracle.
 
 - :mod:`hv.spec.mmu`: Sv32. What one access does, given the tables.
+- :mod:`hv.spec.p2m`: what a guest sees of its memory while pages are given
+  back, shared and logged.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
 
