@@ -92,8 +92,9 @@ nightly: $(TEST) ## everything, with many more examples, then sanitized
 	HV_NO_SKIP=1 HV_TEST_PROFILE=nightly $(PYTEST) --timeout 0 -m ''
 	$(MAKE) sanitize TIER='not nightly'
 
-bench: $(RUN) ## how fast, and what each style costs
-	$(PY) tools/bench.py
+BENCH ?=
+bench: $(TEST) ## how fast, and what each style costs; notes it
+	$(VENV)/bin/hv bench --history $(BENCH)
 
 docs: $(TEST) $(VENV)/docs.stamp ## build the book (-n -W) and run what is in it
 	$(VENV)/bin/sphinx-build -q -n -W --keep-going -d build/doctrees \

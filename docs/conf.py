@@ -1,11 +1,14 @@
 """How Sphinx builds the book: `make docs`."""
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for measured.py
 
 _pyproject = Path(__file__).parent.parent / "pyproject.toml"
 _config = tomllib.loads(_pyproject.read_text(encoding="utf-8"))
@@ -19,9 +22,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
+    "docs.measured",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "data"]
 
 # A reference that leads nowhere stops the build (with -n -W). Python's own
 # types are no pages of ours, and the book must build without a network.
@@ -33,7 +37,12 @@ nitpick_ignore_regex = [
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_enable_extensions = [
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "substitution",
+]
 myst_heading_anchors = 3
 
 html_theme = "furo"

@@ -70,7 +70,8 @@ ffibuilder.set_source(
     depends=headers(),
     include_dirs=["csrc"],
     define_macros=[("FW_NATIVE", "1")],
-    extra_compile_args=["-std=c11"],
+    # Hidden: else a name of ours that the C library has too would be its own.
+    extra_compile_args=["-std=c11", "-fvisibility=hidden"],
     py_limited_api=True,
 )
 

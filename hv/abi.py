@@ -24,9 +24,13 @@ class Hypercall(IntEnum):
     BLOCK = 12
     SET_TIMER = 13
     SHUTDOWN = 14
-    BALLOON = 15
-    BALLOON_GIVE = 16
-    BALLOON_TAKE = 17
+    MEMORY_MAP = 15
+    PT_PIN = 16
+    PT_UNPIN = 17
+    SET_ROOTS = 18
+    BALLOON = 19
+    BALLOON_GIVE = 20
+    BALLOON_TAKE = 21
 
 
 class SbiError(IntEnum):

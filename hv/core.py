@@ -5,6 +5,7 @@ The only modules that touch ``ffi`` and ``lib`` are this one, ``host`` and
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from hv.errors import (
@@ -36,6 +37,7 @@ __all__ = [
     "CData",
     "check",
     "constant",
+    "cost_defaults",
     "cost_names",
     "counter_docs",
     "counter_names",
@@ -84,6 +86,7 @@ def check(status: int, what: str, why: str = "") -> None:
     raise kind(f"{what}: {why}")
 
 
+@cache
 def to_c(prefix: str, member: StrEnum) -> int:
     """Return the number that hv.h gives to a member of an enumeration."""
     return int(getattr(lib, prefix + member.name))
@@ -94,10 +97,15 @@ def from_c(prefix: str, kind: type[_E], number: int) -> _E:
 
     :raises HypervisorBug: if there is none: header and Python differ.
     """
-    for member in kind:
-        if to_c(prefix, member) == number:
-            return member
-    raise HypervisorBug(f"C answered {prefix}{number}, which has no name")
+    member = _members(prefix, kind).get(number)
+    if member is None:
+        raise HypervisorBug(f"C answered {prefix}{number}, which has no name")
+    return kind(member)
+
+
+@cache
+def _members(prefix: str, kind: type[StrEnum]) -> dict[int, StrEnum]:
+    return {to_c(prefix, member): member for member in kind}
 
 
 def constant(name: str) -> int | None:
@@ -111,11 +119,20 @@ def version() -> str:
     return text(lib.hv_version())
 
 
+@cache
 def cost_names() -> list[str]:
     """Return the elementary steps that cost cycles, in C's order."""
     return [text(lib.hv_cost_name(i)) for i in range(lib.hv_cost_count())]
 
 
+def cost_defaults() -> dict[str, int]:
+    """Return the cost table: cycles by elementary step."""
+    config = ffi.new("struct hv_config *")
+    lib.hv_config_default(config)
+    return {name: config.cost[i] for i, name in enumerate(cost_names())}
+
+
+@cache
 def counter_names(group: int) -> list[str]:
     """Return the names of a group of counters, in C's order."""
     count = lib.hv_counter_count(group)

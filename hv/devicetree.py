@@ -111,12 +111,14 @@ def board(
     bootargs: str = "",
     initrd: tuple[int, int] | None = None,
     pv: bool = False,
+    devices: bool = True,
 ) -> bytes:
     """Return the device tree of the board.
 
     :param ram_size: bytes of RAM at RAM_BASE.
     :param initrd: first and one past last address of the initial RAM disk.
     :param pv: tell the kernel that hv's hypercalls are there.
+    :param devices: whether there are any.
     """
     tree = Blob()
     root: dict[str, Value] = {
@@ -125,7 +127,7 @@ def board(
         "model": "hv",
     }
     with tree.node("", root):
-        _chosen(tree, bootargs, initrd)
+        _chosen(tree, bootargs, initrd, devices=devices)
         tree.leaf(
             f"memory@{lib.RAM_BASE:x}",
             {"device_type": "memory", "reg": _region(lib.RAM_BASE, ram_size)},
@@ -138,10 +140,11 @@ def board(
             "compatible": "simple-bus",
             "ranges": None,
         }
-        with tree.node("soc", soc):
-            _devices(tree, harts)
-        _power(tree, "poweroff", lib.TEST_PASS)
-        _power(tree, "reboot", lib.TEST_RESET)
+        if devices:
+            with tree.node("soc", soc):
+                _devices(tree, harts)
+            _power(tree, "poweroff", lib.TEST_PASS)
+            _power(tree, "reboot", lib.TEST_RESET)
     return tree.finish()
 
 
@@ -150,9 +153,17 @@ def _region(base: int, size: int) -> list[int]:
     return [0, base, 0, size]
 
 
-def _chosen(tree: Blob, bootargs: str, initrd: tuple[int, int] | None) -> None:
-    stdout = f"/soc/serial@{lib.UART_BASE:x}"
-    with tree.node("chosen", {"bootargs": bootargs, "stdout-path": stdout}):
+def _chosen(
+    tree: Blob,
+    bootargs: str,
+    initrd: tuple[int, int] | None,
+    *,
+    devices: bool,
+) -> None:
+    props: dict[str, Value] = {"bootargs": bootargs}
+    if devices:
+        props["stdout-path"] = f"/soc/serial@{lib.UART_BASE:x}"
+    with tree.node("chosen", props):
         if initrd:
             tree.prop("linux,initrd-start", initrd[0])
             tree.prop("linux,initrd-end", initrd[1])

@@ -36,6 +36,13 @@ class Style(StrEnum):
     EMULATE = "emulate"
     PV = "pv"
     ASSIST = "assist"
+    NESTED = "nested"
+    DIRECT = "direct"
+
+    @property
+    def paravirtual(self) -> bool:
+        """Whether it needs a kernel that knows."""
+        return self in (Style.PV, Style.DIRECT)
 
 
 class Sync(StrEnum):
@@ -185,6 +192,9 @@ class Frame:
     :param owner: 0 is free, 0xffffffff the hypervisor, 0xfffffffe means shared
         by several guest frames, else the VM's number.
     :param gfn: where its VM sees it, or None.
+    :param table: a page table of its VM (style direct): its level, 0 or 1.
+    :param uses: references that use it as what it is; of a page of guest
+        memory, the mappings through which it can be written.
     """
 
     number: int
@@ -192,6 +202,8 @@ class Frame:
     shadow: bool
     refs: int
     gfn: int | None
+    table: int | None = None
+    uses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hv import core
 from hv.console import Console
-from hv.core import ffi, from_c, lib, to_c
+from hv.core import CData, ffi, from_c, lib, to_c
 from hv.counters import Counters
 from hv.cpu import Cpu
 from hv.elf import Program
@@ -131,13 +131,15 @@ class Guest:
         if self.state is not State.CREATED:
             raise UsageError(f"{self.name} was booted already; make a new one")
         kernel, symbols = read_program(image, flat=flat, base=base)
+        style = self.info.style
         layout = place(
             self.mem,
             [*self._firmware(), kernel],
             append=append,
             initrd=read_file(initrd, "initrd") if initrd is not None else None,
             harts=len(self.cpu),
-            pv=self.info.style is Style.PV,
+            pv=style is not None and style.paravirtual,
+            devices=style is not Style.DIRECT,
         )
         self.layout = replace(layout, symbols=symbols)
         return self.layout
@@ -309,10 +311,7 @@ class Guest:
     @property
     def info(self) -> GuestInfo:
         """All the facts at once."""
-        out = ffi.new("struct hv_vm_info *")
-        self.host.checked(
-            f"asking {self.name}", lib.hv_vm_info, self.number, out
-        )
+        out = self._facts()
         return GuestInfo(
             state=from_c("HV_VM_", State, out.state),
             style=from_c("HV_STYLE_", Style, out.style)
@@ -333,7 +332,14 @@ class Guest:
     @property
     def state(self) -> State:
         """What the guest is doing."""
-        return self.info.state
+        return from_c("HV_VM_", State, self._facts().state)
+
+    def _facts(self) -> CData:
+        out = ffi.new("struct hv_vm_info *")
+        self.host.checked(
+            f"asking {self.name}", lib.hv_vm_info, self.number, out
+        )
+        return out
 
     @property
     def exit_code(self) -> int | None:

@@ -422,8 +422,11 @@ def _read_table(src: Path, table: dict[str, object]) -> Iterator[ImageSpec]:
         )
 
     if "each" in table:
+        named = str(table.get("name", "*"))
         for path in _glob(src, table, "each"):
-            yield spec(path.stem, [path, *shared], read_comment(path))
+            if path not in excluded:
+                name = named.replace("*", path.stem)
+                yield spec(name, [path, *shared], read_comment(path))
     elif shared:
         yield spec(str(table["name"]), shared, Comment())
     else:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # A run is cut into pieces of so many instructions, so that Ctrl-C and input
 # are seen soon. A constant, not a clock: the pieces are the same on every
 # computer. With an audit at every exit, a piece takes a thousand times longer.
-CHUNK = 200_000
+CHUNK = 1_000_000
 CHUNK_AUDIT = 1_000
 
 _TAKE = 64 << 10
@@ -133,6 +133,7 @@ class Host:
         self.config = config
         self.chunk = CHUNK_AUDIT if config.audit else CHUNK
         self.consoles: dict[int, Console] = {}
+        self._taken = ffi.new("uint8_t[]", _TAKE)
         c_config = config.to_c()
         out = ffi.new("hv_host **")
         why = ffi.new("char[]", core.WHY_SIZE)
@@ -170,7 +171,8 @@ class Host:
         :raises HvError: see :func:`hv.core.check`.
         """
         status = self.call(function, *args)
-        check(status, what, self._reason(status))
+        if status != lib.HV_OK:
+            check(status, what, self._reason(status))
 
     def explained(
         self, what: str, function: Callable[..., int], *args: object
@@ -235,12 +237,12 @@ class Host:
 
     def drain(self) -> None:
         """Take what the guests have written."""
-        buffer = ffi.new("uint8_t[]", _TAKE)
-        for number, console in list(self.consoles.items()):
-            while count := self.call(
-                lib.hv_console_take, number, buffer, _TAKE
-            ):
-                console.feed(bytes(ffi.buffer(buffer, count)))
+        with self._lock:  # one buffer for all
+            for number, console in list(self.consoles.items()):
+                while count := self.call(
+                    lib.hv_console_take, number, self._taken, _TAKE
+                ):
+                    console.feed(bytes(ffi.buffer(self._taken, count)))
 
     # -- looking ------------------------------------------------------------
 
@@ -283,7 +285,15 @@ class Host:
         out = ffi.new("struct hv_frame *")
         self.checked(f"frame {number:#x}", lib.hv_frame_info, number, out)
         gfn = None if out.gfn == U32 else int(out.gfn)
-        return Frame(number, out.owner, bool(out.type), out.refs, gfn)
+        return Frame(
+            number=number,
+            owner=out.owner,
+            shadow=out.type == 1,
+            refs=out.refs,
+            gfn=gfn,
+            table={3: 0, 4: 1}.get(out.type),
+            uses=out.uses,
+        )
 
     def tlb(self, hart: int, access: Access) -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.

@@ -20,7 +20,7 @@ class Image:
     """A shipped guest.
 
     :param kind: kernel, hostile, bench or firmware.
-    :param styles: how it can run: bare, emulate, pv.
+    :param styles: how it can run: bare, or in a VM of these styles.
     :param expect: how a hostile guest must end; None for others.
     """
 
@@ -42,9 +42,11 @@ class Image:
 
 
 def default_style(name: str, styles: tuple[str, ...] = ()) -> str:
-    """Return ``pv`` for a kernel that needs hypercalls, else ``emulate``."""
-    needs_pv = "pv" in styles and "emulate" not in styles
-    return "pv" if needs_pv or Path(name).stem.endswith("-pv") else "emulate"
+    """Return the best style for a kernel; ``emulate``, if nothing is known."""
+    virtual = [style for style in styles if style != "bare"]
+    if virtual and "emulate" not in virtual:
+        return virtual[0]
+    return "pv" if Path(name).stem.endswith("-pv") else "emulate"
 
 
 def available(folder: Path = FOLDER) -> dict[str, Image]:
@@ -87,6 +89,17 @@ def find(name: str) -> Image:
     near = get_close_matches(name, images, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "`hv images` lists them"
     raise ImageError(f"no image {name!r}, and no such file; {hint}")
+
+
+def kernel(style: str) -> Image:
+    """Return the shipped kernel that is made for a style, or for ``bare``.
+
+    :raises ImageError: if there is none.
+    """
+    for image in available().values():
+        if image.kind == "kernel" and style in image.styles:
+            return image
+    raise ImageError(f"no kernel for style {style!r}: {missing()}")
 
 
 def resolve(name: str) -> tuple[Path, str]:

@@ -108,6 +108,7 @@ def place(
     initrd: bytes | None = None,
     harts: int = 1,
     pv: bool = False,
+    devices: bool = True,
 ) -> Layout:
     """Write programs, device tree and RAM disk into a guest's memory.
 
@@ -129,6 +130,7 @@ def place(
             bootargs=append,
             initrd=disk,
             pv=pv,
+            devices=devices,
         )
 
     # The tree names the RAM disk, which lies below the tree: its size counts,

@@ -12,11 +12,17 @@ of the loops that it stands in (a backward branch makes a loop of what it spans,
 worth LOOP times the code outside). Sequences are taken greedily: each round
 adds the one that saves the most dispatches, given those already chosen and that
 the decoder always takes the longest.
+
+A loop that is one straight line of at most LONGEST_LOOP instructions and jumps
+back to its own beginning is a sequence, too, if enough images have it. Its
+handler keeps the registers in variables while it goes round, so it is made for
+one pattern of them: ``lw a, (b)`` followed by ``sw a, (c)`` is not the same as
+followed by ``sw c, (a)``.
 """
 
 import struct
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +31,8 @@ LONGEST = 4
 SEQUENCES = 200
 LOOP = 8
 DEEPEST = 3
+LONGEST_LOOP = 6
+LOOPS = 24
 
 LOADS = {0: "lb", 1: "lh", 2: "lw", 4: "lbu", 5: "lhu"}
 STORES = {0: "sb", 1: "sh", 2: "sw"}
@@ -52,6 +60,23 @@ MULDIV: list[str | None] = [
 ]
 ALTERNATE: list[str | None] = ["sub", None, None, None, None, "sra", None, None]
 LEAVES = {*BRANCHES.values(), "j", "jalr"}  # at the end of a sequence only
+SINK = 32  # where writes to x0 go
+IMMEDIATE_KINDS = {"LOOP_LOAD", "LOOP_STORE", "LOOP_IMM", "LOOP_LI"}
+LETTERS = "abcdefghijklmnopqr"
+
+# Which fields an operation names registers in: rd, rs1, rs2.
+FIELDS: dict[str, str] = (
+    dict.fromkeys(filter(None, [*PLAIN, *MULDIV, *ALTERNATE]), "d12")
+    | dict.fromkeys([*IMMEDIATE, "srai", *LOADS.values()], "d1-")
+    | dict.fromkeys([*STORES.values(), *BRANCHES.values()], "-12")
+    | {"mv": "d1-", "li": "d--"}
+)
+
+HEADING = """\
+/* fast_fused.def - sequences of operations that have one handler.
+ * Written by tools/gen_fused.py. First the loops, with a number for each
+ * register of each operation; of sequences that begin with the same operation,
+ * the longest come first. */"""
 
 Sequence = tuple[str, ...]
 
@@ -63,6 +88,25 @@ class Insn:
     op: str | None  # None: never part of a sequence
     target: int | None = None  # as a distance in instructions
     weight: int = 1
+    word: int = 0
+
+    def registers(self) -> tuple[int | None, ...]:
+        """Return rd, rs1 and rs2 as far as there are; x0 is no target."""
+        fields = FIELDS[self.op or ""]
+        rd, rs1, rs2 = (self.word >> at & 31 for at in (7, 15, 20))
+        values = (rd or SINK, rs1, rs2)
+        return tuple(
+            value if field != "-" else None
+            for value, field in zip(values, fields, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A shape of loop: operations, and a letter for every register."""
+
+    names: Sequence
+    letters: tuple[str, ...]  # three for each operation, "" for none
 
 
 def signed(value: int, bits: int) -> int:
@@ -124,8 +168,8 @@ def decode(word: int) -> Insn:
     opcode = word & 0x7F
     name = NAMES[opcode](word) if opcode in NAMES else None
     if opcode in DISTANCES:
-        return Insn(name, DISTANCES[opcode](word) // 4)
-    return Insn(name)
+        return Insn(name, DISTANCES[opcode](word) // 4, word=word)
+    return Insn(name, word=word)
 
 
 def code(path: Path) -> Iterator[list[Insn]]:
@@ -206,6 +250,103 @@ def choose(lines: list[list[Insn]]) -> list[Sequence]:
     return list(chosen)
 
 
+def loop_at(section: list[Insn], end: int) -> Loop | None:
+    """Return the loop that this instruction closes, if it is of our kind."""
+    last = section[end]
+    start = end + (last.target or 0)
+    if last.op not in BRANCHES.values() or not 0 <= start < end:
+        return None
+    body = section[start : end + 1]
+    names = tuple(insn.op or "" for insn in body)
+    if len(body) > LONGEST_LOOP or not usable(names):
+        return None
+    if not all(name in FIELDS for name in names):
+        return None
+    letter: dict[int, str] = {}
+    letters: list[str] = []
+    for register in (r for insn in body for r in insn.registers()):
+        if register is None:
+            letters.append("")
+        else:
+            letters.append(letter.setdefault(register, LETTERS[len(letter)]))
+    return Loop(names, tuple(letters))
+
+
+def choose_loops(images: list[list[list[Insn]]]) -> list[Loop]:
+    """Return the shapes of loop that most images have."""
+    images_with: Counter[Loop] = Counter()
+    for sections in images:
+        images_with.update(
+            {
+                loop
+                for section in sections
+                for end in range(len(section))
+                if (loop := loop_at(section, end))
+            }
+        )
+    ranked = sorted(
+        images_with, key=lambda loop: (-images_with[loop], loop.names)
+    )
+    return ranked[:LOOPS]
+
+
+def order(loops: list[Loop]) -> list[Loop]:
+    """Return loops in the order that the decoder expects."""
+    return sorted(loops, key=lambda loop: (loop.names, loop.letters))
+
+
+def written(loop: Loop) -> list[str]:
+    """Return the letters that the loop changes."""
+    return sorted({letter for letter in loop.letters[::3] if letter})
+
+
+def print_loop(number: int, loop: Loop) -> None:
+    """Print the row of a loop."""
+    name = f"loop{number}_{'_'.join(loop.names)}"
+    indices = [
+        str(LETTERS.index(letter) + 1 if letter else 0)
+        for letter in loop.letters
+    ]
+    keep = [
+        f"KEEP({letter}, {at // 3}, {('rd', 'rs1', 'rs2')[at % 3]})"
+        for at, letter in enumerate(loop.letters)
+        if letter and letter not in loop.letters[:at]
+    ]
+    keep += [
+        f"KEEP_IMM({k})"
+        for k, op_name in enumerate(loop.names)
+        if kind_of(op_name) in IMMEDIATE_KINDS
+    ]
+    body = []
+    for k, op_name in enumerate(loop.names):
+        used = [f for f in loop.letters[3 * k : 3 * k + 3] if f]
+        body.append(
+            f"{kind_of(op_name)}({', '.join([str(k), op_name, *used])})"
+        )
+    save = []
+    for letter in written(loop):
+        k = loop.letters[::3].index(letter)
+        save.append(f"SAVE({letter}, {k})")
+    codes = ", ".join(f"OP_{op_name}" for op_name in loop.names)
+    print(f"LOOP_OF({name}, ({codes}),")
+    print(f"        ({', '.join(indices)}),")
+    for part in (keep, body, save):
+        print(f"        {' '.join(part)}{')' if part is save else ','}")
+
+
+def kind_of(name: str) -> str:
+    """Return the macro of fast_loop.def for an operation in a loop."""
+    if name in LOADS.values():
+        return "LOOP_LOAD"
+    if name in STORES.values():
+        return "LOOP_STORE"
+    if name in BRANCHES.values():
+        return "LOOP_AGAIN"
+    if name in (*IMMEDIATE, "srai"):
+        return "LOOP_IMM"
+    return {"mv": "LOOP_MV", "li": "LOOP_LI"}.get(name, "LOOP_REG")
+
+
 def step(k: int, name: str) -> str:
     """Return how fast_loop.def does operation k of a sequence."""
     if name == "j":
@@ -219,26 +360,21 @@ def step(k: int, name: str) -> str:
 
 def main(paths: list[str]) -> None:
     """Print the list for these images."""
+    images = [list(code(Path(path))) for path in paths]
     lines: list[list[Insn]] = []
-    for path in paths:
-        for section in code(Path(path)):
-            weigh(section)
-            lines += straight_lines(section)
-    chosen = choose(lines)
-    print("/* fast_fused.def - sequences of operations that have one handler.")
-    print(" * Written by tools/gen_fused.py; the longest of those that begin")
-    print(" * with the same operation come first. */")
-    by_first: dict[str, list[Sequence]] = defaultdict(list)
-    for names in chosen:
-        by_first[names[0]].append(names)
-    for first in sorted(by_first):
-        for names in sorted(by_first[first], key=lambda n: (-len(n), n)):
-            steps = [step(k, name) for k, name in enumerate(names)]
-            if names[-1] not in ("j", "jalr"):
-                steps.append(f"NEXT({len(names)});")
-            codes = ", ".join(f"OP_{name}" for name in names)
-            print(f"FUSED({'_'.join(names)}, ({codes}),")
-            print(f"      {' '.join(steps)})")
+    for section in (section for image in images for section in image):
+        weigh(section)
+        lines += straight_lines(section)
+    print(HEADING)
+    for number, loop in enumerate(order(choose_loops(images))):
+        print_loop(number, loop)
+    for names in sorted(choose(lines), key=lambda n: (n[0], -len(n), n)):
+        steps = [step(k, name) for k, name in enumerate(names)]
+        if names[-1] not in ("j", "jalr"):
+            steps.append(f"NEXT({len(names)});")
+        codes = ", ".join(f"OP_{name}" for name in names)
+        print(f"FUSED({'_'.join(names)}, ({codes}),")
+        print(f"      {' '.join(steps)})")
 
 
 if __name__ == "__main__":

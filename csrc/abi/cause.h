@@ -18,7 +18,11 @@
 #define CAUSE_FETCH_PAGE       12
 #define CAUSE_LOAD_PAGE        13
 #define CAUSE_STORE_PAGE       15
-#define NR_CAUSES              16
+#define CAUSE_FETCH_GUEST_PAGE 20 /* of the second stage; so are 21 and 23 */
+#define CAUSE_LOAD_GUEST_PAGE  21
+#define CAUSE_VIRTUAL          22 /* virtual instruction */
+#define CAUSE_STORE_GUEST_PAGE 23
+#define NR_CAUSES              24
 #define CAUSE_INTERRUPT        0x80000000
 
 #endif

@@ -16,7 +16,8 @@
 #define PV_FEATURE_PT_UPDATE (1 << 0)
 #define PV_FEATURE_MULTICALL (1 << 1)
 #define PV_FEATURE_CONSOLE   (1 << 2)
-#define PV_FEATURE_BALLOON   (1 << 3)
+#define PV_FEATURE_DIRECT    (1 << 3) /* tables are the guest's own */
+#define PV_FEATURE_BALLOON   (1 << 4)
 
 #define SI_VCPU_SIZE   64
 #define SI_IRQ_ENABLED 0  /* guest writes: 0 masks every interrupt */
@@ -43,6 +44,8 @@
  * inside. */
 #define PV_MULTICALL_SIZE 24 /* { uint32_t nr, error, arg[4]; } */
 #define PV_MULTICALL_MAX  32
+
+#define PV_MEMORY_MAP_MAX 1024 /* frames told by one memory_map */
 
 /* balloon_give, balloon_take: an array of guest frame numbers, at most
  * PV_BALLOON_MAX per call; refused inside a multicall. What the guest says of

@@ -30,9 +30,9 @@ static const char *config_bad(const struct hv_vm_config *c)
 }
 
 static const struct style *const styles[HV_NR_STYLES] = {
-    [HV_STYLE_EMULATE] = &style_emulate,
-    [HV_STYLE_PV] = &style_pv,
-    [HV_STYLE_ASSIST] = &style_assist,
+    [HV_STYLE_EMULATE] = &style_emulate, [HV_STYLE_PV] = &style_pv,
+    [HV_STYLE_ASSIST] = &style_assist,   [HV_STYLE_NESTED] = &style_nested,
+    [HV_STYLE_DIRECT] = &style_direct,
 };
 
 _Static_assert((int)HV_SYNC_TOLD - (int)HV_SYNC_LAZY ==

@@ -149,8 +149,8 @@ static const char *config_bad(const struct hv_config *c)
         return "asid_bits must be 0 or 9";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
-    if (c->ad_fault > 1 || c->audit > 1 || c->fill > 255)
-        return "ad_fault and audit must be 0 or 1, fill a byte";
+    if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
+        return "ad_fault, h_ext and audit must be 0 or 1, fill a byte";
     if (c->time_div == 0 || c->time_div > 1000000)
         return "time_div must be in 1..1000000";
     if (c->slice == 0)
@@ -174,6 +174,7 @@ static struct machine *make_machine(const struct hv_config *c)
         .leaky = c->profile == HV_PROFILE_LEAKY,
         .native_m = c->m_mode != HV_M_CODE,
         .ad_fault = c->ad_fault != 0,
+        .h_ext = c->h_ext || c->m_mode == HV_M_HYPERVISOR,
     };
 
     if (c->asid_bits == HV_ASIDS_DEFAULT)

@@ -372,7 +372,8 @@ static bool serve(struct lockstep *l)
 /* Another style or policy, now and then, as the program's seed says. */
 static bool move(struct lockstep *l)
 {
-    static const uint32_t styles[] = { HV_STYLE_EMULATE, HV_STYLE_ASSIST };
+    static const uint32_t styles[] = { HV_STYLE_EMULATE, HV_STYLE_ASSIST,
+                                       HV_STYLE_NESTED };
     uint32_t              n = sizeof(styles) / sizeof(styles[0]);
 
     l->dice = l->dice * 6364136223846793005u + 1442695040888963407u;

@@ -2,7 +2,10 @@
  *
  * The TLB is checked against the tables here, on the one floor that sees both:
  * P10, every entry that a root's tag makes reachable is in that root's shadow,
- * with at least those rights. */
+ * with at least those rights. An entry of a guest with a second stage is the
+ * combination of two; its second half is checked: the frame that it leads to is
+ * mapped by the second stage of that VM, with that right. Its first half comes
+ * from tables that the guest may have changed since its last fence. */
 #include "api/host.h"
 #include <string.h>
 
@@ -67,28 +70,102 @@ static void find_roots(hv_host *host, uint32_t *root)
         for (uint32_t i = 0; vm && i < vm->shadows.count; i++) {
             const struct shadow *shadow = &vm->shadows.pool[i];
 
-            if (shadow->live && tag_valid(vm, &shadow->tag))
+            if (shadow->live && tag_valid(vm, TAG_ASID, &shadow->tag))
                 root[shadow->tag.id] = hfn_base(shadow->hfn).raw;
         }
+        for (uint32_t i = 0; vm && vm->root_tag && i < vm->p2m.count; i++)
+            if (tag_valid(vm, TAG_ASID, &vm->root_tag[i]))
+                root[vm->root_tag[i].id] =
+                    hfn_base((hfn_t){ vm->p2m.hfn[i] }).raw;
     }
+}
+
+/* The VM that has a vCPU with this VMID now, or NULL: then it is out of reach,
+ * as above. */
+static struct vm *find_vmid(hv_host *host, uint32_t vmid)
+{
+    struct hyp *hyp = &host->hal.hyp;
+
+    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+        struct vm *vm = hyp->slot[slot];
+
+        for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++)
+            if (tag_valid(vm, TAG_VMID, &vm->vcpu[i].vmid) &&
+                vm->vcpu[i].vmid.id == vmid)
+                return vm;
+    }
+    return NULL;
+}
+
+/* A frame that is one VM's knows where that sees it; a shared one may be
+ * anywhere. */
+static bool stage2_allows(struct vm *vm, hfn_t hfn, uint32_t right)
+{
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+
+    for (uint32_t i = 0; i < vm->p2m.count; i++) {
+        uint32_t gfn = vm->p2m.first + i;
+
+        if (frame->owner != OWNER_SHARED)
+            gfn = frame->gfn;
+        uint32_t pte = stage2_leaf(vm, (gfn_t){ gfn });
+        if (pte >> PTE_PPN_SHIFT == hfn.raw)
+            return pte & right;
+        if (frame->owner != OWNER_SHARED)
+            return false;
+    }
+    return false;
+}
+
+static bool guest_entry_ok(hv_host *host, const struct tlb_entry *entry,
+                           enum access access)
+{
+    static const uint32_t right[NR_ACCESS] = {
+        [ACCESS_FETCH] = PTE_X,
+        [ACCESS_LOAD] = PTE_R,
+        [ACCESS_STORE] = PTE_W,
+    };
+    struct frames *frames = &host->hal.hyp.frames;
+    uint32_t       vmid = entry->tag >> TLB_VMID_SHIFT & HGATP_VMID_MASK;
+    struct vm     *vm = find_vmid(host, vmid);
+    hfn_t          hfn = { entry->page >> PAGE_SHIFT };
+
+    if (!vm)
+        return true;
+    return (entry->tag & TLB_STAGE2) && frame_exists(frames, hfn) &&
+           stage2_allows(vm, hfn, right[access]);
+}
+
+/* What this hart flushes before it enters a guest, need not be true. */
+static bool tag_kind_live(hv_host *host, enum tag_kind kind)
+{
+    const struct hyp *hyp = &host->hal.hyp;
+
+    return hyp->cpu[0].tags[kind] == hyp->tags[kind].generation;
 }
 
 static bool tlb_ok(hv_host *host, uint32_t *va)
 {
     struct hart *hart = machine_hart(host->machine, 0);
     uint32_t     root[NR_ASIDS];
+    bool         asids = tag_kind_live(host, TAG_ASID);
+    bool         vmids = tag_kind_live(host, TAG_VMID);
 
-    if (host->hal.hyp.cpu[0].tags != host->hal.hyp.tags.generation)
-        return true; /* it flushes before it enters a guest */
     find_roots(host, root);
     for (int access = 0; access < NR_ACCESS; access++)
         for (uint32_t i = 0; i < TLB_ENTRIES; i++) {
             const struct tlb_entry *e = &hart->tlb.entry[access][i];
             uint32_t asid = e->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK;
+            bool     ok = true;
 
             *va = (uint32_t)e->tag & ~(uint32_t)PAGE_MASK;
-            if ((e->tag & 1) && root[asid] &&
-                !tlb_entry_ok(host, root[asid], e, (enum access)access))
+            if (!(e->tag & TLB_VALID))
+                continue;
+            if (e->tag & TLB_V)
+                ok = !vmids || guest_entry_ok(host, e, (enum access)access);
+            else if (asids && root[asid])
+                ok = tlb_entry_ok(host, root[asid], e, (enum access)access);
+            if (!ok)
                 return false;
         }
     return true;
@@ -149,6 +226,8 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
         vcpu->pv.entry,
         vcpu->pv.stack,
         vcpu->pv.shared.raw,
+        vcpu->roots.kernel.raw,
+        vcpu->roots.user.raw,
     };
 
     hash = hash_words(hash, vcpu_regs(vcpu)->x, 32);
@@ -202,7 +281,8 @@ int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out)
         .owner = frame->owner,
         .type = frame->type,
         .refs = frame->refs,
-        .gfn = frame->type == FRAME_PLAIN && frame->owner &&
+        .uses = frame->uses,
+        .gfn = frame->type != FRAME_SHADOW && frame->owner &&
                        frame->owner != OWNER_SHARED
                    ? frame->gfn
                    : NO_FRAME,

@@ -15,13 +15,14 @@ struct run {
     struct hart   *hart;
     struct hv_run *args;
     uint64_t       start; /* of the count */
+    uint64_t       done;  /* instructions so far, when last looked */
 };
 
 /* Everything that moves a guest forward. */
 static uint64_t progress(hv_host *host)
 {
     const struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t           n = hart->instret + hart->count.traps_s;
+    uint64_t n = hart->instret + hart->count.traps_s + hart->count.traps_vs;
 
     if (host_has_hyp(host))
         return n + host->hal.hyp.cpu[0].retired;
@@ -74,7 +75,7 @@ static uint64_t allowance(struct run *run)
     if (run->host->nr_breaks)
         return 1;
     if (run->args->max_insns)
-        left = run->args->max_insns - (progress(run->host) - run->start);
+        left = run->args->max_insns - run->done;
     if (vcpu && vcpu->vm->config.max_insns) {
         uint64_t used = vm_insns(vcpu->vm) - vcpu->insns +
                         host_vcpu_insns(run->host, vcpu);
@@ -182,9 +183,8 @@ static bool bare_advance(struct run *run)
 
 static bool run_more(struct run *run)
 {
-    uint64_t done = progress(run->host) - run->start;
-
-    if (run->args->max_insns && done >= run->args->max_insns)
+    run->done = progress(run->host) - run->start;
+    if (run->args->max_insns && run->done >= run->args->max_insns)
         return report(run, HV_RUN_BUDGET, 0);
     if (run->host->nr_breaks && !run->host->at_break && at_breakpoint(run)) {
         run->host->at_break = true;
@@ -250,7 +250,7 @@ static int bare_step(hv_host *host)
 static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
 {
     return vcpu->steps + hart->instret + hart->count.traps_s +
-           hart->count.irqs_s;
+           hart->count.irqs_s + hart->count.traps_vs + hart->count.irqs_vs;
 }
 
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)

@@ -36,8 +36,9 @@ static int vm_store(hv_host *host, struct vm *vm, gpa_t gpa, const void *from,
     if (ready == P2M_OK)
         vm_write(vm, NULL, gpa, from, len);
     hyp_refresh(hyp);
+    /* A page table of style `direct` changes by its guest's calls only. */
     if (ready == P2M_OUTSIDE)
-        return HV_ERR_ADDRESS;
+        return vm_owns(vm, gpa, len) ? HV_ERR_STATE : HV_ERR_ADDRESS;
     return ready == P2M_OK ? HV_OK : HV_ERR_NO_MEMORY;
 }
 
@@ -122,6 +123,8 @@ static bool vcpu_change(struct vcpu *vcpu, uint32_t reg, uint32_t val)
         regs->pc = val;
     else if (reg == HV_REG_PRIV && (val == PRIV_U || val == PRIV_S))
         vcpu->mode = val;
+    else if (reg == HV_REG_CSR + CSR_SATP && vcpu->vm->style->direct)
+        return false; /* it has roots instead, and says which by itself */
     else
         return reg >= HV_REG_CSR && vcsr_write(vcpu, reg - HV_REG_CSR, val);
     return true;

@@ -4,30 +4,28 @@
  * names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
  * conservation, P7 shadow justification (its hard half), P9 table protection,
- * P16 resource control, P37 no unlogged write, P38 copy on write.
- * Cost: proportional to the frames of the machine plus the shadows in use. */
-#include "hyp/hyp.h"
+ * P16 resource control, P37 no unlogged write, P38 copy on write. Second stages
+ * are in audit_stage2.c, what is special to style `direct` in audit_direct.c.
+ * Cost: proportional to the frames of the machine plus the tables in use. */
+#include "hyp/audit.h"
 #include "hyp/timer.h"
 
-struct audit {
-    struct hyp *hyp;
-    uint32_t   *refs;   /* recounted, by frame */
-    uint32_t   *traced; /* the same */
-    uint32_t   *shares; /* the same: p2m entries that name a shared frame */
-    uint32_t   *whose;  /* the VM that was last seen to share it */
-    uint32_t    frame;
-};
-
-static uint32_t *refs_of(struct audit *a, uint32_t hfn)
+uint32_t *audit_refs(struct audit *a, uint32_t hfn)
 {
     return &a->refs[hfn - a->hyp->frames.first];
 }
 
-static bool owned_by(struct audit *a, uint32_t hfn, uint32_t owner)
+bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner)
 {
     a->frame = hfn;
     return frame_exists(&a->hyp->frames, (hfn_t){ hfn }) &&
            frame_of(&a->hyp->frames, (hfn_t){ hfn })->owner == owner;
+}
+
+void audit_count(struct audit *a, uint32_t hfn, bool use)
+{
+    ++*audit_refs(a, hfn);
+    a->uses[hfn - a->hyp->frames.first] += use;
 }
 
 /* One entry with a frame: its VM's alone, or one that is shared. */
@@ -35,19 +33,19 @@ static const char *audit_entry(struct audit *a, struct vm *vm, uint32_t i)
 {
     uint32_t hfn = vm->p2m.hfn[i], state = vm->p2m.state[i];
 
-    if (!owned_by(a, hfn, state & P2M_SHARED ? OWNER_SHARED : vm->id))
+    if (!audit_owned(a, hfn, state & P2M_SHARED ? OWNER_SHARED : vm->id))
         return "P1: a p2m entry names a frame of somebody else";
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
     if (state & P2M_GONE)
         return "P2: a page in the balloon has a frame";
-    if (frame->type != FRAME_PLAIN ||
+    if (frame->type == FRAME_SHADOW ||
         (!(state & P2M_SHARED) && frame->gfn != vm->p2m.first + i))
         return "P1: a frame is in two places of guest memory";
     if (state & P2M_SHARED) {
         a->shares[hfn - a->hyp->frames.first]++;
         a->whose[hfn - a->hyp->frames.first] = vm->id;
     }
-    ++*refs_of(a, hfn);
+    ++*audit_refs(a, hfn);
     return NULL;
 }
 
@@ -79,7 +77,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
 {
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
 
-    if (!owned_by(a, hfn, OWNER_HYP))
+    if (!audit_owned(a, hfn, OWNER_HYP))
         return "P11: a shadow root links a frame that is no shadow";
     struct shadow *table = shadow_of_frame(vm, (hfn_t){ hfn });
     if (!table || !table->live)
@@ -87,7 +85,7 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
     if ((pte & 0x3ff) != PTE_V || shadow_kind(table) == SHADOW_ROOT ||
         shadow_kind(table) == SHADOW_BARE)
         return "P7: a malformed link in a shadow root";
-    ++*refs_of(a, hfn);
+    ++*audit_refs(a, hfn);
     ++links[table - vm->shadows.pool];
     return NULL;
 }
@@ -119,14 +117,16 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
     uint32_t fixed = PTE_V | PTE_A | PTE_D;
 
-    if (!owned_by(a, hfn, vm->id) && !owned_by(a, hfn, OWNER_SHARED))
+    if (!audit_owned(a, hfn, vm->id) && !audit_owned(a, hfn, OWNER_SHARED))
         return "P1: a shadow maps a frame of somebody else";
     if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
         return "P7: a malformed leaf in a shadow";
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
     if (frame->traced && (pte & PTE_W))
         return "P9: a table that is traced is mapped writable";
-    ++*refs_of(a, hfn);
+    if ((pte & PTE_W) && frame->type != FRAME_PLAIN)
+        return "P9: a page table of the guest is mapped writable";
+    audit_count(a, hfn, pte & PTE_W);
     return audit_frame_of_leaf(a, vm, hfn, pte & PTE_W);
 }
 
@@ -163,7 +163,7 @@ static const char *audit_shadow(struct audit *a, struct vm *vm,
     bool root = shadow_kind(shadow) == SHADOW_ROOT ||
                 shadow_kind(shadow) == SHADOW_BARE;
 
-    *refs_of(a, shadow->hfn.raw) += 1;
+    *audit_refs(a, shadow->hfn.raw) += 1;
     for (uint32_t i = 0; i < PT_ENTRIES; i++) {
         uint32_t    pte = shadow_read(vm, shadow, i);
         bool        used = shadow->used[i / 32] >> i % 32 & 1;
@@ -213,14 +213,14 @@ static const char *audit_shadows(struct audit *a, struct vm *vm,
         if (shadow->hfn.raw == NO_FRAME)
             continue;
         framed++;
-        if (!owned_by(a, shadow->hfn.raw, OWNER_HYP))
+        if (!audit_owned(a, shadow->hfn.raw, OWNER_HYP))
             return "P11: a shadow lives in somebody's frame";
         const char *bad = audit_shadow(a, vm, shadow, links);
         if (!bad)
             bad = audit_trace(a, vm, shadow);
         if (bad)
             return bad;
-        *refs_of(a, shadow->hfn.raw) += shadow->holds;
+        *audit_refs(a, shadow->hfn.raw) += shadow->holds;
     }
     for (uint32_t i = 0; i < shadows->count; i++)
         if (links[i] != shadows->pool[i].links)
@@ -245,8 +245,15 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
             (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) !=
                 (SATP_MODE | vcpu->root->hfn.raw))
             return "P16: a hart runs on a root that is not its vCPU's";
+        if (vcpu->on && vcpu->entered && vm->style->paging == &paging_stage2 &&
+            (vcpu->on->hyp->real_satp & (HGATP_MODE | HGATP_PPN_MASK)) !=
+                (HGATP_MODE | vm->stage2.root.raw))
+            return "P16: a hart runs on a second stage that is not its VM's";
+        hfn_t shared;
+        if (vcpu->pv.shared_set &&
+            p2m_lookup(vm, gpa_frame(vcpu->pv.shared), &shared))
+            audit_count(a, shared.raw, true);
     }
-    (void)a;
     return NULL;
 }
 
@@ -262,7 +269,9 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
         return "P9: traced tables miscounted";
     if (frame->owner == OWNER_FREE && frame->map != NO_ENTRY)
         return "P2: a free frame is still mapped";
-    if (frame->refs != *refs_of(a, hfn))
+    if (frame->uses != a->uses[hfn - a->hyp->frames.first])
+        return "P4: uses of a frame as its type miscounted";
+    if (frame->refs != *audit_refs(a, hfn))
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
                    : "P3: references to a frame miscounted";
@@ -303,6 +312,8 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
     const char *bad = audit_p2m(a, vm);
     uint32_t   *links;
 
+    if (!bad)
+        bad = audit_stage2(a, vm);
     if (bad)
         return bad;
     links = hal_alloc(a->hyp->hal, vm->shadows.count * sizeof(uint32_t));
@@ -310,7 +321,9 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
         return "no memory for the audit";
     bad = audit_shadows(a, vm, links);
     hal_free(a->hyp->hal, links);
-    return bad ? bad : audit_vcpus(a, vm);
+    if (!bad)
+        bad = audit_vcpus(a, vm);
+    return bad || !vm->style->direct ? bad : audit_direct(a, vm);
 }
 
 /* What a VM was promised, less what it gave back, less what it has. */
@@ -328,7 +341,7 @@ static const char *audit_all(struct audit *a)
     uint32_t promised = 0;
 
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
-        a->refs[i] = a->traced[i] = a->shares[i] = a->whose[i] = 0;
+        a->refs[i] = a->uses[i] = a->traced[i] = a->shares[i] = a->whose[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
@@ -338,7 +351,8 @@ static const char *audit_all(struct audit *a)
         if (bad)
             return bad;
         promised += audit_owed(&vm->p2m) + vm->config.shadow_frames -
-                    vm->shadows.framed;
+                    vm->shadows.framed + vm->stage2.promised -
+                    vm->stage2.framed;
     }
     return audit_frames(a, promised);
 }
@@ -348,10 +362,11 @@ const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
     uint32_t     count = hyp->frames.count;
 
-    a.refs = hal_alloc(hyp->hal, 4 * count * sizeof(uint32_t));
+    a.refs = hal_alloc(hyp->hal, 5 * count * sizeof(uint32_t));
     if (!a.refs)
         return "no memory for the audit";
-    a.traced = a.refs + count;
+    a.uses = a.refs + count;
+    a.traced = a.uses + count;
     a.shares = a.traced + count;
     a.whose = a.shares + count;
     const char *bad = audit_all(&a);

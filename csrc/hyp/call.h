@@ -39,6 +39,8 @@ struct sbi_ret hypercall(struct vcpu *vcpu, uint32_t nr, const uint32_t *arg,
                          bool *done);
 
 /* pv.c: the calls about traps and interrupts. */
+/* Forget what it registered: it starts anew, or not again. */
+void pv_reset(struct vcpu *vcpu);
 struct sbi_ret pv_set_shared(struct vcpu *vcpu, gpa_t page);
 struct sbi_ret pv_set_entry(struct vcpu *vcpu, uint32_t entry, uint32_t stack);
 bool pv_iret(struct vcpu *vcpu);

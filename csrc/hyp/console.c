@@ -36,7 +36,7 @@ struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
     uint32_t   total = smaller(len, PV_CONSOLE_MAX), n = 0;
     int        byte;
 
-    if (!vm_spans(vm, to, len) || !vm_owns(vm, to, total))
+    if (!vm_spans(vm, to, len) || !vm_writable(vm, to, total))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
     if (vm_ready(vm, vcpu->on, to, total) != P2M_OK)
         return (struct sbi_ret){ CALL_STARVED, 0 };

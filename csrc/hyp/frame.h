@@ -5,7 +5,13 @@
  * can reach a frame - a p2m entry, a shadow leaf, a link between shadow tables,
  * a vCPU that runs on a root - holds a counted reference. A frame is freed only
  * at reference count 0, and its bytes are zeroed before its next owner sees
- * them. */
+ * them.
+ *
+ * A frame has one type at a time, and its uses as that type are counted, too:
+ * of a plain frame, the mappings that can write it; of a guest's page table
+ * (direct.h), its pin, the links to it and the vCPUs that run on it. The type
+ * changes only while nobody uses the frame, so what is a table is never mapped
+ * writable. */
 #ifndef HV_HYP_FRAME_H
 #define HV_HYP_FRAME_H
 
@@ -20,17 +26,23 @@
 enum frame_type {
     FRAME_PLAIN,
     FRAME_SHADOW, /* a shadow table; the machine walks it */
+    FRAME_STAGE2, /* a second-stage table; so it does */
+    /* The guest's own tables, validated; the machine walks them, too. */
+    FRAME_LEAF_TABLE,
+    FRAME_ROOT_TABLE,
 };
 
 struct frame {
     uint32_t owner;
     uint32_t refs;
-    uint32_t vm;     /* shadow: the id of the VM it serves */
-    uint32_t gfn;    /* plain: where its VM sees it; free: next free frame;
-                        shared: by how many p2m entries */
+    uint32_t uses;   /* as what `type` says; each comes with a reference */
+    uint32_t vm;     /* shadow, stage 2: the id of the VM it serves */
+    uint32_t gfn;    /* where its VM sees it; free: next free frame; shared: by
+                        how many p2m entries */
     uint32_t map;    /* rmap.h: the first shadow entry that names it */
     uint16_t traced; /* shadow tables that follow every write to it */
     uint8_t  type;   /* enum frame_type */
+    bool     pinned; /* table: its guest keeps it one */
     bool     dirty;  /* may hold somebody's bytes */
 };
 
@@ -58,6 +70,13 @@ void frames_unreserve(struct frames *frames, uint32_t n);
 hfn_t frame_alloc(struct frames *frames, struct pcpu *pcpu, uint32_t owner,
                   enum frame_type type);
 
+/* The same for FRAMES_RUN frames that follow each other, the first a multiple
+ * of that: a 16 KiB root. False, with nothing taken: no such run is free. What
+ * is promised stays promised, so the caller has reserved them. */
+#define FRAMES_RUN 4
+bool frame_alloc_run(struct frames *frames, uint32_t owner,
+                     enum frame_type type, hfn_t *first);
+
 /* How many are neither owned by somebody nor promised. */
 static inline uint32_t frames_available(const struct frames *frames)
 {
@@ -67,6 +86,13 @@ static inline uint32_t frames_available(const struct frames *frames)
 void frame_get(struct frames *frames, hfn_t hfn);
 /* Drop a reference that is not the last. */
 void frame_put(struct frames *frames, hfn_t hfn);
+/* A reference that uses the frame as this type. False, and nothing changed: it
+ * is of another type. */
+bool frame_use(struct frames *frames, hfn_t hfn, enum frame_type type);
+void frame_unuse(struct frames *frames, hfn_t hfn);
+/* From here on it is something else; nobody uses it as what it was. */
+void frame_retype(struct frames *frames, hfn_t hfn, enum frame_type type);
+
 /* Drop the last reference; the frame becomes free. */
 void frame_free(struct frames *frames, hfn_t hfn);
 

@@ -32,6 +32,44 @@ bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len)
     return true;
 }
 
+bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len)
+{
+    if (!vm_owns(vm, pa, len))
+        return false;
+    while (len > 0) {
+        uint32_t n = in_page(pa, len);
+        hfn_t    hfn;
+
+        if (p2m_lookup(vm, gpa_frame(pa), &hfn) &&
+            frame_of(&vm->hyp->frames, hfn)->type != FRAME_PLAIN)
+            return false;
+        pa.raw += n;
+        len -= n;
+    }
+    return true;
+}
+
+enum p2m_result vm_ready(struct vm *vm, struct pcpu *pcpu, gpa_t pa,
+                         uint32_t len)
+{
+    enum p2m_result result = vm_writable(vm, pa, len) ? P2M_OK : P2M_OUTSIDE;
+    hfn_t           hfn;
+
+    for (uint32_t n; result == P2M_OK && len > 0; len -= n, pa.raw += n) {
+        result = p2m_writable(vm, pcpu, gpa_frame(pa), &hfn);
+        n = in_page(pa, len);
+    }
+    return result;
+}
+
+bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa)
+{
+    hfn_t hfn;
+
+    return p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) == P2M_OK &&
+           frame_use(&vm->hyp->frames, hfn, FRAME_PLAIN);
+}
+
 bool vm_holds(const struct vm *vm, gfn_t gfn)
 {
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
@@ -41,17 +79,13 @@ bool vm_holds(const struct vm *vm, gfn_t gfn)
     return false;
 }
 
-enum p2m_result vm_ready(struct vm *vm, struct pcpu *pcpu, gpa_t pa,
-                         uint32_t len)
+void vm_release(struct vm *vm, gpa_t pa)
 {
-    enum p2m_result result = vm_owns(vm, pa, len) ? P2M_OK : P2M_OUTSIDE;
-    hfn_t           hfn;
+    hfn_t hfn;
+    bool  there = p2m_lookup(vm, gpa_frame(pa), &hfn);
 
-    for (uint32_t n; result == P2M_OK && len > 0; len -= n, pa.raw += n) {
-        result = p2m_writable(vm, pcpu, gpa_frame(pa), &hfn);
-        n = in_page(pa, len);
-    }
-    return result;
+    HV_ASSERT(vm->hyp->hal, there);
+    frame_unuse(&vm->hyp->frames, hfn);
 }
 
 bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len)
@@ -134,7 +168,7 @@ bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
     hfn_t hfn;
 
-    if (!vm_owns(vm, pa, 4) ||
+    if (!vm_writable(vm, pa, 4) ||
         p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) != P2M_OK)
         return false;
     hal_write32(vm->hyp->hal,

@@ -41,20 +41,25 @@ struct vcsr {
 enum world_kind {
     WORLD_DEPRIVILEGED, /* real U, whatever the guest believes */
     WORLD_ASSISTED,     /* real S and U, what would leave the VM traps */
+    WORLD_NESTED,       /* VS and VU over a second stage (extension H) */
 };
 struct world {
     enum world_kind kind;
-    uint32_t        satp; /* the real satp: a shadow root, never a guest's */
+    uint32_t        satp; /* the real satp: a shadow root, never a guest's;
+                             nested: hgatp, which is made alike */
     bool            mxr;  /* deprivileged: the real mstatus.MXR */
-    /* assisted: */
+    uint64_t        born; /* nested: when the guest's time was 0 */
+    /* assisted, nested: */
     uint32_t           mode; /* PRIV_U or PRIV_S */
     uint32_t           sip;  /* interrupts that are pending */
-    const struct vcsr *csr;  /* to be put into the hart, but satp */
+    const struct vcsr *csr;  /* to be put into the hart; nested: with the
+                                    guest's own satp */
 };
 
 struct trap {
     uint32_t cause; /* as mcause */
     uint32_t tval;  /* as mtval */
+    gfn_t    gfn;   /* of a guest-page fault: the frame, which has 22 bits */
 };
 
 /* What to forget: one page's translations, or (size 0) all of them. */
@@ -84,14 +89,19 @@ void hal_free(struct hal *hal, void *block);
 
 /* What the guest of this pCPU will run with once hyp_trap() returns. */
 void hal_enter(struct pcpu *pcpu, const struct world *world);
-/* Out of an assisted world: what the guest made of its CSRs (satp and the
- * other bits of sip stay as they are), and the mode it was in. */
+/* Out of an assisted or nested world: what the guest made of its CSRs, and the
+ * mode it was in. The bits of sip but SSIP stay as they are, and satp where the
+ * guest cannot write it. */
 uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *csr);
 /* How many address spaces the TLB can tell apart; 1 if satp has no ASID. */
 uint32_t hal_asids(struct hal *hal);
+/* The same of guests with a second stage; 0 without extension H. */
+uint32_t hal_vmids(struct hal *hal);
 /* Nothing to run: hyp_trap() is called again at the next interrupt. */
 void hal_wait(struct pcpu *pcpu);
 void hal_fence(struct pcpu *pcpu, struct fence what);
+/* Forget all translations of all guests with a second stage. */
+void hal_fence_vmids(struct pcpu *pcpu);
 /* Instructions written by others become visible to this hart's fetches. */
 void hal_fence_i(struct pcpu *pcpu);
 
@@ -103,6 +113,7 @@ uint64_t hal_instret(struct pcpu *pcpu);
 /* Traps that guests took in the hart itself, without an exit. */
 uint64_t hal_traps(struct pcpu *pcpu);
 void hal_set_timer(struct pcpu *pcpu, uint64_t time);
+bool hal_timer_due(struct pcpu *pcpu);
 /* Work costs time: n elementary steps of this kind were done. */
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
 

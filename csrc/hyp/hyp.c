@@ -6,7 +6,8 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
 {
     hyp->hal = hal;
     hyp->config = *config;
-    tags_init(&hyp->tags, hal);
+    tags_init(&hyp->tags[TAG_ASID], hal_asids(hal));
+    tags_init(&hyp->tags[TAG_VMID], hal_vmids(hal));
     hyp->nr_vms = 0;
     hyp->nr_cpus = 0;
     hyp->ended = 0;
@@ -25,8 +26,9 @@ void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = &hyp->cpu[hyp->nr_cpus++];
 
-    *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu };
+    *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu, .armed = TIME_NEVER };
     pcpu->hyp = cpu;
+    hal_set_timer(pcpu, cpu->armed);
     hal_wait(pcpu);
 }
 

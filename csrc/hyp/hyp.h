@@ -5,7 +5,8 @@
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
  * p2m.c, walk.c, shadow.c, tag.c (memory); services.h (what is done with it);
- * sched.c, timer.c (time); audit.c (what must always hold). */
+ * pt_type.c, direct.c (memory whose tables are the guest's own); sched.c,
+ * timer.c (time); audit.c (what must always hold). */
 #ifndef HV_HYP_HYP_H
 #define HV_HYP_HYP_H
 
@@ -28,22 +29,22 @@ struct hyp_config {
 struct hyp_cpu {
     struct hyp  *hyp;
     struct pcpu *pcpu;
-    struct vcpu *current;    /* NULL: waiting */
-    uint64_t     slice_end;  /* time at which current is preempted */
-    uint64_t     work_start; /* cycle at which this exit's work began */
-    bool         new_slice;  /* slice_end is to be set on the way out */
-    uint32_t     real_satp;  /* what the hart runs with now */
-    uint64_t     tags;       /* generation of tags that its TLB may hold */
-    bool         resched;    /* choose again before leaving the hypervisor */
-    bool         stepping;   /* hyp_deliver() delivers, not the way out */
-    uint64_t     retired;    /* instructions emulated, exceptions delivered */
+    struct vcpu *current;            /* NULL: waiting */
+    uint64_t     slice_end;          /* time at which current is preempted */
+    uint64_t     armed;              /* what the machine's timer is set to */
+    bool         new_slice;          /* slice_end is to be set on the way out */
+    uint32_t     real_satp;          /* what the hart runs with now */
+    uint64_t     tags[NR_TAG_KINDS]; /* generations that its TLB may hold */
+    bool         resched;  /* choose again before leaving the hypervisor */
+    bool         stepping; /* hyp_deliver() delivers, not the way out */
+    uint64_t     retired;  /* instructions emulated, exceptions delivered */
 };
 
 struct hyp {
     struct hal       *hal;
     struct hyp_config config;
     struct frames     frames;
-    struct tags       tags;
+    struct tags       tags[NR_TAG_KINDS];
     struct share      share;
     struct reclaim    reclaim;
     struct vm        *slot[MAX_VMS];

@@ -20,6 +20,11 @@ struct call {
     bool            done;
 };
 
+static bool is_direct(const struct call *c)
+{
+    return c->vcpu->vm->style->direct;
+}
+
 static struct sbi_ret do_features(struct call *c)
 {
     switch (c->arg[0]) {
@@ -28,7 +33,7 @@ static struct sbi_ret do_features(struct call *c)
     case 1:
         return OK(PV_FEATURE_PT_UPDATE | PV_FEATURE_MULTICALL |
                   PV_FEATURE_CONSOLE |
-                  (c->vcpu->vm->style->paging->zap ? PV_FEATURE_BALLOON : 0));
+                  (is_direct(c) ? PV_FEATURE_DIRECT : PV_FEATURE_BALLOON));
     default:
         return ERR(SBI_ERR_INVALID_PARAM);
     }
@@ -67,6 +72,8 @@ static struct sbi_ret do_set_root(struct call *c)
     uint32_t satp = c->arg[0];
     gpa_t    root = { (satp & SATP_PPN_MASK) << PAGE_SHIFT };
 
+    if (is_direct(c))
+        return ERR(SBI_ERR_NOT_SUPPORTED);
     if (satp & ~(uint32_t)(SATP_MODE | SATP_PPN_MASK))
         return ERR(SBI_ERR_INVALID_PARAM);
     if (!(satp & SATP_MODE) && satp)
@@ -125,11 +132,13 @@ static struct sbi_ret do_pt_update(struct call *c)
         if (!vm_owns(vm, (gpa_t){ entry[i][0] }, 4))
             return ERR(SBI_ERR_INVALID_ADDRESS);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && !is_direct(c); i++)
         if (vm_ready(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, 4) != P2M_OK)
             return ERR(CALL_STARVED);
     hal_charge(c->vcpu->on, HAL_COST_guest_read, 2 * count);
     hal_charge(c->vcpu->on, HAL_COST_guest_write, count);
+    if (is_direct(c))
+        return direct_update(c->vcpu, entry, count);
     for (uint32_t i = 0; i < count; i++) {
         vm_write32(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, entry[i][1]);
         shadow_forget_slot(vm, c->vcpu->on, (gpa_t){ entry[i][0] });
@@ -138,6 +147,36 @@ static struct sbi_ret do_pt_update(struct call *c)
 }
 /* marker: end */
 
+static struct sbi_ret do_memory_map(struct call *c)
+{
+    if (!is_direct(c))
+        return ERR(SBI_ERR_NOT_SUPPORTED);
+    return direct_map(c->vcpu, (gfn_t){ c->arg[0] }, c->arg[1],
+                      (gpa_t){ c->arg[2] });
+}
+
+static struct sbi_ret do_pt_pin(struct call *c)
+{
+    if (!is_direct(c))
+        return ERR(SBI_ERR_NOT_SUPPORTED);
+    return pt_pin(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
+}
+
+static struct sbi_ret do_pt_unpin(struct call *c)
+{
+    if (!is_direct(c))
+        return ERR(SBI_ERR_NOT_SUPPORTED);
+    return pt_unpin(c->vcpu, (gpa_t){ c->arg[0] });
+}
+
+static struct sbi_ret do_set_roots(struct call *c)
+{
+    if (!is_direct(c))
+        return ERR(SBI_ERR_NOT_SUPPORTED);
+    return direct_set_roots(c->vcpu, (gpa_t){ c->arg[0] },
+                            (gpa_t){ c->arg[1] });
+}
+
 static bool multicall_may(uint32_t nr)
 {
     /* Those that replace or end the caller's state, itself, and those that
@@ -145,6 +184,13 @@ static bool multicall_may(uint32_t nr)
     return nr != HCALL_iret && nr != HCALL_deliver && nr != HCALL_block &&
            nr != HCALL_shutdown && nr != HCALL_multicall &&
            nr != HCALL_balloon_give && nr != HCALL_balloon_take;
+}
+
+static void hold(struct vcpu *vcpu, gpa_t pa)
+{
+    bool held = vm_hold(vcpu->vm, vcpu->on, pa);
+
+    HV_ASSERT(vcpu->vm->hyp->hal, held);
 }
 
 static struct sbi_ret do_multicall(struct call *c)
@@ -157,8 +203,15 @@ static struct sbi_ret do_multicall(struct call *c)
         return ERR(SBI_ERR_INVALID_PARAM);
     if (!list_ok(vm, at, count, PV_MULTICALL_MAX, PV_MULTICALL_SIZE))
         return ERR(SBI_ERR_INVALID_ADDRESS);
+    /* Its two pages, if so many: no call of the list makes them tables. */
+    gpa_t last = { at.raw + count * PV_MULTICALL_SIZE - 1 };
+    if (!vm_writable(vm, at, count * PV_MULTICALL_SIZE))
+        return ERR(SBI_ERR_DENIED);
     if (vm_ready(vm, c->vcpu->on, at, count * PV_MULTICALL_SIZE) != P2M_OK)
         return ERR(CALL_STARVED);
+    gpa_t first = at;
+    hold(c->vcpu, first);
+    hold(c->vcpu, last);
     for (uint32_t i = 0; i < count; i++, at.raw += PV_MULTICALL_SIZE) {
         uint32_t       record[PV_MULTICALL_SIZE / 4];
         uint32_t       arg[6] = { 0 };
@@ -175,6 +228,8 @@ static struct sbi_ret do_multicall(struct call *c)
         vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 }, (uint32_t)ret.error);
         hal_charge(c->vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
     }
+    vm_release(vm, first);
+    vm_release(vm, last);
     return OK(count);
 }
 
@@ -205,7 +260,7 @@ static struct sbi_ret do_balloon_take(struct call *c)
 
 static struct sbi_ret do_yield(struct call *c)
 {
-    sched_yield(c->vcpu);
+    sched_give_way(c->vcpu);
     return OK(0);
 }
 

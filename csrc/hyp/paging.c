@@ -60,8 +60,16 @@ static uint32_t shadow_satp(struct vcpu *vcpu)
             shadow_release(vm, old);
     }
     return SATP_MODE |
-           tag_use(vm, vcpu->on, &vcpu->root->tag) << SATP_ASID_SHIFT |
+           tag_use(vm, vcpu->on, TAG_ASID, &vcpu->root->tag)
+               << SATP_ASID_SHIFT |
            vcpu->root->hfn.raw;
+}
+
+/* The pool was made with the VM: it may take this style at any time. */
+static bool shadow_prepare(struct vm *vm, const char **why)
+{
+    (void)vm, (void)why;
+    return true;
 }
 
 static void shadow_let_go(struct vcpu *vcpu)
@@ -71,20 +79,30 @@ static void shadow_let_go(struct vcpu *vcpu)
     vcpu->root = NULL;
 }
 
-static void shadow_cut_writes(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
+/* A VM that was moved between styles has what is left of both. */
+void paging_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
+{
+    shadow_zap(vm, pcpu, gfn, lost);
+    stage2_zap(vm, pcpu, gfn);
+}
+
+void paging_protect(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 {
     hfn_t hfn;
 
-    if (p2m_lookup(vm, gfn, &hfn))
-        shadow_protect(vm->hyp, pcpu, hfn);
+    if (!p2m_lookup(vm, gfn, &hfn))
+        return;
+    shadow_protect(vm->hyp, pcpu, hfn);
+    stage2_protect(vm, pcpu, gfn);
 }
 
 const struct paging paging_shadow = {
     .name = "shadow",
+    .prepare = shadow_prepare,
     .fault = shadow_fault,
     .root = shadow_satp,
     .release = shadow_let_go,
     .fence = shadow_fence,
-    .zap = shadow_zap,
-    .protect = shadow_cut_writes,
+    .zap = paging_zap,
+    .protect = paging_protect,
 };

@@ -9,6 +9,7 @@
 #include "abi/csr.h"
 #include "hyp/assert.h"
 #include "hyp/call.h"
+#include "hyp/direct.h"
 #include "hyp/hyp.h"
 
 static uint32_t shared_read(struct vcpu *vcpu, uint32_t field)
@@ -32,14 +33,29 @@ static void shared_write(struct vcpu *vcpu, uint32_t field, uint32_t val)
     hal_charge(vcpu->on, HAL_COST_guest_write, 1);
 }
 
+void pv_reset(struct vcpu *vcpu)
+{
+    if (vcpu->pv.shared_set)
+        vm_release(vcpu->vm, vcpu->pv.shared);
+    vcpu->pv = (struct pv_state){ .entry = 0 };
+    if (vcpu->vm->style->direct)
+        direct_load(vcpu, NO_ROOTS);
+}
+
 struct sbi_ret pv_set_shared(struct vcpu *vcpu, gpa_t page)
 {
     if (page.raw % PAGE_SIZE != 0)
         return (struct sbi_ret){ SBI_ERR_INVALID_PARAM, 0 };
     if (!vm_owns(vcpu->vm, page, PAGE_SIZE))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
-    if (vm_ready(vcpu->vm, vcpu->on, page, PAGE_SIZE) != P2M_OK)
+    if (vm_writable(vcpu->vm, page, PAGE_SIZE) &&
+        vm_ready(vcpu->vm, vcpu->on, page, PAGE_SIZE) != P2M_OK)
         return (struct sbi_ret){ CALL_STARVED, 0 };
+    /* Held, so that it cannot become a page table while we write there. */
+    if (!vm_hold(vcpu->vm, vcpu->on, page))
+        return (struct sbi_ret){ SBI_ERR_DENIED, 0 };
+    if (vcpu->pv.shared_set)
+        vm_release(vcpu->vm, vcpu->pv.shared);
     vcpu->pv.shared.raw = page.raw + vcpu->id * SI_VCPU_SIZE;
     vcpu->pv.shared_set = true;
     return (struct sbi_ret){ SBI_SUCCESS, 0 };
@@ -57,7 +73,7 @@ struct sbi_ret pv_set_entry(struct vcpu *vcpu, uint32_t entry, uint32_t stack)
 }
 
 /* Privileged instructions are not emulated: a paravirtual kernel has none. */
-static enum trap_action pv_illegal(struct vcpu *vcpu, uint32_t insn)
+enum trap_action pv_illegal(struct vcpu *vcpu, uint32_t insn)
 {
     if (emulate_counter(vcpu, insn))
         return TRAP_RESUME;
@@ -66,7 +82,7 @@ static enum trap_action pv_illegal(struct vcpu *vcpu, uint32_t insn)
 }
 
 /* marker: pv-inject */
-static enum trap_action pv_inject(struct vcpu *vcpu, struct trap fault)
+enum trap_action pv_inject(struct vcpu *vcpu, struct trap fault)
 {
     struct regs *regs = vcpu_regs(vcpu);
     uint32_t     prev = vcpu->mode == PRIV_S ? PV_PREV_KERNEL : 0;
@@ -123,7 +139,7 @@ struct sbi_ret pv_block(struct vcpu *vcpu)
 
 /* In the machine's order. Delivering a software interrupt takes it back, since
  * a paravirtual kernel has no sip to clear; the others go with their cause. */
-static int pv_pending(struct vcpu *vcpu)
+int pv_pending(struct vcpu *vcpu)
 {
     static const int order[] = { IRQ_SEI, IRQ_SSI, IRQ_STI };
     uint32_t         sip = vcpu_sip(vcpu);
@@ -144,7 +160,7 @@ static int pv_pending(struct vcpu *vcpu)
     return -1;
 }
 
-static bool pv_wakes(struct vcpu *vcpu)
+bool pv_wakes(struct vcpu *vcpu)
 {
     return vcpu_sip(vcpu) != 0;
 }

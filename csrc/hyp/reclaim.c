@@ -93,6 +93,8 @@ static void kill_one(struct hyp *hyp, struct pcpu *pcpu)
     vm_kill(vm,
             "machine memory ran out; frames beyond its promise:", beyond(vm));
     hyp->reclaim.kills++;
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        pv_reset(&vm->vcpu[i]);
     p2m_promise(vm, 0);
     for (uint32_t i = 0; i < vm->p2m.count; i++)
         p2m_drop(vm, pcpu, (gfn_t){ vm->p2m.first + i });

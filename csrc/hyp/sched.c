@@ -52,7 +52,7 @@ void sched_sleep(struct vcpu *vcpu)
         vcpu->on->hyp->resched = true;
 }
 
-void sched_yield(struct vcpu *vcpu)
+void sched_give_way(struct vcpu *vcpu)
 {
     if (vcpu->on)
         vcpu->on->hyp->resched = true;
@@ -162,5 +162,7 @@ void sched_arm(struct pcpu *pcpu)
         next = cpu->hyp->reclaim.at;
     if (cpu->current && cpu->slice_end < next)
         next = cpu->slice_end;
-    hal_set_timer(pcpu, next);
+    if (next != cpu->armed)
+        hal_set_timer(pcpu, next);
+    cpu->armed = next;
 }

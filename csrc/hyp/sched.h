@@ -12,7 +12,7 @@ void sched_wake(struct vcpu *vcpu);
 /* It is not runnable any more: off the queue, or off its hart. */
 void sched_sleep(struct vcpu *vcpu);
 /* It gives up the rest of its slice. */
-void sched_yield(struct vcpu *vcpu);
+void sched_give_way(struct vcpu *vcpu);
 /* The slice is over, or the timer went off. */
 void sched_tick(struct pcpu *pcpu, uint64_t now);
 

@@ -3,8 +3,8 @@
  * Every entry is written by one of three setters at the top of this file.
  * They keep the counts and check what must hold of a shadow whatever the guest
  * did: it maps only frames that the p2m has, writable only where that lets it,
- * and links only its own tables. Which
- * entry to write is decided in shadow_fill.c. */
+ * and links only its own tables. Which entry to write is decided in
+ * shadow_fill.c. */
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
 #include "hyp/shadow_set.h"
@@ -46,12 +46,32 @@ bool shadow_used(const struct shadow *shadow, uint32_t index)
     return shadow->used[index / 32] >> index % 32 & 1;
 }
 
+/* An entry that can write uses its frame as plain memory, others just refer
+ * to theirs. */
+static void shadow_refer(struct vm *vm, hfn_t hfn, uint32_t pte)
+{
+    struct frames *frames = &vm->hyp->frames;
+
+    if (!(pte & PTE_W))
+        frame_get(frames, hfn);
+    else if (!frame_use(frames, hfn, FRAME_PLAIN))
+        hal_halt(vm->hyp->hal, "shadow.c: a table of the guest, writable");
+}
+
+static void shadow_unrefer(struct vm *vm, hfn_t hfn, uint32_t pte)
+{
+    if (pte & PTE_W)
+        frame_unuse(&vm->hyp->frames, hfn);
+    else
+        frame_put(&vm->hyp->frames, hfn);
+}
+
 /* An entry begins to name a frame. */
 static void shadow_name(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
                         uint32_t index, hfn_t hfn, uint32_t pte)
 {
     shadow_clear(vm, pcpu, shadow, index);
-    frame_get(&vm->hyp->frames, hfn);
+    shadow_refer(vm, hfn, pte);
     rmap_add(vm->hyp, hfn, shadow, index);
     shadow_write(vm, pcpu, shadow, index, pte);
 }
@@ -64,11 +84,12 @@ void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
     bool       there = p2m_lookup(vm, gfn, &hfn);
 
     HV_ASSERT(vm->hyp->hal, there);
-    uint32_t owner = frame_of(&vm->hyp->frames, hfn)->owner;
-    HV_ASSERT(vm->hyp->hal, owner == vm->id || owner == OWNER_SHARED);
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+    HV_ASSERT(vm->hyp->hal,
+              frame->owner == vm->id || frame->owner == OWNER_SHARED);
     HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
                                 (rights & (PTE_R | PTE_X)));
-    if (frame_of(&vm->hyp->frames, hfn)->traced || !p2m_may_write(vm, gfn))
+    if (frame->traced || frame->type != FRAME_PLAIN || !p2m_may_write(vm, gfn))
         rights &= ~(uint32_t)PTE_W;
     shadow_name(vm, vcpu->on, shadow, index, hfn,
                 hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V);
@@ -97,7 +118,7 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
     if (!(pte & PTE_RWX))
         shadow_of_frame(vm, hfn)->links--;
     rmap_remove(vm->hyp, hfn, shadow, index);
-    frame_put(&vm->hyp->frames, hfn);
+    shadow_unrefer(vm, hfn, pte);
     shadow_write(vm, pcpu, shadow, index, 0);
 }
 
@@ -113,8 +134,14 @@ void shadow_cut(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
 {
     uint32_t pte = shadow_read(vm, shadow, index);
 
-    if (pte & PTE_W)
-        shadow_write(vm, pcpu, shadow, index, pte & ~(uint32_t)PTE_W);
+    hfn_t    hfn = { pte >> PTE_PPN_SHIFT };
+    uint32_t less = pte & ~(uint32_t)PTE_W;
+
+    if (less == pte)
+        return;
+    shadow_refer(vm, hfn, less);
+    shadow_unrefer(vm, hfn, pte);
+    shadow_write(vm, pcpu, shadow, index, less);
 }
 
 static struct shadow **shadow_bucket(struct vm *vm, uint32_t key)

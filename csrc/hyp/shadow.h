@@ -152,6 +152,9 @@ void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
 /* Take the right to store away from every mapping of this frame. */
 void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn);
 
+/* Every mapping of it goes; whoever still has the right faults it in. */
+void shadow_unmap(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn);
+
 /* One entry of a shadow table, for audit and views. */
 uint32_t shadow_read(const struct vm *vm, const struct shadow *shadow,
                      uint32_t index);

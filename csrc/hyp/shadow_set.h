@@ -9,7 +9,7 @@
 bool shadow_used(const struct shadow *shadow, uint32_t index);
 
 /* Map a populated page of the VM with these rights (of PTE_RWX and U; R or X
- * among them), less W where the p2m has not, or the frame is a traced table. */
+ * among them), less W where the p2m has not, or the frame is a table. */
 void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
                      gfn_t gfn, uint32_t rights);
 /* Point a root's entry at one of the VM's leaf tables or fragments. */

@@ -36,6 +36,17 @@ void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
     }
 }
 
+void shadow_unmap(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
+{
+    uint32_t          at = frame_of(&hyp->frames, hfn)->map;
+    struct rmap_entry entry;
+
+    while (rmap_next(hyp, &at, &entry)) {
+        shadow_clear(entry.vm, pcpu, entry.shadow, entry.index);
+        tag_forget(entry.vm);
+    }
+}
+
 void sync_begin(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
     hfn_t hfn;

@@ -14,25 +14,30 @@
 
 struct vm;
 
+/* ASIDs are of shadow roots, VMIDs of vCPUs with a second stage: not of VMs,
+ * since two vCPUs of a VM have different tables of their own. */
+enum tag_kind { TAG_ASID, TAG_VMID, NR_TAG_KINDS };
+
 /* Of one root. All zero: none yet. */
 struct tag {
-    uint64_t generation; /* of hyp->tags, never 0 */
+    uint64_t generation; /* of hyp->tags[kind], never 0 */
     uint32_t vm;         /* the VM's count of forgettings, vm->tags */
-    uint32_t id;         /* the ASID */
+    uint32_t id;         /* the ASID or VMID */
 };
 
-/* Of one host. */
+/* Of one host and kind. */
 struct tags {
     uint64_t generation;
     uint32_t count; /* how many the machine tells apart */
     uint32_t used;  /* in this generation */
 };
 
-void tags_init(struct tags *tags, struct hal *hal);
+void tags_init(struct tags *tags, uint32_t count);
 /* Is what the TLB holds under this tag reachable, and so to be true? */
-bool tag_valid(const struct vm *vm, const struct tag *tag);
+bool tag_valid(const struct vm *vm, enum tag_kind kind, const struct tag *tag);
 /* The tag to enter this root with; flushes this hart's TLB if need be. */
-uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, struct tag *tag);
+uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
+                 struct tag *tag);
 /* Whatever any TLB knows of this VM is forgotten, before its guest runs. */
 void tag_forget(struct vm *vm);
 

@@ -70,11 +70,16 @@ static enum trap_action (*const handlers[NR_CAUSES])(struct vcpu *,
     [CAUSE_BREAKPOINT] = on_guest_error,
     [CAUSE_LOAD_MISALIGNED] = on_guest_error,
     [CAUSE_STORE_MISALIGNED] = on_guest_error,
-    [CAUSE_ECALL_U] = on_ecall, /* a deprivileged kernel's, too */
-    [CAUSE_ECALL_S] = on_ecall, /* assist */
+    [CAUSE_ECALL_U] = on_ecall,  /* a deprivileged kernel's, too */
+    [CAUSE_ECALL_S] = on_ecall,  /* assist */
+    [CAUSE_ECALL_VS] = on_ecall, /* nested, and so are the last four */
     [CAUSE_FETCH_PAGE] = on_fetch,
     [CAUSE_LOAD_PAGE] = on_load,
     [CAUSE_STORE_PAGE] = on_store,
+    [CAUSE_FETCH_GUEST_PAGE] = on_fetch,
+    [CAUSE_LOAD_GUEST_PAGE] = on_load,
+    [CAUSE_VIRTUAL] = on_illegal,
+    [CAUSE_STORE_GUEST_PAGE] = on_store,
 };
 /* marker: end */
 
@@ -171,7 +176,8 @@ static void deliver_interrupt(struct pcpu *pcpu)
         return;
     int irq = vcpu->vm->style->pending(vcpu);
     if (irq >= 0)
-        deliver(vcpu, (struct trap){ CAUSE_INTERRUPT | (uint32_t)irq, 0 });
+        deliver(vcpu,
+                (struct trap){ .cause = CAUSE_INTERRUPT | (uint32_t)irq });
 }
 
 /* Describe to the port what runs from here on, and remember when it began. */
@@ -195,7 +201,8 @@ static void hyp_leave(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
 
-    timer_expire(cpu->hyp, hal_time(pcpu));
+    if (hal_timer_due(pcpu))
+        sched_tick(pcpu, hal_time(pcpu));
     reclaim_tick(pcpu);
     do {
         sched_leave(pcpu);
@@ -224,7 +231,6 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
         trap_interrupt(pcpu, trap.cause & ~CAUSE_INTERRUPT);
     else if (vcpu && !vm_ended(vcpu->vm))
         trap_exception(vcpu, trap);
-    sched_tick(pcpu, hal_time(pcpu));
     hyp_leave(pcpu);
     struct vm *vm = hyp_vm(cpu->hyp, vm_id);
     if (vm)

@@ -2,6 +2,7 @@
 #include "hyp/vcpu.h"
 #include "abi/cause.h"
 #include "hyp/assert.h"
+#include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/sched.h"
 #include "hyp/timer.h"
@@ -13,6 +14,7 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, uint32_t id)
         .id = id,
         .mode = PRIV_S,
         .timer = TIME_NEVER,
+        .roots = NO_ROOTS,
     };
 }
 
@@ -27,7 +29,7 @@ void vcpu_start(struct vcpu *vcpu, uint32_t pc, uint32_t a0, uint32_t a1,
     regs->x[REG_A2] = a2;
     vcpu->mode = PRIV_S;
     vcpu->csr = (struct vcsr){ .sstatus = 0 };
-    vcpu->pv = (struct pv_state){ .entry = 0 };
+    pv_reset(vcpu);
     if (vcpu->vm->style->hypercalls) {
         /* It has no CSRs to ask with: user memory is open to its kernel, and
          * the counters to its programs. */

@@ -10,8 +10,10 @@
 
 #include "abi/csr.h"
 #include "abi/regs.h"
+#include "hyp/direct.h"
 #include "hyp/hal.h"
 #include "hyp/style.h"
+#include "hyp/tag.h"
 
 struct vm;
 struct shadow;
@@ -42,8 +44,11 @@ struct vcpu {
     uint32_t        mode; /* PRIV_U or PRIV_S: vU or vS */
     struct vcsr     csr;
     struct pv_state pv;
-    struct shadow  *root;  /* the shadow it runs on; holds a reference */
-    struct trap     fault; /* what TRAP_REFLECT delivers */
+    struct shadow  *root;    /* the shadow it runs on; holds a reference */
+    struct roots    roots;   /* direct: what it runs on instead; holds them */
+    struct tag      vmid;    /* nested: what the TLB knows it by ... */
+    uint32_t        vmid_on; /* ... on this hart */
+    struct trap     fault;   /* what TRAP_REFLECT delivers */
 
     uint64_t     timer; /* machine time of its timer interrupt; ~0: never */
     struct vcpu *timer_next;

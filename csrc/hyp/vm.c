@@ -1,6 +1,7 @@
 /* vm.c - a VM's life, and the one way into its memory. */
 #include "hyp/vm.h"
 #include "hyp/assert.h"
+#include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
 #include "hyp/sched.h"
@@ -39,6 +40,8 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
         p2m_fini(vm);
     if (vm->shadows.pool)
         shadows_fini(vm);
+    stage2_fini(vm);
+    hal_free(hal, vm->root_tag);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);
     return NULL;
@@ -49,7 +52,8 @@ static bool vm_promise(struct vm *vm)
 {
     uint32_t pages = vm->p2m.count, shadows = vm->config.shadow_frames;
 
-    if (vm->hyp->config.overcommit && vm->config.minimum < pages)
+    if (vm->hyp->config.overcommit && !vm->style->direct &&
+        vm->config.minimum < pages)
         pages = vm->config.minimum;
     if (!frames_reserve(&vm->hyp->frames, shadows))
         return false;
@@ -80,12 +84,18 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, "too many VMs", why);
     if (!vm_promise(vm))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
+    if (!config->style->paging->prepare(vm, why)) {
+        frames_unreserve(&hyp->frames, config->shadow_frames);
+        return vm_fail(vm, *why, why);
+    }
     vm->balloon.target = vm->p2m.count;
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
     for (uint32_t i = 0; i < config->nr_vcpus; i++)
         vcpu_init(&vm->vcpu[i], vm, i);
+    if (config->style->direct)
+        direct_populate(vm);
     uart_reset(&vm->uart);
     plic_reset(&vm->plic, 2 * config->nr_vcpus);
     vm->born_time = hal_time(hyp->cpu[0].pcpu);
@@ -108,11 +118,16 @@ void vm_destroy(struct vm *vm)
 
     vm_halt(vm);
     vm->state = VM_OFF;
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         sched_deschedule(&vm->vcpu[i]);
+        pv_reset(&vm->vcpu[i]);
+    }
     frames_unreserve(&hyp->frames,
                      vm->config.shadow_frames - vm->shadows.framed);
     shadows_fini(vm);
+    stage2_fini(vm);
+    if (vm->style->direct)
+        direct_fini(vm);
     p2m_fini(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)
@@ -140,10 +155,17 @@ static void vm_deschedule(struct vm *vm)
 
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
+    const char *why;
+
     if (vm->style->hypercalls != style->hypercalls ||
-        (!style->paging->zap && !p2m_plain(&vm->p2m)))
+        (!style->paging->zap && !p2m_plain(&vm->p2m)) ||
+        !style->paging->prepare(vm, &why))
         return false;
     vm_deschedule(vm);
+    /* What one memory side knows of the guest's tables, the other would not be
+     * told of when they change. */
+    if (vm->style->paging != style->paging)
+        shadow_reset(vm);
     vm->style = style;
     return true;
 }

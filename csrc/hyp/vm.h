@@ -7,6 +7,7 @@
 #include "hyp/frame.h"
 #include "hyp/p2m.h"
 #include "hyp/shadow.h"
+#include "hyp/stage2.h"
 #include "hyp/style.h"
 #include "hyp/vcpu.h"
 
@@ -56,8 +57,10 @@ struct vm {
     struct p2m          p2m;
     struct balloon      balloon;
     struct shadows      shadows;
+    struct stage2       stage2;
     enum sync_policy    sync; /* config.sync, or what it was changed to */
     uint32_t            tags; /* tag.h: what its tables are tagged with now */
+    struct tag         *root_tag; /* direct: of the root in each guest frame */
     struct uart         uart;
     struct plic         plic;
     struct vm_counters  count;
@@ -77,7 +80,8 @@ void vm_destroy(struct vm *vm);
 void vm_boot(struct vm *vm, uint32_t entry, uint32_t a1, uint32_t a2);
 
 /* Virtualize it in another way from here on. False, and nothing changed, if its
- * kernel was made for another kind. No exit is being served. */
+ * kernel was made for another kind, or if there is no memory for what the new
+ * way needs. No exit is being served. */
 bool vm_set_style(struct vm *vm, const struct style *style);
 
 /* The same for how its shadows follow its tables. */
@@ -103,7 +107,8 @@ bool vm_ended(const struct vm *vm);
  * Guest-physical memory. False, with nothing read or written, unless all of
  * [pa, pa + len) is RAM of this VM (no wrapping), and not in the balloon.
  * Reading does not populate; writing does, copies what is shared, and notes
- * what is logged, for which the machine may have no memory: false, too.
+ * what is logged, for which the machine may have no memory: false, too. It
+ * wants memory that is no page table of the guest's (direct).
  * vm_read32/vm_write32 want pa aligned to 4.
  */
 bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len);
@@ -119,6 +124,11 @@ bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len);
 bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
               uint32_t len);
 bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val);
+bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len);
+/* Keep the page of pa from becoming a page table. False: not RAM, or it is one
+ * already. */
+bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa);
+void vm_release(struct vm *vm, gpa_t pa);
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val);
 /* The same, of an entry of the guest's tables of which nothing but A and D
  * changes: its shadows stay right. */

@@ -91,6 +91,8 @@ struct walk walk_peek(struct vcpu *vcpu, gva_t va, enum access access)
     struct walk walk = { .status = WALK_FAULT };
     uint32_t    table = vcpu->csr.satp & SATP_PPN_MASK;
 
+    if (direct_loaded(vcpu))
+        return direct_walk(vcpu, va, access);
     if (!(vcpu->csr.satp & SATP_MODE))
         return walk_untranslated(vcpu, va, access);
     for (walk.level = 1; walk.level >= 0; walk.level--) {
@@ -115,7 +117,7 @@ struct walk walk_guest(struct vcpu *vcpu, gva_t va, enum access access)
     struct walk walk = walk_peek(vcpu, va, access);
     uint32_t    reads = walk.level < 0 ? 2u : 2u - (uint32_t)walk.level;
 
-    if (vcpu->csr.satp & SATP_MODE)
+    if ((vcpu->csr.satp & SATP_MODE) || direct_loaded(vcpu))
         hal_charge(vcpu->on, HAL_COST_guest_read, reads);
     return walk;
 }

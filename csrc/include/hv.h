@@ -40,7 +40,14 @@ enum hv_m_mode {
 
 enum hv_engine { HV_ENGINE_REF, HV_ENGINE_FAST };
 enum hv_profile { HV_PROFILE_CLEAN, HV_PROFILE_LEAKY };
-enum hv_style { HV_STYLE_EMULATE, HV_STYLE_PV, HV_STYLE_ASSIST, HV_NR_STYLES };
+enum hv_style {
+    HV_STYLE_EMULATE,
+    HV_STYLE_PV,
+    HV_STYLE_ASSIST,
+    HV_STYLE_NESTED,
+    HV_STYLE_DIRECT,
+    HV_NR_STYLES
+};
 
 /* What VMs are promised of the machine's memory when they are created. */
 enum hv_admission {
@@ -72,6 +79,8 @@ struct hv_config {
     uint32_t ram_size;  /* bytes of machine memory, a multiple of 4096 */
     uint32_t asid_bits; /* 0 or 9; HV_ASIDS_DEFAULT */
     uint32_t ad_fault;  /* 1: A/D page-fault instead of a hardware update */
+    uint32_t h_ext;     /* 1: extension H without a hypervisor, which always
+                           has it */
     uint32_t time_div;  /* cycles per tick of `time` */
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
@@ -86,7 +95,7 @@ struct hv_vm_config {
     uint32_t vcpus;         /* 1..8 */
     uint32_t shadow_frames; /* size of the shadow pool, 0: default */
     uint32_t sync;          /* enum hv_sync */
-    uint32_t min_size; /* bytes promised on a host that over-commits; as much
+    uint32_t min_size;  /* bytes promised on a host that over-commits; as much
                           as mem_size, or more: all of it */
     uint64_t max_insns; /* end the VM after so many instructions; 0: never */
 };
@@ -148,9 +157,11 @@ struct hv_host_info {
 
 struct hv_frame {
     uint32_t owner; /* 0 free, ~0 hypervisor, ~1 shared, else VM number */
-    uint32_t type;  /* 0 plain, 1 shadow */
+    /* 0 plain, 1 shadow, 2 second stage, 3 leaf table, 4 root table */
+    uint32_t type;
     uint32_t refs;
-    uint32_t gfn; /* where its VM sees it; 0xffffffff: nowhere */
+    uint32_t uses; /* as its type; plain: mappings that can write it */
+    uint32_t gfn;  /* where its VM sees it; 0xffffffff: nowhere */
 };
 
 enum hv_balloon_state {
@@ -296,7 +307,7 @@ enum hv_lockstep_what { /* else a register number, as in hv_reg_get() */
                         HV_LOCKSTEP_MEMORY = 0x10000,
                         HV_LOCKSTEP_ENDING, /* running, idle, off ...: enum hv_lockstep_life */
                         HV_LOCKSTEP_CONSOLE, /* what was written: its hash */
-                        HV_LOCKSTEP_LOG, /* a page that changed, unlogged */
+                        HV_LOCKSTEP_LOG,     /* a page that changed, unlogged */
 };
 
 enum hv_lockstep_life {

@@ -19,8 +19,10 @@
  * next operation: there is no loop and no switch. (With a compiler that cannot
  * do this, there is: HV_NO_COMPUTED_GOTO.) The program counter is not kept:
  * while the loop runs, `op` says where we are, and a branch inside the page
- * adds a distance to it. Frequent sequences have one handler (fast_fused.def,
- * made by tools/gen_fused.py).
+ * adds a distance to it. Frequent sequences have one handler, and so have small
+ * loops, which keep their registers in variables while they go round
+ * (fast_fused.def, made by tools/gen_fused.py from programs that are not the
+ * benchmarks).
  *
  * One comparison per access (fast_reach.c). Beside each TLB entry stands a
  * shortcut: the address in this process. Its tag contains all that the access
@@ -64,7 +66,11 @@
 #endif
 
 _Static_assert(offsetof(struct hart, regs) == 0, "x is at the hart's start");
-_Static_assert(sizeof(struct hart_csrs) <= 32 * 4, "csr_read has 5 bits");
+_Static_assert(offsetof(struct hart_csrs, vstvec) <= 32 * 4,
+               "csr_read has 5 bits");
+_Static_assert(offsetof(struct hart_csrs, vstval) ==
+                   offsetof(struct hart_csrs, stval) + 4 * VS_WORDS,
+               "the registers of VS are in the order of those of S");
 _Static_assert(NR_CODES <= 256, "a code is a byte");
 _Static_assert(sizeof(struct tlb_host) == 16, "HOST() counts on it");
 
@@ -118,11 +124,13 @@ INLINE uint32_t fast_burst(const struct hart *hart, uint64_t cost)
     return (uint32_t)(cost == 1 ? left : (left + cost - 1) / cost);
 }
 
+/* marker: fast-account */
 /* A new account: `burst` instructions left at operation `index`. */
 INLINE uint64_t fast_account(uint32_t burst, uint32_t index)
 {
     return (uint64_t)((burst + index - PAGE_OPS) * OP_BYTES) << 32;
 }
+/* marker: end */
 
 INLINE uint32_t fast_at_op(const struct fast_op *ops, const struct fast_op *op)
 {
@@ -170,6 +178,22 @@ INLINE void fast_settle(struct hart *hart, uint64_t *acc, uint32_t *burst,
     *burst = left;
 }
 
+/* A miss of the TLB has cost so many cycles, and the clock has them already:
+ * take as many instructions off the account, which is enough, since none costs
+ * less than a cycle. False, and the account as it was, if none would be left,
+ * or so few that the end of the page lies beyond them. */
+INLINE bool fast_spend(uint64_t *acc, uint32_t *burst, uint64_t cycles)
+{
+    if (cycles > MAX_BURST || (int64_t)*acc < 0)
+        return cycles == 0;
+    uint64_t next = *acc - (cycles * OP_BYTES << 32);
+    if ((int64_t)next < 0)
+        return false;
+    *acc = next;
+    *burst -= (uint32_t)cycles;
+    return true;
+}
+
 /* One instruction that was executed on the settled state. */
 INLINE void fast_retire(struct hart *hart, uint32_t next, uint64_t cost)
 {
@@ -199,55 +223,79 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
     return b == 0xffffffff ? 0 : (uint32_t)((int32_t)a % (int32_t)b);
 }
 
-/* do_x(): do operation x and return true; or do nothing and return false, if
- * it is not one of the easy cases. if_x(): whether branch x is taken. */
+/* What an operation is, apart from where its operands are:
+ *
+ *   get_x()            the result of arithmetic
+ *   load_x, store_x()  an access; false, with nothing done, if the shortcut is
+ *                      not there
+ *   when_x()           whether branch x is taken
+ *
+ * do_x() is all of operation x, and false if it is not one of the easy cases;
+ * then nothing has been done. */
 #define OPERATION(name)                                                \
     INLINE bool do_##name(struct hart *hart, const struct fast_op *op, \
                           struct fast_keys key, uint64_t *acc)
 #define UNUSED() ((void)key, (void)acc)
 
-#define ALU_REG(name, value)                      \
-    OPERATION(name)                               \
-    {                                             \
-        uint32_t *x = registers(hart);            \
-        uint32_t  a = x[op->rs1], b = x[op->rs2]; \
-        UNUSED();                                 \
-        x[op->rd] = (value);                      \
-        return true;                              \
+#define ALU_REG(name, value)                            \
+    INLINE uint32_t get_##name(uint32_t a, uint32_t b)  \
+    {                                                   \
+        return (value);                                 \
+    }                                                   \
+    OPERATION(name)                                     \
+    {                                                   \
+        uint32_t *x = registers(hart);                  \
+        UNUSED();                                       \
+        x[op->rd] = get_##name(x[op->rs1], x[op->rs2]); \
+        return true;                                    \
     }
-#define ALU_IMM(name, value)                             \
-    OPERATION(name)                                      \
-    {                                                    \
-        uint32_t *x = registers(hart);                   \
-        uint32_t  a = x[op->rs1], b = (uint32_t)op->imm; \
-        UNUSED();                                        \
-        x[op->rd] = (value);                             \
-        return true;                                     \
+#define ALU_IMM(name, value)                                   \
+    INLINE uint32_t get_##name(uint32_t a, uint32_t b)         \
+    {                                                          \
+        return (value);                                        \
+    }                                                          \
+    OPERATION(name)                                            \
+    {                                                          \
+        uint32_t *x = registers(hart);                         \
+        UNUSED();                                              \
+        x[op->rd] = get_##name(x[op->rs1], (uint32_t)op->imm); \
+        return true;                                           \
     }
-#define LOAD(name, size, value)                                         \
-    OPERATION(name)                                                     \
-    {                                                                   \
-        uint32_t              *x = registers(hart);                     \
-        uint32_t               va = x[op->rs1] + (uint32_t)op->imm;     \
-        const struct tlb_host *host = HOST(ACCESS_LOAD, va);            \
-        if (unlikely(host->tag != TAG(va, size, key.load)))             \
-            return false;                                               \
-        uint32_t raw = load_le((const uint8_t *)(host->at + va), size); \
-        x[op->rd] = (value);                                            \
-        *acc += ONE_LOAD;                                               \
-        return true;                                                    \
+#define LOAD(name, size, value)                                                \
+    INLINE bool load_##name(const struct hart *hart, uint32_t va,              \
+                            struct fast_keys key, uint64_t *acc, uint32_t *to) \
+    {                                                                          \
+        const struct tlb_host *host = HOST(ACCESS_LOAD, va);                   \
+        if (unlikely(host->tag != TAG(va, size, key.load)))                    \
+            return false;                                                      \
+        uint32_t raw = load_le((const uint8_t *)(host->at + va), size);        \
+        *to = (value);                                                         \
+        *acc += ONE_LOAD;                                                      \
+        return true;                                                           \
+    }                                                                          \
+    OPERATION(name)                                                            \
+    {                                                                          \
+        uint32_t *x = registers(hart);                                         \
+        return load_##name(hart, x[op->rs1] + (uint32_t)op->imm, key, acc,     \
+                           &x[op->rd]);                                        \
     }
-#define STORE(name, size)                                           \
-    OPERATION(name)                                                 \
-    {                                                               \
-        uint32_t              *x = registers(hart);                 \
-        uint32_t               va = x[op->rs1] + (uint32_t)op->imm; \
-        const struct tlb_host *host = HOST(ACCESS_STORE, va);       \
-        if (unlikely(host->tag != TAG(va, size, key.store)))        \
-            return false;                                           \
-        store_le((uint8_t *)(host->at + va), size, x[op->rs2]);     \
-        *acc += ONE_STORE;                                          \
-        return true;                                                \
+#define STORE(name, size)                                                   \
+    INLINE bool store_##name(const struct hart *hart, uint32_t va,          \
+                             struct fast_keys key, uint64_t *acc,           \
+                             uint32_t val)                                  \
+    {                                                                       \
+        const struct tlb_host *host = HOST(ACCESS_STORE, va);               \
+        if (unlikely(host->tag != TAG(va, size, key.store)))                \
+            return false;                                                   \
+        store_le((uint8_t *)(host->at + va), size, val);                    \
+        *acc += ONE_STORE;                                                  \
+        return true;                                                        \
+    }                                                                       \
+    OPERATION(name)                                                         \
+    {                                                                       \
+        const uint32_t *x = registers(hart);                                \
+        return store_##name(hart, x[op->rs1] + (uint32_t)op->imm, key, acc, \
+                            x[op->rs2]);                                    \
     }
 #define AMO(name, value)                                      \
     OPERATION(name)                                           \
@@ -264,12 +312,10 @@ INLINE uint32_t modulo(uint32_t a, uint32_t b)
         *acc += ONE_STORE;                                    \
         return true;                                          \
     }
-#define BRANCH(name, condition)                                        \
-    INLINE bool if_##name(struct hart *hart, const struct fast_op *op) \
-    {                                                                  \
-        const uint32_t *x = registers(hart);                           \
-        uint32_t        a = x[op->rs1], b = x[op->rs2];                \
-        return condition;                                              \
+#define BRANCH(name, condition)                     \
+    INLINE bool when_##name(uint32_t a, uint32_t b) \
+    {                                               \
+        return condition;                           \
     }
 #define OTHER(name)
 #include "machine/fast_ops.def"
@@ -298,6 +344,13 @@ OPERATION(mv)
     return true;
 }
 
+/* With V = 1 the supervisor's registers are the virtual one's. (Those of M
+ * have no double: they are out of reach then.) */
+INLINE uint32_t csr_words_on(const struct hart *hart)
+{
+    return hart->virt ? (uint32_t)VS_WORDS : 0;
+}
+
 OPERATION(csr_read)
 {
     const uint32_t *words = (const void *)&hart->csr;
@@ -305,19 +358,20 @@ OPERATION(csr_read)
     UNUSED();
     if (unlikely(hart->priv < op->rs2 / 32u))
         return false;
-    registers(hart)[op->rd] = words[op->rs2 % 32];
+    registers(hart)[op->rd] = words[op->rs2 % 32 + csr_words_on(hart)];
     return true;
 }
 
 OPERATION(csr_swap)
 {
     uint32_t *words = (void *)&hart->csr, *x = registers(hart);
-    uint32_t  old = words[op->rs2 % 32];
+    uint32_t  word = op->rs2 % 32 + csr_words_on(hart);
+    uint32_t  old = words[word];
 
     UNUSED();
     if (unlikely(hart->priv < op->rs2 / 32u))
         return false;
-    words[op->rs2 % 32] = x[op->rs1] & (uint32_t)op->imm;
+    words[word] = x[op->rs1] & (uint32_t)op->imm;
     x[op->rd] = old;
     return true;
 }
@@ -351,15 +405,77 @@ static bool do_csr(struct hart *hart, const struct fast_op *op, uint32_t *old)
 
 INLINE uint32_t ecall_cause(const struct hart *hart)
 {
-    return CAUSE_ECALL_U + hart->priv; /* the causes are in the modes' order */
+    /* The causes are in the modes' order: U, S, VS, M. */
+    return CAUSE_ECALL_U + hart->priv + (hart->virt && hart->priv == PRIV_S);
 }
 
 static bool may_sret(const struct hart *hart)
 {
     if (hart->priv == PRIV_S)
-        return !(hart->csr.mstatus & MSTATUS_TSR);
+        return !((hart->virt ? hart->csr.hstatus : hart->csr.mstatus) &
+                 MSTATUS_TSR);
     return hart->priv == PRIV_M;
 }
+
+/* --- the guest's small loops ------------------------------------------------ */
+
+#if FAST_THREADED
+/*
+ * A loop of fast_fused.def keeps its registers in variables, KEEP to SAVE, and
+ * goes round until its branch is not taken, an access has no shortcut, or the
+ * event is close. Then the first `done` operations of the last round have been
+ * executed. These are functions, so that the compiler has all the host's
+ * registers for them, and need not take any from the engine's loop.
+ */
+enum rounds_end { ROUNDS_OVER, ROUNDS_SLOW, ROUNDS_EVENT };
+
+struct rounds {
+    uint64_t        acc;
+    uint32_t        done;
+    enum rounds_end why;
+};
+
+#define KEEP(letter, k, field) uint32_t letter = x[op[k].field];
+#define KEEP_IMM(k)            const uint32_t imm##k = (uint32_t)op[k].imm;
+#define SAVE(letter, k)        x[op[k].rd] = letter;
+
+#define LOOP_REG(k, name, d, a, b) d = get_##name(a, b);
+#define LOOP_IMM(k, name, d, a)    d = get_##name(a, imm##k);
+#define LOOP_MV(k, name, d, a)     d = a;
+#define LOOP_LI(k, name, d)        d = imm##k;
+#define LEAVE_IF(condition, ops, reason) \
+    if (condition) {                     \
+        end.done = (ops);                \
+        end.why = (reason);              \
+        break;                           \
+    }
+#define LOOP_LOAD(k, name, d, a)                                         \
+    LEAVE_IF(unlikely(!load_##name(hart, a + imm##k, key, &acc, &d)), k, \
+             ROUNDS_SLOW)
+#define LOOP_STORE(k, name, a, b)                                        \
+    LEAVE_IF(unlikely(!store_##name(hart, a + imm##k, key, &acc, b)), k, \
+             ROUNDS_SLOW)
+#define LOOP_AGAIN(k, name, a, b)                      \
+    LEAVE_IF(!when_##name(a, b), (k) + 1, ROUNDS_OVER) \
+    acc -= (uint64_t)(((k) + 1) * OP_BYTES) << 32;     \
+    LEAVE_IF(unlikely((int64_t)acc < 0), 0, ROUNDS_EVENT)
+
+#define FUSED(name, ...)
+#define LOOP_OF(name, codes, numbers, keep, round, save)                    \
+    static __attribute__((noinline)) struct rounds rounds_##name(           \
+        struct hart *hart, const struct fast_op *op, uint64_t load,         \
+        uint64_t store, uint64_t acc)                                       \
+    {                                                                       \
+        const struct fast_keys      key = { .load = load, .store = store }; \
+        uint32_t                   *x = registers(hart);                    \
+        struct rounds               end;                                    \
+        keep for (;;){ round } save end.acc = acc;                          \
+        return end;                                                         \
+    }
+#include "machine/fast_fused.def"
+#undef FUSED
+#undef LOOP_OF
+#endif
 
 /* --- the loops -------------------------------------------------------------- */
 

@@ -111,6 +111,13 @@ static bool illegal(struct hart *hart, uint32_t insn)
     return trap(hart, CAUSE_ILLEGAL, insn);
 }
 
+/* What the hart's mode does not allow: with V = 1, and if V = 0 would allow it,
+ * a virtual instruction. */
+static bool refused(struct hart *hart, uint32_t insn, bool virtual_insn)
+{
+    return trap(hart, virtual_insn ? CAUSE_VIRTUAL : CAUSE_ILLEGAL, insn);
+}
+
 /* Alignment is checked before translation: of two faults, the misaligned
  * address wins. */
 static bool translate(struct hart *hart, enum access access, uint32_t va,
@@ -477,7 +484,7 @@ static bool op_csr(struct hart *hart, uint32_t insn)
     uint32_t    old;
 
     if (!csr_execute(hart, insn >> 20, op, write, operand, &old))
-        return illegal(hart, insn);
+        return trap(hart, csr_refusal(hart, insn >> 20, write), insn);
     hart->regs.x[field_rd(insn)] = old;
     return true;
 }
@@ -490,6 +497,8 @@ static bool op_ecall(struct hart *hart)
         [PRIV_M] = CAUSE_ECALL_M,
     };
 
+    if (hart->virt && hart->priv == PRIV_S)
+        return trap(hart, CAUSE_ECALL_VS, 0);
     return trap(hart, cause[hart->priv], 0);
 }
 
@@ -501,10 +510,13 @@ static bool op_mret(struct hart *hart, uint32_t insn, uint32_t *next)
     return true;
 }
 
-/* Whether the hart is in S and mstatus takes this right away from S. */
+/* Whether the hart is in S, and mstatus takes this right away from S; in VS,
+ * hstatus. (The bits stand in the same places: TVM, TW, TSR.) */
 static bool withheld(const struct hart *hart, uint32_t mstatus_bit)
 {
-    return hart->priv == PRIV_S && (hart->csr.mstatus & mstatus_bit);
+    uint32_t status = hart->virt ? hart->csr.hstatus : hart->csr.mstatus;
+
+    return hart->priv == PRIV_S && (status & mstatus_bit);
 }
 
 static bool op_sret(struct hart *hart, uint32_t insn, uint32_t *next)
@@ -512,16 +524,21 @@ static bool op_sret(struct hart *hart, uint32_t insn, uint32_t *next)
     if (csr_leaks(hart))
         return true; /* the profile's sin: neither done nor refused */
     if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TSR))
-        return illegal(hart, insn);
+        return refused(hart, insn, hart->virt);
     *next = trap_sret(hart);
     return true;
 }
 
-/* wfi retires at once; hart_boundary() then lets the time pass. */
+/* wfi retires at once; hart_boundary() then lets the time pass. mstatus.TW
+ * counts below M whatever V is. */
 static bool op_wfi(struct hart *hart, uint32_t insn)
 {
-    if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TW))
+    bool tw = hart->csr.mstatus & MSTATUS_TW;
+
+    if (hart->priv != PRIV_M && tw)
         return illegal(hart, insn);
+    if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TW))
+        return refused(hart, insn, hart->virt);
     hart->waiting = true;
     hart->event = 0;
     return true;
@@ -532,9 +549,47 @@ static bool op_sfence_vma(struct hart *hart, uint32_t insn)
     uint32_t rs1 = field_rs1(insn), rs2 = field_rs2(insn);
 
     if (hart->priv == PRIV_U || withheld(hart, MSTATUS_TVM))
-        return illegal(hart, insn);
-    hart_fence(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0, hart->regs.x[rs2]);
+        return refused(hart, insn, hart->virt);
+    if (hart->virt)
+        hart_hfence_vvma(hart, rs1 != 0, hart->regs.x[rs1]);
+    else
+        hart_fence(hart, rs1 != 0, hart->regs.x[rs1], rs2 != 0,
+                   hart->regs.x[rs2]);
     return true;
+}
+
+static bool op_hfence_vvma(struct hart *hart, uint32_t insn)
+{
+    uint32_t rs1 = field_rs1(insn);
+
+    if (hart->virt || hart->priv == PRIV_U)
+        return refused(hart, insn, hart->virt);
+    hart_hfence_vvma(hart, rs1 != 0, hart->regs.x[rs1]);
+    return true;
+}
+
+static bool op_hfence_gvma(struct hart *hart, uint32_t insn)
+{
+    uint32_t rs2 = field_rs2(insn);
+
+    if (hart->virt || hart->priv == PRIV_U || withheld(hart, MSTATUS_TVM))
+        return refused(hart, insn, hart->virt);
+    hart_hfence_gvma(hart, rs2 != 0, hart->regs.x[rs2]);
+    return true;
+}
+
+/* Instructions of funct3 0 that have operands. */
+static bool op_fence(struct hart *hart, uint32_t insn)
+{
+    if (field_rd(insn) != 0)
+        return illegal(hart, insn);
+    if (field_funct7(insn) == 0x09)
+        return op_sfence_vma(hart, insn);
+    if (hart_has_h(hart) && field_funct7(insn) == 0x11)
+        return op_hfence_vvma(hart, insn);
+    if (hart_has_h(hart) && field_funct7(insn) == 0x31)
+        return op_hfence_gvma(hart, insn);
+    return illegal(hart, insn);
 }
 
 static bool op_system(struct hart *hart, uint32_t insn, uint32_t *next)
@@ -557,9 +612,7 @@ static bool op_system(struct hart *hart, uint32_t insn, uint32_t *next)
     case INSN_WFI:
         return op_wfi(hart, insn);
     default:
-        if (field_funct7(insn) == 0x09 && field_rd(insn) == 0)
-            return op_sfence_vma(hart, insn);
-        return illegal(hart, insn);
+        return op_fence(hart, insn);
     }
 }
 
@@ -601,6 +654,7 @@ static bool execute(struct hart *hart, uint32_t insn, uint32_t *next)
     }
 }
 
+/* marker: ref-step */
 static void step(struct hart *hart)
 {
     uint32_t next = hart->regs.pc + 4;
@@ -611,8 +665,9 @@ static void step(struct hart *hart)
     hart->regs.pc = next;
     hart->regs.x[0] = 0;
     hart->instret++;
-    hart_charge(hart, COST_insn, 1);
+    hart_pay(hart, COST_insn, 1);
 }
+/* marker: end */
 
 static enum hart_exit engine_ref_run(struct hart *hart, uint64_t until)
 {

@@ -26,12 +26,14 @@ enum fast_code {
     NR_CODES
 };
 
-/* Sequences of operations with a handler of their own. */
+/* Sequences of operations, and loops, with a handler of their own. */
 enum fast_fused {
     FUSED_none,
-#define FUSED(name, ...) FUSED_##name,
+#define FUSED(name, ...)   FUSED_##name,
+#define LOOP_OF(name, ...) FUSED_##name,
 #include "machine/fast_fused.def"
 #undef FUSED
+#undef LOOP_OF
     NR_FUSED
 };
 
@@ -49,12 +51,14 @@ enum fast_fused {
  * rs2 of csr_read and csr_swap is the word of struct hart_csrs, and 32 times
  * the privilege that it takes. rd is REG_SINK where the instruction names x0.
  */
+/* marker: fast-op */
 struct fast_op {
     const void *run; /* the threaded loop's handler, perhaps of a sequence */
     int32_t     imm;
     uint8_t     rd, rs1, rs2;
     uint8_t     code; /* enum fast_code: this instruction alone */
 };
+/* marker: end */
 
 #define OP_BYTES   ((uint32_t)sizeof(struct fast_op))
 #define PAGE_OPS   (PAGE_SIZE / 4)
@@ -71,7 +75,7 @@ struct fast_page {
 };
 
 /* The longest sequence with one handler. */
-#define FUSED_MAX 4
+#define FUSED_MAX 6
 
 /* Pages beyond this number: all are dropped, and decoding starts anew. */
 #define FAST_MAX_PAGES 512 /* 8 MiB */
@@ -84,7 +88,8 @@ struct fast {
     uint32_t           nr_pages;
     const void *const *handlers; /* of the threaded loop, or NULL: those of
                                     enum fast_code, then of enum fast_fused */
-    uint16_t           first[NR_CODES]; /* the sequences that start with it */
+    uint16_t           first[NR_CODES]; /* the sequences that start with it; */
+    uint16_t           first_loop[NR_CODES]; /* ... and the loops */
 };
 
 static inline const void *fast_handler(const struct fast *fast, uint32_t i)
@@ -103,18 +108,16 @@ void fast_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 bool fast_init(struct machine *m, const void *const *handlers);
 void fast_fini(struct machine *m);
 
-/* fast_reach.c. Shortcuts: making struct tlb_host. */
-enum fast_reach {
-    REACH_OK,      /* the shortcut is there: the access will succeed */
-    REACH_TRAPPED, /* the access may not be made; the trap was taken */
-    REACH_STEP,    /* no shortcut for this one: the reference engine's job */
-};
+/* fast_reach.c. Making shortcuts, struct tlb_host. The answer is one of these,
+ * or the cause of the trap that is to be taken. */
+#define REACH_OK   -1 /* the shortcut is there: the access will succeed */
+#define REACH_STEP -2 /* no shortcut for this one: engine_ref's job */
 /* Translate a data access the way the reference engine does (a miss is walked,
  * counted and paid for) and make a shortcut. */
-enum fast_reach fast_reach_data(struct hart *hart, enum access access,
-                                uint32_t va, uint32_t size);
+int fast_reach_data(struct hart *hart, enum access access, uint32_t va,
+                    uint32_t size);
 /* The same for the fetch at pc: REACH_OK if its page is decoded. */
-enum fast_reach fast_reach_code(struct hart *hart);
+int fast_reach_code(struct hart *hart);
 
 /* What the tags of store shortcuts must match at present, for page 0: nothing
  * matches while any hart holds a reservation. */

@@ -57,6 +57,7 @@ static struct fast_op step(uint32_t insn)
     return make(OP_step, insn, 0);
 }
 
+/* marker: fast-jump */
 /* A jump from instruction i of the page by `distance` bytes. */
 static struct fast_op jump(enum fast_code near, enum fast_code far,
                            uint32_t insn, uint32_t i, int32_t distance)
@@ -67,6 +68,7 @@ static struct fast_op jump(enum fast_code near, enum fast_code far,
         return make(far, insn, target);
     return make(near, insn, (distance / 4 - 1) * (int32_t)OP_BYTES);
 }
+/* marker: end */
 
 static struct fast_op decode_load(uint32_t insn)
 {
@@ -257,34 +259,95 @@ static bool ends_line(const struct fast_op *op)
 
 #define CODES(...) { __VA_ARGS__ }
 static const uint8_t sequences[NR_FUSED][FUSED_MAX] = {
-#define FUSED(name, codes, ...) [FUSED_##name] = CODES codes,
+#define FUSED(name, codes, ...)   [FUSED_##name] = CODES codes,
+#define LOOP_OF(name, codes, ...) [FUSED_##name] = CODES codes,
 #include "machine/fast_fused.def"
 #undef FUSED
+#undef LOOP_OF
 };
 
-/* The longest sequence that starts here; the list has it first. FUSED_none
- * matches nothing, since no operation of a sequence is OP_decode. */
+/* The registers that a loop is made for: numbered from 1 as they come, three
+ * for each operation; 0 is none. */
+static const uint8_t patterns[][3 * FUSED_MAX] = {
+    [FUSED_none] = { 0 },
+#define FUSED(name, ...)
+#define LOOP_OF(name, codes, registers, ...) [FUSED_##name] = CODES registers,
+#include "machine/fast_fused.def"
+#undef FUSED
+#undef LOOP_OF
+};
+
+#define NR_LOOPS (sizeof(patterns) / sizeof(patterns[0]))
+
+/* Whether the operations from here on are those of the sequence. */
+static bool follows(const uint8_t *sequence, const struct fast_op *op,
+                    uint32_t room)
+{
+    uint32_t len = 0;
+
+    while (len < FUSED_MAX && sequence[len]) {
+        if (len == room || sequence[len] != op[len].code)
+            return false;
+        len++;
+    }
+    return true;
+}
+
+/* Whether operation op[k] is the branch that closes a loop. (A far one has
+ * another code.) */
+static bool closes(const struct fast_op *op, uint32_t k)
+{
+    return op[k].imm == -(int32_t)((k + 1) * OP_BYTES);
+}
+
+/* Whether they name their registers as the pattern says: the same number is
+ * the same register, another number is another one. */
+static bool named(const uint8_t *pattern, const struct fast_op *op)
+{
+    uint8_t  reg[3 * FUSED_MAX];
+    uint32_t known = 0, k = 0;
+
+    for (; k < FUSED_MAX && (pattern[3 * k] || pattern[3 * k + 1]); k++) {
+        const uint8_t fields[3] = { op[k].rd, op[k].rs1, op[k].rs2 };
+
+        for (uint32_t f = 0; f < 3; f++) {
+            uint32_t number = pattern[3 * k + f];
+
+            if (number == 0)
+                continue;
+            if (number > known)
+                reg[known++] = fields[f];
+            for (uint32_t i = 0; i < known; i++)
+                if ((reg[i] == fields[f]) != (i + 1 == number))
+                    return false;
+        }
+    }
+    return closes(op, k - 1);
+}
+
+/* The loop that starts here, else the longest sequence. FUSED_none matches
+ * nothing, since no operation of a sequence is OP_decode. */
 static uint32_t fuse(const struct fast *fast, const struct fast_op *op,
                      uint32_t room)
 {
-    uint32_t n = fast->first[op->code];
+    uint32_t n = fast->first_loop[op->code];
 
-    for (; n < NR_FUSED && sequences[n][0] == op->code; n++) {
-        uint32_t len = 1;
-
-        while (len < FUSED_MAX && len < room && sequences[n][len] &&
-               sequences[n][len] == op[len].code)
-            len++;
-        if (len == FUSED_MAX || !sequences[n][len])
+    for (; n && n < NR_LOOPS && sequences[n][0] == op->code; n++)
+        if (follows(sequences[n], op, room) && named(patterns[n], op))
             return n;
-    }
+    n = fast->first[op->code];
+    for (; n && n < NR_FUSED && sequences[n][0] == op->code; n++)
+        if (follows(sequences[n], op, room))
+            return n;
     return FUSED_none;
 }
 
 void fast_index(struct fast *fast)
 {
-    for (uint32_t n = NR_FUSED - 1; n > FUSED_none; n--)
+    for (uint32_t n = NR_FUSED - 1; n >= NR_LOOPS; n--)
         fast->first[sequences[n][0]] = (uint16_t)n;
+    for (uint32_t n = NR_LOOPS - 1; n > FUSED_none; n--)
+        fast->first_loop[sequences[n][0]] = (uint16_t)n;
 }
 
 /* Give every operation of [from, to) its handler. */

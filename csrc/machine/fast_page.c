@@ -77,6 +77,7 @@ struct fast_page *fast_page_get(struct machine *m, uint32_t frame)
     return page ? page : page_make(m, frame);
 }
 
+/* marker: fast-written */
 /* Bytes first..last of this page have changed. Undoing the decoding of one
  * word also undoes the sequences that it is in. */
 static void page_written(struct machine *m, struct fast_page *page,
@@ -93,6 +94,7 @@ static void page_written(struct machine *m, struct fast_page *page,
     for (; word <= last / 4; word++)
         undecode(m->fast, &page->op[word]);
 }
+/* marker: end */
 
 void fast_ram_written(struct machine *m, uint32_t pa, uint32_t len)
 {

@@ -29,26 +29,18 @@ static void shorten(struct hart *hart, enum access access, uint32_t va,
     };
 }
 
-static enum fast_reach refuse(struct hart *hart, int cause, uint32_t va)
-{
-    trap_take(hart, (uint32_t)cause, va);
-    return REACH_TRAPPED;
-}
-
-enum fast_reach fast_reach_data(struct hart *hart, enum access access,
-                                uint32_t va, uint32_t size)
+int fast_reach_data(struct hart *hart, enum access access, uint32_t va,
+                    uint32_t size)
 {
     struct machine *m = hart->machine;
     uint32_t        pa;
 
     if (va & (size - 1))
-        return refuse(hart,
-                      access == ACCESS_STORE ? CAUSE_STORE_MISALIGNED
-                                             : CAUSE_LOAD_MISALIGNED,
-                      va);
+        return access == ACCESS_STORE ? CAUSE_STORE_MISALIGNED
+                                      : CAUSE_LOAD_MISALIGNED;
     int cause = mmu_translate(hart, access, va, &pa);
     if (cause != MMU_OK)
-        return refuse(hart, cause, va);
+        return cause;
     uint8_t *ram = ram_at(m, pa, size);
     if (!ram)
         return REACH_STEP;
@@ -59,19 +51,19 @@ enum fast_reach fast_reach_data(struct hart *hart, enum access access,
     return REACH_OK;
 }
 
-enum fast_reach fast_reach_code(struct hart *hart)
+int fast_reach_code(struct hart *hart)
 {
     struct machine *m = hart->machine;
     uint32_t        pc = hart->regs.pc;
     uint32_t        pa;
 
     if (pc & 3)
-        return refuse(hart, CAUSE_FETCH_MISALIGNED, pc);
+        return CAUSE_FETCH_MISALIGNED;
     int cause = mmu_translate(hart, ACCESS_FETCH, pc, &pa);
     if (cause != MMU_OK)
-        return refuse(hart, cause, pc);
+        return cause;
     if (!ram_at(m, pa, 4))
-        return refuse(hart, CAUSE_FETCH_ACCESS, pc);
+        return CAUSE_FETCH_ACCESS;
     struct fast_page *page = fast_page_get(m, (pa - RAM_BASE) / PAGE_SIZE);
     if (!page)
         return REACH_STEP;

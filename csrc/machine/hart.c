@@ -27,13 +27,18 @@ uint32_t hart_mip(const struct hart *hart)
 
     if (clint_software(&m->clint, hart->id))
         mip |= MIP_MSIP;
-    if (hart->cycle >= hart_timer_cycle(hart)) /* without a division */
+    if (hart_timer_due(hart))
         mip |= MIP_MTIP;
     if (plic_pending(&m->plic, 2 * hart->id))
         mip |= MIP_MEIP;
     if (plic_pending(&m->plic, 2 * hart->id + 1))
         mip |= MIP_SEIP;
     return mip;
+}
+
+bool hart_timer_due(const struct hart *hart)
+{
+    return hart->cycle >= hart_timer_cycle(hart);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -107,7 +112,7 @@ enum hart_exit hart_run(struct hart *hart, uint64_t until)
         return HART_IDLE;
     hart->regs.x[0] = 0;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     return m->engine->run(hart, until);
 }
 
@@ -120,7 +125,7 @@ enum hart_exit hart_step(struct hart *hart)
     if (hart->stopped || (hart->priv == PRIV_M && m->config.native_m))
         return HART_IDLE;
     hart->regs.x[0] = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
     while (hart->waiting)
         if (!hart_wait(hart, CYCLE_NEVER))
             return HART_IDLE;
@@ -133,10 +138,16 @@ enum hart_exit hart_step(struct hart *hart)
 
 void hart_set_priv(struct hart *hart, uint32_t priv)
 {
+    hart_set_mode(hart, priv, false);
+}
+
+void hart_set_mode(struct hart *hart, uint32_t priv, bool virt)
+{
     if (priv == PRIV_U || priv == PRIV_S || priv == PRIV_M)
         hart->priv = priv;
+    hart->virt = virt && hart_has_h(hart) && hart->priv != PRIV_M;
     hart->event = 0;
-    mmu_refresh(hart);
+    mmu_refresh_if_stale(hart);
 }
 
 void hart_skip(struct hart *hart, uint64_t cycle)
@@ -149,15 +160,41 @@ void hart_skip(struct hart *hart, uint64_t cycle)
 
 void hart_charge(struct hart *hart, enum cost kind, uint32_t n)
 {
-    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+    hart_pay(hart, kind, n);
+}
+
+static void hart_fence_space(struct hart *hart, bool one_va, uint32_t va,
+                             uint64_t mask, uint64_t space)
+{
+    tlb_fence(&hart->tlb, one_va, va, mask, space);
+    hart->count.fences++;
+    hart_charge(hart, COST_fence, 1);
 }
 
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid)
 {
     /* Without ASIDs every value of rs2 names the only space there is. */
-    one_asid = one_asid && hart->machine->config.asid_bits != 0;
-    tlb_fence(&hart->tlb, one_va, va, one_asid, asid & SATP_ASID_MASK);
-    hart->count.fences++;
-    hart_charge(hart, COST_fence, 1);
+    bool     narrow = one_asid && hart->machine->config.asid_bits;
+    uint64_t mask = narrow ? TLB_ASID(SATP_ASID_MASK) : 0;
+
+    hart_fence_space(hart, one_va, va, TLB_V | mask, TLB_ASID(asid) & mask);
+}
+
+void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va)
+{
+    uint32_t vmid = hart->csr.hgatp >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;
+
+    hart_fence_space(hart, one_va, va, TLB_V | TLB_VMID(HGATP_VMID_MASK),
+                     TLB_V | TLB_VMID(vmid));
+}
+
+/* An entry knows the end of its walk, and not the guest-physical addresses of
+ * the tables on the way. So one address is treated as all of them. */
+void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid)
+{
+    uint64_t mask = one_vmid ? TLB_VMID(HGATP_VMID_MASK) : 0;
+
+    hart_fence_space(hart, false, 0, TLB_V | mask,
+                     TLB_V | (TLB_VMID(vmid) & mask));
 }

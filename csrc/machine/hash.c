@@ -54,7 +54,7 @@ static uint64_t hash_hart(uint64_t h, const struct hart *hart)
     h = mix_words(h, csrs, sizeof(hart->csr) / 4);
     h = mix(h, hart->priv);
     h = mix(h, (uint64_t)hart->waiting | (uint64_t)hart->stopped << 1 |
-                   (uint64_t)hart->reserved << 2);
+                   (uint64_t)hart->reserved << 2 | (uint64_t)hart->virt << 3);
     h = mix(h, hart->reserved ? hart->reservation : 0);
     h = mix(h, hart->cycle);
     h = mix(h, hart->instret);

@@ -66,6 +66,19 @@ bool bus_page_exists(const struct machine *m, uint32_t pa, enum access access);
 /* To be called after every write of RAM, whoever wrote. */
 void bus_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 
+/* hart_charge(), where a call would cost more than it does. */
+static inline void hart_pay(struct hart *hart, enum cost kind, uint32_t n)
+{
+    hart->cycle += (uint64_t)hart->machine->config.cost[kind] * n;
+}
+
+/* Whether the hart has extension H now: M can switch it off in misa, and then
+ * it is as if it had never been there (Privileged Specification, 18.1). */
+static inline bool hart_has_h(const struct hart *hart)
+{
+    return hart->csr.misa & MISA_H;
+}
+
 /* hart.c. mip as software sees it: its own bits and the devices' lines. */
 uint32_t hart_mip(const struct hart *hart);
 /* The first cycle at which the timer line is up. */
@@ -74,6 +87,8 @@ uint64_t hart_timer_cycle(const struct hart *hart);
 /* mmu.c. Recompute hart->view; to be called when priv, mstatus or satp has
  * changed. */
 void mmu_refresh(struct hart *hart);
+/* The same, where it may well be that nothing has. */
+void mmu_refresh_if_stale(struct hart *hart);
 /* Translate one access. MMU_OK and *pa, or the cause of the exception. */
 #define MMU_OK -1
 int mmu_translate(struct hart *hart, enum access access, uint32_t va,
@@ -95,6 +110,13 @@ bool csr_execute(struct hart *hart, uint32_t csr, enum csr_op op, bool write,
 /* Whether reading this CSR is a load of word *word of struct hart_csrs, and
  * writing it a store under *mask, for whoever has the privilege. */
 bool csr_plain(uint32_t csr, uint32_t *word, uint32_t *mask);
+/* The exception of an access that csr_execute() refused. */
+uint32_t csr_refusal(const struct hart *hart, uint32_t csr, bool write);
+/* With V = 1 such a word is this many further on: sscratch is vsscratch. */
+#define VS_WORDS                              \
+    ((offsetof(struct hart_csrs, vsscratch) - \
+      offsetof(struct hart_csrs, sscratch)) / \
+     4)
 /* Profile `leaky`, and the hart is in U, where it shows. */
 bool csr_leaks(const struct hart *hart);
 

@@ -1,8 +1,12 @@
 /* machine.c - building a machine, and reaching into it from outside. */
+#define _DEFAULT_SOURCE /* for madvise() */
 #include "machine/machine.h"
 #include "machine/internal.h"
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 static const struct engine *const engines[NR_ENGINES] = {
     [ENGINE_REF] = &engine_ref,
@@ -20,12 +24,31 @@ bool machine_config_ok(const struct machine_config *config)
            config->cost[COST_insn] >= 1; /* or no run would ever end */
 }
 
+/* RAM in large pages, if the host has any: a guest that goes through many pages
+ * would keep the host's own TLB busy, too. Only a hint. */
+static uint8_t *ram_new(uint32_t size)
+{
+    uint8_t *ram = calloc(1, size);
+
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uintptr_t from = ((uintptr_t)ram + PAGE_SIZE - 1) & ~(uintptr_t)PAGE_MASK;
+
+    if (ram && size >= 2 * MEGAPAGE_SIZE)
+        madvise((void *)from, size - PAGE_SIZE, MADV_HUGEPAGE);
+#endif
+    return ram;
+}
+
 static void hart_reset(struct hart *hart, struct machine *m, uint32_t id)
 {
     hart->machine = m;
     hart->id = id;
     hart->priv = PRIV_M;
     hart->regs.pc = RAM_BASE;
+    if (m->config.h_ext) {
+        hart->csr.misa = MISA_H;
+        hart->csr.mideleg = HIP_MASK; /* read-only ones */
+    }
     mmu_refresh(hart);
 }
 
@@ -36,7 +59,7 @@ struct machine *machine_new(const struct machine_config *config)
     struct machine *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
-    m->ram = calloc(1, config->ram_size);
+    m->ram = ram_new(config->ram_size);
     if (!m->ram) {
         free(m);
         return NULL;

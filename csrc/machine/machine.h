@@ -39,6 +39,7 @@ struct machine_config {
     bool     leaky;     /* profile: sensitive instructions that do not trap */
     bool     native_m;  /* a trap to M returns from hart_run() */
     bool     ad_fault;  /* A/D page-faults instead of a hardware update */
+    bool     h_ext;     /* extension H: modes VS and VU, two-stage walks */
     uint32_t cost[NR_COSTS];
 };
 
@@ -55,14 +56,27 @@ struct hart_csrs {
     uint32_t mstatus, medeleg, mideleg, mie, mip, mtvec, mcounteren;
     uint32_t mscratch, mepc, mcause, mtval;
     uint32_t stvec, scounteren, sscratch, sepc, scause, stval, satp;
+    /* With extension H alone; the first row in the order of the one above. */
+    uint32_t vstvec, vsstatus, vsscratch, vsepc, vscause, vstval, vsatp;
+    uint32_t mstatush, mtval2, mtinst, hstatus, hedeleg, hideleg, hcounteren;
+    uint32_t htval, htinst, hgatp, htimedelta, htimedeltah;
+    uint32_t misa; /* of it the bits that can be written: H */
 };
 
-/* How one kind of access is translated at present. Derived from priv, mstatus
- * and satp by mmu_refresh(), so that an access need not look at them. */
+/* How one kind of access is translated at present. Derived from the mode and
+ * the CSRs by mmu_refresh(), so that an access need not look at them. */
 struct hart_view {
     bool     translated; /* Sv32 is on for this kind of access */
+    bool     guest;      /* made with V = 1: vsatp, then hgatp */
     uint64_t context;    /* what its TLB entries are tagged with */
     uint64_t key;        /* what struct tlb_host of page 0 is tagged with */
+};
+
+/* What the views were derived from. */
+struct view_from {
+    uint32_t priv, mstatus, satp;
+    uint32_t vsstatus, vsatp, hgatp; /* with virt */
+    bool     virt, valid;
 };
 
 struct hart {
@@ -70,6 +84,7 @@ struct hart {
     struct hart_csrs     csr;
     uint32_t             id;
     uint32_t             priv;        /* PRIV_U, PRIV_S or PRIV_M */
+    bool                 virt;        /* the V of extension H: VS and VU */
     bool                 waiting;     /* in wfi */
     bool                 stopped;     /* held in reset (HSM); never runs */
     bool                 reserved;    /* LR/SC reservation is held ... */
@@ -80,8 +95,13 @@ struct hart {
     struct hart_counters count;
     struct machine      *machine;
 
-    /* Derived: the machine recomputes both whenever hart_run() begins. */
+    /* Of a guest-page fault, on its way from the walk to trap_take(): what
+     * xtval2 and xtinst will say. */
+    uint32_t fault_gpa, fault_inst;
+
+    /* Derived: up to date whenever hart_run() executes. */
     struct hart_view view[NR_ACCESS];
+    struct view_from view_from;
     uint64_t         event; /* boundaries before this cycle need no look at
                                    timer, interrupts and `until` */
 };
@@ -136,8 +156,10 @@ bool hart_csr_read(struct hart *hart, uint32_t csr, uint32_t *val);
 bool hart_csr_write(struct hart *hart, uint32_t csr, uint32_t val);
 
 /* Change the mode that the next hart_run() executes in (native M-mode's
- * mret: the caller sets regs.pc and the rest of mstatus itself). */
+ * mret: the caller sets regs.pc and the rest of mstatus itself); with V = 0,
+ * or with any V (which only a machine with extension H can set). */
 void hart_set_priv(struct hart *hart, uint32_t priv);
+void hart_set_mode(struct hart *hart, uint32_t priv, bool virt);
 
 /* Let time pass for a hart that does nothing: its clock is moved forward to
  * `cycle`, never back. */
@@ -151,7 +173,15 @@ void hart_charge(struct hart *hart, enum cost kind, uint32_t n);
 void hart_fence(struct hart *hart, bool one_va, uint32_t va, bool one_asid,
                 uint32_t asid);
 
-/* time, as this hart reads it, and the first cycle at which it reads t. */
+/* hfence.vvma: as hart_fence(), for the guest whose VMID hgatp names (and who
+ * has no ASIDs); and hfence.gvma, of one VMID or all. */
+void hart_hfence_vvma(struct hart *hart, bool one_va, uint32_t va);
+void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid);
+
+/* Has the time of mtimecmp come? */
+bool hart_timer_due(const struct hart *hart);
+
+/* time, as this hart reads it with V = 0, and the first cycle at which it reads t. */
 uint64_t hart_time(const struct hart *hart);
 #define CYCLE_NEVER UINT64_MAX /* ... if t lies beyond the end of the clock */
 uint64_t machine_time_to_cycle(const struct machine *m, uint64_t t);

@@ -15,12 +15,17 @@ static uint32_t tlb_index(uint32_t va)
     return (va >> PAGE_SHIFT) % TLB_ENTRIES;
 }
 
+static uint64_t tlb_tag(uint64_t context, uint32_t va)
+{
+    return context | (va & ~(uint32_t)PAGE_MASK) | TLB_VALID;
+}
+
 const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
                                    uint64_t context, uint32_t va)
 {
     const struct tlb_entry *entry = &tlb->entry[access][tlb_index(va)];
 
-    return entry->tag == (context | PAGE_OF(va) | TLB_VALID) ? entry : NULL;
+    return entry->tag == tlb_tag(context, va) ? entry : NULL;
 }
 
 void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
@@ -29,11 +34,13 @@ void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
     uint32_t i = tlb_index(va);
 
     tlb->entry[access][i] = (struct tlb_entry){
-        .tag = context | PAGE_OF(va) | TLB_VALID,
+        .tag = tlb_tag(context, va),
         .page = page,
         .flags = flags,
     };
     tlb->host[access][i].tag = 0;
+    tlb->used[access][i / 64] |= (uint64_t)1 << i % 64;
+    tlb->fragments |= flags & TLB_MEGA;
 }
 
 /* A fragment stands for its whole megapage: one address names them all. */
@@ -46,23 +53,68 @@ static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
     return page == PAGE_OF(va);
 }
 
-static bool tlb_belongs(const struct tlb_entry *entry, uint32_t asid)
+/* The number of the lowest bit that is set. */
+static uint32_t lowest(uint64_t bits)
 {
-    return (entry->tag >> TLB_ASID_SHIFT & TLB_ASID_MASK) == asid;
+#ifdef __GNUC__
+    return (uint32_t)__builtin_ctzll(bits);
+#else
+    uint32_t i = 0;
+
+    while (!(bits >> i & 1))
+        i++;
+    return i;
+#endif
+}
+
+static void tlb_drop(struct tlb *tlb, int access, uint32_t i)
+{
+    struct tlb_entry *entry = &tlb->entry[access][i];
+
+    entry->tag = tlb->host[access][i].tag = 0;
+    tlb->used[access][i / 64] &= ~((uint64_t)1 << i % 64);
+}
+
+static bool tlb_any(const struct tlb *tlb)
+{
+    for (int access = 0; access < NR_ACCESS; access++)
+        for (uint32_t word = 0; word < TLB_ENTRIES / 64; word++)
+            if (tlb->used[access][word])
+                return true;
+    return false;
+}
+
+static void tlb_fence_access(struct tlb *tlb, int access, bool one_va,
+                             uint32_t va, uint64_t mask, uint64_t space)
+{
+    for (uint32_t word = 0; word < TLB_ENTRIES / 64; word++) {
+        uint64_t bits = tlb->used[access][word];
+
+        for (; bits; bits &= bits - 1) {
+            uint32_t                i = 64 * word + lowest(bits);
+            const struct tlb_entry *entry = &tlb->entry[access][i];
+
+            if ((!one_va || tlb_covers(entry, va)) &&
+                (entry->tag & mask) == space)
+                tlb_drop(tlb, access, i);
+        }
+    }
 }
 
 /* G is not honoured: a global page is cached once per ASID, and a fence of an
  * ASID drops its copy. Dropping more than was asked for is always allowed. */
-void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
-               uint32_t asid)
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
+               uint64_t space)
 {
     for (int access = 0; access < NR_ACCESS; access++) {
-        for (int i = 0; i < TLB_ENTRIES; i++) {
-            struct tlb_entry *entry = &tlb->entry[access][i];
+        uint32_t                i = tlb_index(va);
+        const struct tlb_entry *entry = &tlb->entry[access][i];
 
-            if ((!one_va || tlb_covers(entry, va)) &&
-                (!one_asid || tlb_belongs(entry, asid)))
-                entry->tag = tlb->host[access][i].tag = 0;
-        }
+        if (!one_va || tlb->fragments)
+            tlb_fence_access(tlb, access, one_va, va, mask, space);
+        else if (tlb_covers(entry, va) && (entry->tag & mask) == space)
+            tlb_drop(tlb, access, i);
     }
+    if (!one_va)
+        tlb->fragments = tlb->fragments && tlb_any(tlb);
 }

@@ -20,8 +20,12 @@
  * 63            32 31        12 11    1 0
  * [    context    ][  page of va ][ 0 ][V]     tag
  *
- * 63   45 44    36 35  34  33 32
- * [   0   ][ ASID  ][MXR][SUM][priv]           context, made in mmu.c
+ * 63   56  55  54  48 47 46 45 44    36 35  34  33 32
+ * [   0   ][HX][ VMID ][2][1][V][ ASID  ][MXR][SUM][priv]   context (mmu.c)
+ *
+ * With extension H and V = 1 an entry is the combination of both stages, and
+ * the decision depended on more: the VMID, whether the first (1) and the
+ * second stage (2) translate at all, and the MXR of both stages (HX).
  *
  * Bit 0 set means the entry is valid; since a lookup compares with bit 0 set,
  * an all-zero entry never hits.
@@ -32,6 +36,15 @@
 #define TLB_MXR_SHIFT  35
 #define TLB_ASID_SHIFT 36
 #define TLB_ASID_MASK  0x1ff
+#define TLB_V          ((uint64_t)1 << 45)
+#define TLB_STAGE1     ((uint64_t)1 << 46)
+#define TLB_STAGE2     ((uint64_t)1 << 47)
+#define TLB_VMID_SHIFT 48
+#define TLB_HX_SHIFT   55
+
+/* The bits of a context that name an address space. */
+#define TLB_ASID(asid) ((uint64_t)(asid) << TLB_ASID_SHIFT)
+#define TLB_VMID(vmid) ((uint64_t)(vmid) << TLB_VMID_SHIFT)
 
 struct tlb_entry {
     uint64_t tag;
@@ -57,6 +70,12 @@ struct tlb_host {
 struct tlb {
     struct tlb_entry entry[NR_ACCESS][TLB_ENTRIES];
     struct tlb_host  host[NR_ACCESS][TLB_ENTRIES];
+
+    /* No state of the machine either, but what a fence need not look at: all
+     * but the entries made since they were last dropped, and, unless there has
+     * been a fragment of a megapage, all but the entry of an address. */
+    uint64_t used[NR_ACCESS][TLB_ENTRIES / 64];
+    bool     fragments;
 };
 
 /* The entry that translates va in this context, or NULL. */
@@ -66,8 +85,9 @@ void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
                 uint32_t va, uint32_t page, uint32_t flags);
 
 /* Drop entries: of one page (and, where it lies in a cached megapage, every
- * fragment of that megapage) or all; of one ASID or all. */
-void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, bool one_asid,
-               uint32_t asid);
+ * fragment of that megapage) or all; of the contexts that are `space` in the
+ * bits of `mask`. */
+void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
+               uint64_t space);
 
 #endif

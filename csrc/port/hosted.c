@@ -12,7 +12,7 @@ _Static_assert((int)HAL_NR_COSTS == (int)NR_COSTS, "one cost table");
 
 static struct hart *hart_of(struct pcpu *pcpu)
 {
-    return machine_hart(pcpu->hal->machine, pcpu->id);
+    return pcpu->hal->hart[pcpu->id];
 }
 
 struct span hal_ram(struct hal *hal)
@@ -87,7 +87,10 @@ static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
 {
     csr->mstatus = world->mxr ? MSTATUS_MXR : 0;
     csr->mie = MIE_OURS;
-    csr->mip = csr->mideleg = csr->medeleg = 0;
+    csr->mip = csr->medeleg = csr->mcounteren = 0;
+    csr->mideleg = HIP_MASK; /* as always with extension H */
+    csr->misa = 0;
+    csr->satp = world->satp;
 }
 
 static void enter_assisted(struct hart_csrs *csr, const struct world *world)
@@ -96,9 +99,13 @@ static void enter_assisted(struct hart_csrs *csr, const struct world *world)
 
     csr->mstatus = v->sstatus | MSTATUS_TVM | MSTATUS_TW;
     csr->medeleg = DELEGATED;
-    csr->mideleg = SIP_MASK;
+    csr->mideleg = SIP_MASK | HIP_MASK;
     csr->mie = MIE_OURS | v->sie;
     csr->mip = world->sip;
+    csr->mcounteren = 0;
+    csr->misa =
+        0; /* or S would be HS, and the hypervisor's CSRs in its hands */
+    csr->satp = world->satp;
     csr->stvec = v->stvec;
     csr->scounteren = v->scounteren;
     csr->sscratch = v->sscratch;
@@ -107,24 +114,80 @@ static void enter_assisted(struct hart_csrs *csr, const struct world *world)
     csr->stval = v->stval;
 }
 
+/* Every exception that a guest's own tables and instructions can raise is its
+ * own. What is left for us: guest-page faults, virtual instructions (cycle and
+ * instret, and wfi by VTW), and its kernel's ecalls. */
+#define DELEGATED_NESTED                                        \
+    (DELEGATED | 1u << CAUSE_ILLEGAL | 1u << CAUSE_FETCH_PAGE | \
+     1u << CAUSE_LOAD_PAGE | 1u << CAUSE_STORE_PAGE)
+
+/* marker: enter-nested */
+static void enter_nested(struct hart_csrs *csr, const struct world *world)
+{
+    const struct vcsr *v = world->csr;
+    uint64_t           delta = 0 - world->born;
+
+    csr->misa = MISA_H;
+    csr->mstatus = 0;
+    csr->medeleg = csr->hedeleg = DELEGATED_NESTED;
+    csr->mideleg = csr->hideleg = HIP_MASK;
+    csr->mie = MIE_OURS | v->sie << 1;
+    csr->mip = world->sip << 1;
+    csr->mcounteren = COUNTEREN_MASK;
+    csr->hcounteren = COUNTEREN_TM;
+    csr->htimedelta = (uint32_t)delta;
+    csr->htimedeltah = (uint32_t)(delta >> 32);
+    csr->hstatus = HSTATUS_VTW;
+    csr->hgatp = world->satp;
+    csr->vsatp = v->satp;
+    csr->vsstatus = v->sstatus;
+    csr->vstvec = v->stvec;
+    csr->scounteren = v->scounteren;
+    csr->vsscratch = v->sscratch;
+    csr->vsepc = v->sepc;
+    csr->vscause = v->scause;
+    csr->vstval = v->stval;
+}
+/* marker: end */
+
+static void leave_nested(const struct hart_csrs *csr, struct vcsr *v)
+{
+    v->sstatus = csr->vsstatus;
+    v->sie = (csr->mie & HIP_MASK) >> 1;
+    v->sip = (v->sip & ~(uint32_t)MIP_SSIP) | (csr->mip & MIP_VSSIP) >> 1;
+    v->satp = csr->vsatp;
+    v->stvec = csr->vstvec;
+    v->scounteren = csr->scounteren;
+    v->sscratch = csr->vsscratch;
+    v->sepc = csr->vsepc;
+    v->scause = csr->vscause;
+    v->stval = csr->vstval;
+}
+
 void hal_enter(struct pcpu *pcpu, const struct world *world)
 {
     struct hart *hart = hart_of(pcpu);
+    uint32_t     mode = world->mode;
 
     pcpu->hal->waiting[pcpu->id] = false;
-    hart->csr.satp = world->satp;
-    if (world->kind == WORLD_ASSISTED)
-        enter_assisted(&hart->csr, world);
-    else
+    pcpu->hal->kind[pcpu->id] = world->kind;
+    switch (world->kind) {
+    case WORLD_DEPRIVILEGED:
+        mode = PRIV_U;
         enter_deprivileged(&hart->csr, world);
-    hart_set_priv(hart, world->kind == WORLD_ASSISTED ? world->mode : PRIV_U);
+        break;
+    case WORLD_ASSISTED:
+        enter_assisted(&hart->csr, world);
+        break;
+    case WORLD_NESTED:
+        enter_nested(&hart->csr, world);
+        break;
+    }
+    hart_set_mode(hart, mode, world->kind == WORLD_NESTED);
 }
 
-uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *v)
+static void leave_assisted(const struct hart_csrs *csr, struct vcsr *v)
 {
-    const struct hart      *hart = hart_of(pcpu);
-    const struct hart_csrs *csr = &hart->csr;
-
     v->sstatus = csr->mstatus & SSTATUS_MASK;
     v->sie = csr->mie & SIP_MASK;
     v->sip = (v->sip & ~(uint32_t)MIP_SSIP) | (csr->mip & MIP_SSIP);
@@ -134,6 +197,17 @@ uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *v)
     v->sepc = csr->sepc;
     v->scause = csr->scause;
     v->stval = csr->stval;
+}
+
+uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *v)
+{
+    const struct hart      *hart = hart_of(pcpu);
+    const struct hart_csrs *csr = &hart->csr;
+
+    if (pcpu->hal->kind[pcpu->id] == WORLD_NESTED)
+        leave_nested(csr, v);
+    else
+        leave_assisted(csr, v);
     return hart->priv == PRIV_M
                ? (csr->mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT
                : hart->priv;
@@ -144,6 +218,11 @@ uint32_t hal_asids(struct hal *hal)
     return 1u << machine_config(hal->machine)->asid_bits;
 }
 
+uint32_t hal_vmids(struct hal *hal)
+{
+    return machine_config(hal->machine)->h_ext ? HGATP_VMID_MASK + 1 : 0;
+}
+
 void hal_wait(struct pcpu *pcpu)
 {
     pcpu->hal->waiting[pcpu->id] = true;
@@ -152,6 +231,11 @@ void hal_wait(struct pcpu *pcpu)
 void hal_fence(struct pcpu *pcpu, struct fence what)
 {
     hart_fence(hart_of(pcpu), what.size != 0, what.va.raw, false, 0);
+}
+
+void hal_fence_vmids(struct pcpu *pcpu)
+{
+    hart_hfence_gvma(hart_of(pcpu), false, 0);
 }
 
 void hal_fence_i(struct pcpu *pcpu)
@@ -178,12 +262,17 @@ uint64_t hal_traps(struct pcpu *pcpu)
 {
     const struct hart_counters *count = &hart_of(pcpu)->count;
 
-    return count->traps_s + count->irqs_s;
+    return count->traps_s + count->irqs_s + count->traps_vs + count->irqs_vs;
 }
 
 void hal_set_timer(struct pcpu *pcpu, uint64_t time)
 {
     machine_set_mtimecmp(pcpu->hal->machine, pcpu->id, time);
+}
+
+bool hal_timer_due(struct pcpu *pcpu)
+{
+    return hart_timer_due(hart_of(pcpu));
 }
 
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n)
@@ -268,10 +357,10 @@ bool hosted_init(struct hal *hal, struct machine *machine,
         struct hart *hart = machine_hart(machine, i);
 
         hal->pcpu[i] = (struct pcpu){ .hal = hal, .id = i };
+        hal->hart[i] = hart;
         hal->pcpu[i].regs = &hart->regs;
         hart->csr.mie = MIE_OURS;
         hyp_add_cpu(&hal->hyp, &hal->pcpu[i]);
-        hal_set_timer(&hal->pcpu[i], UINT64_MAX);
     }
     return true;
 }
@@ -288,10 +377,13 @@ void hosted_fini(struct hal *hal)
 
 void hosted_serve(struct hal *hal, uint32_t id)
 {
-    struct hart *hart = machine_hart(hal->machine, id);
+    const struct hart *hart = hal->hart[id];
 
-    hyp_trap(&hal->pcpu[id],
-             (struct trap){ hart->csr.mcause, hart->csr.mtval });
+    hyp_trap(&hal->pcpu[id], (struct trap){
+                                 .cause = hart->csr.mcause,
+                                 .tval = hart->csr.mtval,
+                                 .gfn = { hart->csr.mtval2 >> 10 },
+                             });
 }
 
 bool hosted_idle(struct hal *hal, uint32_t id)
@@ -304,6 +396,7 @@ bool hosted_idle(struct hal *hal, uint32_t id)
     if (timer == UINT64_MAX || cycle == CYCLE_NEVER)
         return false;
     hart_skip(hart, cycle);
-    hyp_trap(&hal->pcpu[id], (struct trap){ CAUSE_INTERRUPT | IRQ_MTI, 0 });
+    hyp_trap(&hal->pcpu[id],
+             (struct trap){ .cause = CAUSE_INTERRUPT | IRQ_MTI });
     return true;
 }

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stddef.h>
 
+struct hart;
 struct machine;
 
 /* With more unfetched output than this, hv_run() asks to be drained. */
@@ -25,7 +26,9 @@ struct hal {
     struct machine *machine;
     struct hyp      hyp;
     struct pcpu     pcpu[MAX_HARTS];
+    struct hart    *hart[MAX_HARTS];
     bool            waiting[MAX_HARTS];        /* nothing to run on this hart */
+    enum world_kind kind[MAX_HARTS];           /* what its guest runs in */
     struct channel  out[MAX_VMS], in[MAX_VMS]; /* by VM slot */
     uint32_t        console_full; /* a VM with much unfetched output, or 0 */
     uint8_t         fill; /* fresh memory of the hypervisor is full of this */

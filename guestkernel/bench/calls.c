@@ -6,6 +6,8 @@
 #define ROUNDS 400000
 #endif
 
+uint32_t rounds = ROUNDS;
+
 #define PART(n, val)                                                  \
     __attribute__((noinline, aligned(4096))) static uint32_t part##n( \
         uint32_t sum, uint32_t i)                                     \
@@ -23,11 +25,11 @@ PART(5, 17)
 PART(6, 19)
 PART(7, 23)
 
-uint32_t main(void)
+uint32_t main(uint32_t n)
 {
     uint32_t sum = 0;
 
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         sum = part0(sum, i);
         sum = part3(sum, i);
         sum = part6(sum, i);

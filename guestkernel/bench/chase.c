@@ -6,6 +6,8 @@
 #define ROUNDS 3000
 #endif
 
+uint32_t rounds = ROUNDS;
+
 #define PAGES 2048
 #define WORDS 1024
 
@@ -21,7 +23,7 @@ static struct link *at(uint32_t page)
     return (struct link *)&arena[page][(page >> 4) * 16 % WORDS];
 }
 
-uint32_t main(void)
+uint32_t main(uint32_t n)
 {
     uint32_t seed = 1, sum = 0;
 
@@ -38,7 +40,7 @@ uint32_t main(void)
     for (uint32_t i = 0; i < PAGES; i++)
         at(order[i])->next = at(order[(i + 1) % PAGES]);
     struct link *here = at(0);
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < n; round++) {
         for (uint32_t i = 0; i < PAGES; i++)
             here = here->next;
         sum = mix(sum, (uint32_t)here);

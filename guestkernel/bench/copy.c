@@ -5,6 +5,8 @@
 #define ROUNDS 400
 #endif
 
+uint32_t rounds = ROUNDS;
+
 #define WORDS 65536
 
 static uint32_t from[WORDS], to[WORDS];
@@ -17,13 +19,13 @@ __attribute__((noinline)) static void copy(volatile uint32_t *dst,
         dst[i] = src[i];
 }
 
-uint32_t main(void)
+uint32_t main(uint32_t n)
 {
     uint32_t sum = 0;
 
     for (uint32_t i = 0; i < WORDS; i++)
         from[i] = mix(i, i);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < n; round++) {
         from[round % WORDS]++;
         copy(to, from, WORDS);
     }

@@ -1,99 +1,42 @@
 /*
- * harness.S - the smallest kernel that can run a benchmark: a page table, one
- * user program, nothing else.
+ * harness.S - the smallest kernel that can run a benchmark: page tables, one
+ * program, nothing else. harness_native.S or harness_pv.S is its other half.
  *
  *   in    S-mode, untranslated, a0 = hart id (as an SBI firmware starts it)
- *   does  maps the image where it is, by 4 KiB pages, with U; its own first
- *         page without; turns Sv32 on; calls main() in U
- *   ends  when main returns: its value goes to the console by SBI (legacy
- *         putchar) as 8 hex digits and a newline, then SBI shutdown. Any other
- *         trap prints "trap" and shuts down, too.
+ *   does  maps the image where it is by 4 KiB pages: the program's with U, its
+ *         own without, those of the window not at all; turns Sv32 on; prints
+ *         "go" and a newline; calls main(rounds) in user mode or, where a
+ *         program has it, supervisor(rounds) here
+ *   ends  when that returns: its value goes to the console by SBI (legacy
+ *         putchar) as 8 hex digits and a newline, then SBI shutdown. A trap
+ *         that nobody expects prints "trap" and shuts down, too.
  *
  * From user mode, ecall with a7 = 0 ends the program with a0; with any other
- * a7 it comes straight back: the round trip that trap.c measures.
+ * a7 it comes straight back: the round trip that trap.c measures. A page fault
+ * in the window maps that page and unmaps the one before: fault.c.
  */
-#include "abi/csr.h"
 #include "abi/pte.h"
 
 #define LEAF_S (PTE_V | PTE_RWX | PTE_A | PTE_D)
 #define LEAF_U (LEAF_S | PTE_U)
 #define STACK  65536
 
-    .section .text.start
+    .section .text.start, "ax"
     .globl _start
 _start:
+    la      t0, rounds
+    lw      s0, 0(t0)
     la      sp, kernel_stack_end
-    la      t0, trap_entry
-    csrw    stvec, t0
-    csrw    sscratch, sp
+    call    map_image
+    la      a0, root
+    call    harness_start
+    la      a0, message_go
+    call    print
+    mv      a0, s0
+    call    supervisor
 
-    /* The image and its bss: leaf tables for image_start to image_end. */
-    la      t0, image_start
-    la      t1, image_end
-    la      t2, leaves
-    srli    t3, t0, MEGAPAGE_SHIFT
-    slli    t3, t3, MEGAPAGE_SHIFT    /* where the first table begins */
-    sub     t4, t0, t3
-    srli    t4, t4, PAGE_SHIFT - 2
-    add     t4, t4, t2                /* its slot of image_start */
-    li      t5, LEAF_S                /* the first page is this file's */
-1:  srli    t6, t0, PAGE_SHIFT
-    slli    t6, t6, PTE_PPN_SHIFT
-    or      t6, t6, t5
-    sw      t6, 0(t4)
-    li      t5, LEAF_U
-    addi    t4, t4, 4
-    li      t6, PAGE_SIZE
-    add     t0, t0, t6
-    bltu    t0, t1, 1b
-
-    /* The root names the tables. */
-    la      t0, root
-    srli    t4, t3, MEGAPAGE_SHIFT - 2
-    add     t0, t0, t4
-2:  srli    t6, t2, PAGE_SHIFT
-    slli    t6, t6, PTE_PPN_SHIFT
-    ori     t6, t6, PTE_V
-    sw      t6, 0(t0)
-    addi    t0, t0, 4
-    li      t6, PAGE_SIZE
-    add     t2, t2, t6
-    li      t6, MEGAPAGE_SIZE
-    add     t3, t3, t6
-    bltu    t3, t1, 2b
-
-    la      t0, root
-    srli    t0, t0, PAGE_SHIFT
-    li      t1, SATP_MODE
-    or      t0, t0, t1
-    csrw    satp, t0
-    sfence.vma
-
-    li      t0, MSTATUS_SPP
-    csrc    sstatus, t0
-    li      t0, MSTATUS_SUM           /* its stack lies in the program's pages */
-    csrs    sstatus, t0
-    la      t0, user_start
-    csrw    sepc, t0
-    la      sp, user_stack_end
-    sret
-
-/* Keeps every register of the program but a0. */
-    .balign 4
-trap_entry:
-    csrrw   sp, sscratch, sp
-    sw      t0, -4(sp)
-    csrr    t0, scause
-    addi    t0, t0, -8                /* ecall from U */
-    bnez    t0, bad_trap
-    beqz    a7, finish
-    csrr    t0, sepc
-    addi    t0, t0, 4
-    csrw    sepc, t0
-    lw      t0, -4(sp)
-    csrrw   sp, sscratch, sp
-    sret
-
+/* The result is in a0. */
+    .globl finish
 finish:
     mv      s0, a0
     li      s1, 28
@@ -103,42 +46,113 @@ finish:
     blt     a0, t0, 2f
     addi    a0, a0, 'a' - '0' - 10
 2:  addi    a0, a0, '0'
-    li      a7, 1
-    ecall
+    call    put
     addi    s1, s1, -4
     bgez    s1, 1b
     li      a0, '\n'
-    li      a7, 1
-    ecall
+    call    put
 3:  li      a7, 8
     ecall
     j       3b
 
+    .globl bad_trap
 bad_trap:
-    la      s0, message
-1:  lbu     a0, 0(s0)
-    beqz    a0, 3b
+    la      a0, message_trap
+    call    print
+    j       3b
+
+/* A text that ends in 0, at a0. */
+print:
+    mv      s2, a0
+    mv      s3, ra
+1:  lbu     a0, 0(s2)
+    beqz    a0, 2f
+    call    put
+    addi    s2, s2, 1
+    j       1b
+2:  jr      s3
+
+put:
     li      a7, 1
     ecall
-    addi    s0, s0, 1
-    j       1b
-message:
+    ret
+
+/* Leaf tables for image_start, which begins a megapage, to image_end. */
+map_image:
+    la      t0, image_start
+    la      t1, image_end
+    la      t2, leaves
+    la      a2, user_text
+    la      a3, harness_data
+    la      a4, window_start
+    la      a5, window_end
+1:  li      t5, LEAF_S
+    bltu    t0, a2, 2f                /* harness, program, window, program, */
+    bgeu    t0, a3, 2f                /* ... harness */
+    li      t5, LEAF_U
+    bltu    t0, a4, 2f
+    bgeu    t0, a5, 2f
+    li      t5, LEAF_U & ~PTE_V
+2:  srli    t6, t0, PAGE_SHIFT - PTE_PPN_SHIFT
+    or      t6, t6, t5
+    sw      t6, 0(t2)
+    addi    t2, t2, 4
+    li      t6, PAGE_SIZE
+    add     t0, t0, t6
+    bltu    t0, t1, 1b
+
+    la      t0, image_start           /* the root names the tables */
+    la      t2, leaves
+    la      t3, root
+    srli    t4, t0, MEGAPAGE_SHIFT - 2
+    add     t3, t3, t4
+3:  srli    t6, t2, PAGE_SHIFT - PTE_PPN_SHIFT
+    ori     t6, t6, PTE_V
+    sw      t6, 0(t3)
+    addi    t3, t3, 4
+    li      t6, PAGE_SIZE
+    add     t2, t2, t6
+    li      t6, MEGAPAGE_SIZE
+    add     t0, t0, t6
+    bltu    t0, t1, 3b
+    ret
+
+/* What a program has that does not replace it: user mode, at main(). */
+    .weak   supervisor
+supervisor:
+    la      a1, user_start
+    la      a2, user_stack_end
+    j       harness_enter_user
+
+message_go:
+    .asciz  "go\n"
+message_trap:
     .asciz  "trap\n"
 
 /* Everything below runs in U. */
-    .section .text.user
+    .section .text.user, "ax"
 user_start:
     call    main
     li      a7, 0
     ecall
+    .weak   main
+main:
+    ret
 
     .bss
+    .balign 16
+    .skip   STACK
+user_stack_end:
+
+    .section .bss.harness, "aw", @nobits
     .balign 4096
+    .globl  leaves, shared, kernel_stack_end, last_mapped
 root:
     .skip   4096
 leaves:
-    .skip   4 * 4096                  /* 16 MiB from the image's first 4 */
-    .skip   4096
+    .skip   4 * 4096                  /* 16 MiB */
+last_mapped:
+    .skip   4096                      /* and the stack */
 kernel_stack_end:
-    .skip   STACK
-user_stack_end:
+shared:
+    .skip   4096

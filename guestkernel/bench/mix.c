@@ -6,6 +6,8 @@
 #define ROUNDS 12
 #endif
 
+uint32_t rounds = ROUNDS;
+
 #define LIMIT 500000
 #define BYTES 300000
 #define ITEMS 60000
@@ -121,12 +123,12 @@ static uint32_t matrix(void)
     return sum;
 }
 
-uint32_t main(void)
+uint32_t main(uint32_t n)
 {
     uint32_t sum = 0;
 
-    for (int round = 0; round < ROUNDS; round++) {
-        seed = (uint32_t)round;
+    for (uint32_t round = 0; round < n; round++) {
+        seed = round;
         sum = mix(sum, sieve());
         sum = mix(sum, crc32());
         sum = mix(sum, sort());

@@ -1,6 +1,6 @@
 /* hostile-alias.c - one page under several names, with different rights.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * A read-only name and a writable one, from the same table and from two, by

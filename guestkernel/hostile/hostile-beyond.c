@@ -1,6 +1,6 @@
 /* hostile-beyond.c - reads, writes and executes memory that it does not own.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Every width, and LR, SC and AMO, at the edges of RAM and in the holes of the

@@ -1,6 +1,6 @@
 /* hostile-calls.c - calls that do not exist.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Numbers at every boundary, for the extension and for the function: a
@@ -17,7 +17,7 @@ static const uint32_t wild[] = {
 };
 
 static const uint32_t functions[] = {
-    15,         16,         31,         32,         63,
+    200,        201,        31,         32,         63,
     64,         255,        256,        1023,       0x7fff,
     0x8000,     0xffff,     0x10000,    0x10000000, 0x40000000,
     0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,

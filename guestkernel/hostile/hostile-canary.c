@@ -1,6 +1,6 @@
 /* hostile-canary.c - keeps patterns in all its registers while others run.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Its own timer interrupts it, and the hypervisor takes the hart away from it

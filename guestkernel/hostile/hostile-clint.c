@@ -1,6 +1,6 @@
 /* hostile-clint.c - programs the machine's own timer and interrupts.
  *
- * styles: emulate, assist, pv
+ * styles: emulate, assist, nested, pv
  * expect: refused
  *
  * The CLINT raises interrupts of M-mode, where the firmware of a bare machine

@@ -1,6 +1,6 @@
 /* hostile-csr.c - writes all ones, and worse, into its supervisor CSRs.
  *
- * styles: bare, emulate, assist
+ * styles: bare, emulate, assist, nested
  * expect: refused
  *
  * The guest's sstatus, sie and satp are not the machine's: bits that do not

@@ -1,6 +1,6 @@
 /* hostile-dirty.c - entries that were not accessed and not dirtied yet.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * A hypervisor that sets the guest's D at the first store withholds W until

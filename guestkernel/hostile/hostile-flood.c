@@ -1,6 +1,6 @@
 /* hostile-flood.c - writes to its console for ever.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * Output costs somebody else: a buffer in the host that grows without bound, a

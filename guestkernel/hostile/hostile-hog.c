@@ -1,6 +1,6 @@
 /* hostile-hog.c - touches every page of its memory, twice.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Memory is populated on first touch, under a promise made when the VM was

@@ -1,6 +1,6 @@
 /* hostile-ipi-storm.c - interrupts itself, from its interrupt handler.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * The handler of the software interrupt sends the next one. A hypervisor that

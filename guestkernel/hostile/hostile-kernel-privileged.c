@@ -1,6 +1,6 @@
 /* hostile-kernel-privileged.c - what even a kernel may not do.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * The registers of M-mode belong to whoever is beneath: the firmware, or the

@@ -1,6 +1,6 @@
 /* hostile-loop.c - an endless loop with interrupts off.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * The guest's interrupt flag is the guest's. A hypervisor that lets it mask

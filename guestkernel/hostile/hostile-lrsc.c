@@ -1,6 +1,6 @@
 /* hostile-lrsc.c - tries to keep a reservation across a trap.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * LR reserves a word, SC stores only if nobody was there in between. Whoever

@@ -1,6 +1,6 @@
 /* hostile-megapage.c - megapages that reach beyond what it owns.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * One entry maps 4 MiB. A hypervisor that checks only the first frame maps

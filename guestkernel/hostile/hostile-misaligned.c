@@ -1,6 +1,6 @@
 /* hostile-misaligned.c - addresses that no instruction may have.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Loads and stores that straddle a page, the end of RAM or the top of the

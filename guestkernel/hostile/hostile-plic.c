@@ -1,6 +1,6 @@
 /* hostile-plic.c - interrupt sources and contexts that do not exist.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * Register numbers become array indices in a device model: a priority of

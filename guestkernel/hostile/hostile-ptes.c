@@ -1,6 +1,6 @@
 /* hostile-ptes.c - forges page-table entries that name what is not there.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * An entry's page number has 22 bits: it can name 34 address bits, of which 32

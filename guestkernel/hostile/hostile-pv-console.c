@@ -1,6 +1,6 @@
 /* hostile-pv-console.c - console buffers that are not memory.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: refused
  *
  * An address and a length: gpa + len wraps (XSA-29, XSA-212), the second page

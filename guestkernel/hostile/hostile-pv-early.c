@@ -1,6 +1,6 @@
 /* hostile-pv-early.c - calls in the wrong order and with wild words.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: refused
  *
  * What a call needs may not be there yet or be nonsense: entries that no

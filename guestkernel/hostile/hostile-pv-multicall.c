@@ -1,6 +1,6 @@
 /* hostile-pv-multicall.c - multicalls within multicalls, and worse.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: refused
  *
  * XSA-213: a multicall that changed the caller's mode half way through its

@@ -1,6 +1,6 @@
 /* hostile-pv-noentry.c - a trap before anybody said where traps go.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: killed "no trap entry"
  *
  * A paravirtual kernel registers its shared page and its entry before anything

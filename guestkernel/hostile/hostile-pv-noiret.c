@@ -1,6 +1,6 @@
 /* hostile-pv-noiret.c - returns from a trap before there is a shared page.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: killed "no trap entry"
  *
  * iret reads the shared page, and there is none: nothing says where to return

@@ -1,6 +1,6 @@
 /* hostile-pv-wild-entry.c - a trap entry in a device, at the end of memory.
  *
- * styles: pv
+ * styles: pv, direct
  * expect: killed "trap loop"
  *
  * The entry is registered at the last word of the address space, the kernel's

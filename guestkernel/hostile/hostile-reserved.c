@@ -1,6 +1,6 @@
 /* hostile-reserved.c - reserved bits in pointers to page tables.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * D, A and U are reserved in an entry that points to a table. A hypervisor

@@ -1,6 +1,6 @@
 /* hostile-residue.c - looks for what others left in its memory.
  *
- * styles: emulate, assist, pv
+ * styles: emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Frames go from VM to VM. One that is not scrubbed between two owners tells

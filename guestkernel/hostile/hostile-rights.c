@@ -1,6 +1,6 @@
 /* hostile-rights.c - every combination of rights, mode, SUM and MXR.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * Both modes of a deprivileged guest run in real user mode, so what keeps the

@@ -1,6 +1,6 @@
 /* hostile-sbi-arguments.c - standard calls with arguments that make no sense.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Harts that do not exist (XSA-475, CVE-2016-9777: a hart number used as an

@@ -1,6 +1,6 @@
 /* hostile-selfmap.c - a page table that is its own page table.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * The root holds a pointer to itself, so it is a level-1 and a level-0 table

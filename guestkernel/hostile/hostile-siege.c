@@ -1,6 +1,6 @@
 /* hostile-siege.c - tries one thing after the other, says so, and gives up.
  *
- * styles: emulate, assist, pv
+ * styles: emulate, assist, nested, pv
  * expect: killed "trap loop"
  *
  * The attack to watch: memory outside, a forged page table, a privileged

@@ -1,6 +1,6 @@
 /* hostile-sleep.c - waits for an interrupt that nobody will send.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * Everything is masked, no timer is set, and then wfi, or the block call. A

@@ -1,6 +1,6 @@
 /* hostile-sprawl.c - more address spaces and tables than anybody caches.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * The hypervisor's pool of shadow tables is bounded. This guest needs more:

@@ -1,6 +1,6 @@
 /* hostile-sret.c - returns from traps that never happened.
  *
- * styles: bare, emulate, assist
+ * styles: bare, emulate, assist, nested
  * expect: refused
  *
  * sret to user mode with a kernel address, to nowhere, and again and again: an

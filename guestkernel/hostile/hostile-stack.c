@@ -1,6 +1,6 @@
 /* hostile-stack.c - traps with a stack pointer that points nowhere.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * A hypervisor that writes a trap's frame where the guest's sp points writes

@@ -1,6 +1,6 @@
 /* hostile-stale.c - takes rights away and looks whether they are gone.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * Shadows and TLBs remember. What others forgot to forget: the page itself

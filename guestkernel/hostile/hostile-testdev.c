@@ -1,6 +1,6 @@
 /* hostile-testdev.c - everything but the word that switches the machine off.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * The test device obeys three words at one offset. What must happen: other

@@ -1,6 +1,6 @@
 /* hostile-thrash.c - builds address spaces and throws them away.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: contained
  *
  * The most expensive thing to ask of shadow paging: map, touch a page in each

@@ -1,6 +1,6 @@
 /* hostile-timer-storm.c - timers in the past, again and again.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * Each interrupt sets the next for a moment that is over: 0, now, just now,

@@ -1,6 +1,6 @@
 /* hostile-trap-storm.c - exits as fast as it can.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: contained
  *
  * Illegal instructions, access faults, calls that fail, device registers:

@@ -1,6 +1,6 @@
 /* hostile-traploop-handler.c - a trap handler that begins with a trap.
  *
- * styles: emulate, assist, pv
+ * styles: emulate, assist, nested, pv, direct
  * expect: killed "trap loop"
  *
  * Unlike hostile-traploop, the handler is there and can be fetched; but its

@@ -1,6 +1,6 @@
 /* hostile-traploop-root.c - a root page table that does not exist.
  *
- * styles: emulate, assist
+ * styles: emulate, assist, nested
  * expect: killed "trap loop"
  *
  * satp takes any number. With a root beyond RAM, or of more than 32 address

@@ -1,6 +1,6 @@
 /* hostile-traploop.c - a trap handler that cannot be fetched.
  *
- * styles: emulate, assist, pv
+ * styles: emulate, assist, nested, pv, direct
  * expect: killed "trap loop"
  *
  * The vector points to where nothing is, and then something traps. The trap

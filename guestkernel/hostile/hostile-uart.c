@@ -1,6 +1,6 @@
 /* hostile-uart.c - fills, floods and fuzzes the UART's registers.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * VENOM (CVE-2015-3456) was a FIFO whose index was not checked. Here: more

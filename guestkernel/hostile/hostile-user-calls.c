@@ -1,6 +1,6 @@
 /* hostile-user-calls.c - hypercalls from user mode.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * Only the guest's kernel may call the hypervisor. One that looks at the

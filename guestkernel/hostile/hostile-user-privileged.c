@@ -1,6 +1,6 @@
 /* hostile-user-privileged.c - privileged instructions from user mode.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv, direct
  * expect: refused
  *
  * The guest's kernel and its programs both run in real user mode, so every

@@ -1,6 +1,6 @@
 /* hostile-windows.c - device registers through its own page tables.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * Device windows by 4 KiB pages, by megapages and for user mode, with fewer

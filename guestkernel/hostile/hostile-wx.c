@@ -1,6 +1,6 @@
 /* hostile-wx.c - executes data, and rewrites the code that it executes.
  *
- * styles: bare, emulate, assist, pv
+ * styles: bare, emulate, assist, nested, pv
  * expect: refused
  *
  * A page without X must not run, whatever lies there. Code that was changed

@@ -52,6 +52,7 @@ _Noreturn void kernel_main(uint32_t hart, uint32_t dtb)
     read_device_tree(hart, dtb);
     priv_init();
     page_init();
+    priv_memory_init();
     say("%s, hart %u, %u KiB of memory", priv_name, hart,
         (boot_info.ram.end - boot_info.ram.start) / 1024);
     if (boot_info.initrd.end > boot_info.initrd.start)

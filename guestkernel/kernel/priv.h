@@ -3,7 +3,9 @@
  * Two implementations, and nothing else differs between the two kernels:
  *
  *   priv_native.c, priv_native.S   privileged instructions, SBI, real devices
- *   priv_pv.c, priv_pv.S           hypercalls and the shared-info page
+ *   priv_pv.c, priv_pv.S           hypercalls and the shared-info page; and
+ *   priv_direct.c                  ... the same, with tables that the machine
+ *                                  walks, if the hypervisor offers that
  *
  * Compare them line by line: that is what paravirtualization is. */
 #ifndef KERNEL_PRIV_H
@@ -58,6 +60,24 @@ uint64_t priv_time(void);
 void priv_timer_set(uint64_t when);
 
 /* Address spaces ----------------------------------------------------------- */
+
+/* What memory there is, is known now. */
+void priv_memory_init(void);
+
+/* An entry for physical address `pa`, and the address that an entry is for.
+ * Entries need not hold it as it is. */
+uint32_t priv_pte_make(uint32_t pa, uint32_t bits);
+uint32_t priv_pte_address(uint32_t pte);
+
+/* May an entry of a root table map a megapage? */
+bool priv_megapages(void);
+
+/* A page of zeroes becomes a table of this level (1: root), before any entry
+ * is stored there. False if there is no memory for what that takes. */
+bool priv_table_make(uint32_t page, uint32_t level);
+/* It is a page again: nothing points to it any more, and what it holds is
+ * forgotten. */
+void priv_table_free(uint32_t page);
 
 /* Run in another address space, and take traps from user mode on the stack
  * that ends at `stack`. */

@@ -128,6 +128,38 @@ void priv_timer_set(uint64_t when)
 
 /* Address spaces ----------------------------------------------------------- */
 
+/* Physical addresses are what the machine says they are, and a table is a page
+ * like any other. */
+void priv_memory_init(void)
+{
+}
+
+uint32_t priv_pte_make(uint32_t pa, uint32_t bits)
+{
+    return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits;
+}
+
+uint32_t priv_pte_address(uint32_t pte)
+{
+    return pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
+}
+
+bool priv_megapages(void)
+{
+    return true;
+}
+
+bool priv_table_make(uint32_t page, uint32_t level)
+{
+    (void)page, (void)level;
+    return true;
+}
+
+void priv_table_free(uint32_t page)
+{
+    (void)page;
+}
+
 /* Without address-space numbers, every switch forgets every translation. The
  * stack for traps needs no word here: priv_native.S finds it by itself. */
 void priv_switch(uint32_t root, uint32_t stack)

@@ -20,8 +20,7 @@ static volatile uint32_t *shared(uint32_t offset)
     return (volatile uint32_t *)(pv_shared_page + offset);
 }
 
-/* A call that cannot fail unless one of the two sides is wrong. */
-static uint32_t must(const char *call, struct hcall_ret ret)
+uint32_t pv_must(const char *call, struct hcall_ret ret)
 {
     if (ret.error != 0)
         panic("hypercall %s failed: %d", call, ret.error);
@@ -30,18 +29,26 @@ static uint32_t must(const char *call, struct hcall_ret ret)
 
 void priv_init(void)
 {
-    uint32_t version = must("features", hcall_features(0));
+    uint32_t version = pv_must("features", hcall_features(0));
 
     if (version < PV_VERSION)
         panic("hypervisor speaks version %u, we need %u", version, PV_VERSION);
-    must("set_shared", hcall_set_shared((uint32_t)pv_shared_page));
-    must("set_entry", hcall_set_entry((uint32_t)pv_trap_entry, 0));
+    pv_direct = pv_must("features", hcall_features(1)) & PV_FEATURE_DIRECT;
+    pv_must("set_shared", hcall_set_shared((uint32_t)pv_shared_page));
+    pv_must("set_entry", hcall_set_entry((uint32_t)pv_trap_entry, 0));
 }
 
 void priv_paging_on(uint32_t root)
 {
-    must("set_root", hcall_set_root(SATP_MODE | root >> PAGE_SHIFT));
-    must("fence", hcall_fence(0, 0));
+    uint32_t kernel, user;
+
+    if (pv_direct) {
+        direct_roots(root, &kernel, &user);
+        pv_must("set_roots", hcall_set_roots(kernel, user));
+        return;
+    }
+    pv_must("set_root", hcall_set_root(SATP_MODE | root >> PAGE_SHIFT));
+    pv_must("fence", hcall_fence(0, 0));
 }
 
 /* Traps: the entry is in priv_pv.S ----------------------------------------- */
@@ -80,7 +87,7 @@ void priv_irq_restore(bool on)
 
 void priv_idle(void)
 {
-    must("block", hcall_block());
+    pv_must("block", hcall_block());
     priv_irq_off();
 }
 
@@ -98,7 +105,8 @@ uint64_t priv_time(void)
 
 void priv_timer_set(uint64_t when)
 {
-    must("set_timer", hcall_set_timer((uint32_t)when, (uint32_t)(when >> 32)));
+    pv_must("set_timer",
+            hcall_set_timer((uint32_t)when, (uint32_t)(when >> 32)));
 }
 
 /* Address spaces ----------------------------------------------------------- */
@@ -118,7 +126,11 @@ void priv_switch(uint32_t root, uint32_t stack)
         { HCALL_set_entry, 0, { (uint32_t)pv_trap_entry, stack } },
     };
 
-    must("multicall", hcall_multicall((uint32_t)calls, 2));
+    if (pv_direct) {
+        calls[0].nr = HCALL_set_roots;
+        direct_roots(root, &calls[0].arg[0], &calls[0].arg[1]);
+    }
+    pv_must("multicall", hcall_multicall((uint32_t)calls, 2));
     for (int i = 0; i < 2; i++)
         if (calls[i].error != 0)
             panic("switch to %08x failed: %d", root, calls[i].error);
@@ -132,20 +144,68 @@ _Static_assert(sizeof(struct pt_update) == PV_PT_UPDATE_SIZE, "pt_update");
 static struct pt_update updates[PV_PT_UPDATE_MAX];
 static uint32_t         nr_updates;
 
+void pv_update(uint32_t slot, uint32_t pte)
+{
+    updates[nr_updates++] = (struct pt_update){ slot, pte };
+    if (nr_updates == PV_PT_UPDATE_MAX)
+        pv_update_flush();
+}
+
+void pv_update_flush(void)
+{
+    if (nr_updates == 0)
+        return;
+    pv_must("pt_update", hcall_pt_update((uint32_t)updates, nr_updates));
+    nr_updates = 0;
+    __asm__ volatile("" ::: "memory"); /* tables have changed */
+}
+
 void priv_pte_set(uint32_t *slot, uint32_t pte)
 {
-    updates[nr_updates++] = (struct pt_update){ (uint32_t)slot, pte };
-    if (nr_updates == PV_PT_UPDATE_MAX)
-        priv_pte_flush();
+    if (pv_direct)
+        direct_pte_set(slot, pte);
+    else
+        pv_update((uint32_t)slot, pte);
 }
 
 void priv_pte_flush(void)
 {
-    if (nr_updates == 0)
-        return;
-    must("pt_update", hcall_pt_update((uint32_t)updates, nr_updates));
-    nr_updates = 0;
-    __asm__ volatile("" ::: "memory"); /* tables have changed */
+    pv_update_flush();
+}
+
+/* What else is to be said about tables, only `direct` asks. */
+void priv_memory_init(void)
+{
+    if (pv_direct)
+        direct_memory_init();
+}
+
+uint32_t priv_pte_make(uint32_t pa, uint32_t bits)
+{
+    return pv_direct ? direct_pte_make(pa, bits)
+                     : pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits;
+}
+
+uint32_t priv_pte_address(uint32_t pte)
+{
+    return pv_direct ? direct_pte_address(pte)
+                     : pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
+}
+
+bool priv_megapages(void)
+{
+    return !pv_direct;
+}
+
+bool priv_table_make(uint32_t page, uint32_t level)
+{
+    return !pv_direct || direct_table_make(page, level);
+}
+
+void priv_table_free(uint32_t page)
+{
+    if (pv_direct)
+        direct_table_free(page);
 }
 
 /* The page is part of RAM, which we have mapped for ourselves: no need to
@@ -188,7 +248,7 @@ int priv_console_read(void)
 {
     uint8_t byte = 0;
 
-    return must("console_read", hcall_console_read((uint32_t)&byte, 1)) == 1
+    return pv_must("console_read", hcall_console_read((uint32_t)&byte, 1)) == 1
                ? byte
                : -1;
 }

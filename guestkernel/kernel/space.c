@@ -25,16 +25,6 @@
 
 struct space kernel_space;
 
-static uint32_t pte_make(uint32_t pa, uint32_t bits)
-{
-    return pa >> PAGE_SHIFT << PTE_PPN_SHIFT | bits;
-}
-
-static uint32_t pte_address(uint32_t pte)
-{
-    return pte >> PTE_PPN_SHIFT << PAGE_SHIFT;
-}
-
 static uint32_t *root_slot(const struct space *space, uint32_t va)
 {
     return (uint32_t *)space->root + (va >> MEGAPAGE_SHIFT);
@@ -50,13 +40,17 @@ static uint32_t *leaf_slot(uint32_t table, uint32_t va)
 static uint32_t table_for(const struct space *space, uint32_t va)
 {
     uint32_t *above = root_slot(space, va);
-    uint32_t  table = pte_address(*above);
+    uint32_t  table;
 
-    if (!(*above & PTE_V)) {
-        table = page_alloc();
-        if (table != 0)
-            priv_pte_set(above, pte_make(table, PTE_V));
+    if (*above & PTE_V)
+        return priv_pte_address(*above);
+    table = page_alloc();
+    if (table != 0 && !priv_table_make(table, 0)) {
+        page_free(table);
+        table = 0;
     }
+    if (table != 0)
+        priv_pte_set(above, priv_pte_make(table, PTE_V));
     return table;
 }
 
@@ -87,14 +81,15 @@ static void kernel_map(uint32_t start, uint32_t end, uint32_t offset,
 
     for (; pa < end; pa += step) {
         uint32_t va = pa + offset;
-        bool     big = pa % MEGAPAGE_SIZE == 0 && end - pa >= MEGAPAGE_SIZE;
+        bool     big = priv_megapages() && pa % MEGAPAGE_SIZE == 0 &&
+                       end - pa >= MEGAPAGE_SIZE;
 
         step = big ? MEGAPAGE_SIZE : PAGE_SIZE;
         uint32_t *slot = big ? root_slot(&kernel_space, va)
                              : slot_for(&kernel_space, va);
         if (slot == NULL)
             panic("no memory for the kernel's tables");
-        priv_pte_set(slot, pte_make(pa, bits));
+        priv_pte_set(slot, priv_pte_make(pa, bits));
     }
 }
 
@@ -110,7 +105,7 @@ void space_init(void)
     uint32_t data = (uint32_t)kernel_data;
 
     kernel_space.root = page_alloc();
-    if (kernel_space.root == 0)
+    if (kernel_space.root == 0 || !priv_table_make(kernel_space.root, 1))
         panic("no memory for the kernel's tables");
     kernel_map(text, rodata, 0, PTE_R | PTE_X);
     kernel_map(rodata, data, 0, PTE_R);
@@ -131,6 +126,10 @@ bool space_create(struct space *space)
     *space = (struct space){ .root = (uint32_t)root, .top = USER_BASE };
     if (root == NULL)
         return false;
+    if (!priv_table_make(space->root, 1)) {
+        page_free(space->root);
+        return false;
+    }
     for (uint32_t i = USER_SLOTS; i < PT_ENTRIES; i++)
         if (from[i] & PTE_V)
             priv_pte_set(&root[i], from[i]);
@@ -149,7 +148,7 @@ bool space_map(struct space *space, uint32_t from, uint32_t to, uint32_t rights)
 
         fine = page != 0;
         if (fine)
-            priv_pte_set(slot, pte_make(page, LEAF_BITS | PTE_U | rights));
+            priv_pte_set(slot, priv_pte_make(page, LEAF_BITS | PTE_U | rights));
     }
     return fine;
 }
@@ -168,7 +167,7 @@ static uint32_t clear_slots(uint32_t *slots, uint32_t count, uint32_t chain)
 {
     for (uint32_t i = 0; i < count; i++)
         if (slots[i] & PTE_V) {
-            uint32_t page = pte_address(slots[i]);
+            uint32_t page = priv_pte_address(slots[i]);
 
             *(uint32_t *)page = chain;
             chain = page;
@@ -186,7 +185,7 @@ static uint32_t clear_range(const struct space *space, uint32_t from,
         uint32_t above = *root_slot(space, from);
 
         if (above & PTE_V)
-            chain = clear_slots(leaf_slot(pte_address(above), from),
+            chain = clear_slots(leaf_slot(priv_pte_address(above), from),
                                 (until - from) / PAGE_SIZE, chain);
         from = until;
     }
@@ -222,11 +221,13 @@ static void free_tables(uint32_t *root, uint32_t chain)
         if (i == USER_SLOTS || count == TABLES_AT_A_TIME) {
             free_chain(chain);
             chain = 0;
-            while (count > 0)
-                page_free(tables[--count]);
+            while (count > 0) {
+                priv_table_free(tables[--count]);
+                page_free(tables[count]);
+            }
         }
         if (i < USER_SLOTS && (root[i] & PTE_V)) {
-            tables[count++] = pte_address(root[i]);
+            tables[count++] = priv_pte_address(root[i]);
             priv_pte_set(&root[i], 0);
         }
     }
@@ -240,13 +241,14 @@ void space_destroy(struct space *space)
     chain = clear_range(space, USER_BASE, space->top, 0);
     chain = clear_range(space, USER_STACK, USER_TOP, chain);
     free_tables((uint32_t *)space->root, chain);
+    priv_table_free(space->root);
     page_free(space->root);
     *space = (struct space){ 0 };
 }
 
 static uint32_t *mapped_slot(const struct space *space, uint32_t va)
 {
-    return leaf_slot(pte_address(*root_slot(space, va)), va);
+    return leaf_slot(priv_pte_address(*root_slot(space, va)), va);
 }
 
 void space_flip(struct space *space, uint32_t a, uint32_t b, uint32_t pages)
@@ -277,8 +279,8 @@ static bool copy_range(struct space *to, const struct space *from, uint32_t va,
         page = slot != NULL ? page_alloc_dirty() : 0;
         if (page == 0)
             return false;
-        memcpy((void *)page, (void *)pte_address(leaf), PAGE_SIZE);
-        priv_pte_set(slot, pte_make(page, leaf & PTE_BITS));
+        memcpy((void *)page, (void *)priv_pte_address(leaf), PAGE_SIZE);
+        priv_pte_set(slot, priv_pte_make(page, leaf & PTE_BITS));
     }
     return true;
 }
@@ -301,5 +303,5 @@ uint32_t space_find(const struct space *space, uint32_t va, uint32_t rights)
     uint32_t leaf = *mapped_slot(space, va);
     if ((leaf & need) != need)
         return 0;
-    return pte_address(leaf) | (va & PAGE_MASK);
+    return priv_pte_address(leaf) | (va & PAGE_MASK);
 }

@@ -16,6 +16,7 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from hv.cli.compare import compare
+from hv.cli.bench import bench
 from hv.cli.run import run
 from hv.cli.table import table
 from hv.errors import HvError, HypervisorBug
@@ -48,6 +49,7 @@ def app() -> None:
 
 app.add_command(run)
 app.add_command(compare)
+app.add_command(bench)
 
 
 @app.command()

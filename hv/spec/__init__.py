@@ -5,15 +5,19 @@ from it: the two were written from the same sentences of the RISC-V manual, so
 that where they disagree, one of them is wrong. The tests use it as oracle.
 
 - :mod:`hv.spec.mmu`: Sv32. What one access does, given the tables.
+- :mod:`hv.spec.two_stage`: the same for a guest, with a second stage below.
 - :mod:`hv.spec.p2m`: what a guest sees of its memory while pages are given
   back, shared and logged.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
+- :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where
+  the machine walks a guest's own tables.
 
 Where the RISC-V specification leaves a choice, TRV32 makes it, and the module
 says so with the words "our choice".
 """
 
+from hv.spec.direct import Answer, Tables
 from hv.spec.mmu import (
     Access,
     AccessFault,
@@ -31,12 +35,14 @@ from hv.spec.stale import History
 __all__ = [
     "Access",
     "AccessFault",
+    "Answer",
     "Board",
     "History",
     "Mode",
     "Outcome",
     "PageFault",
     "Pte",
+    "Tables",
     "Translated",
     "View",
     "translate",

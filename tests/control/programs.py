@@ -2,6 +2,7 @@
 
 from tests.machine.asm import (
     A0,
+    A6,
     A7,
     ECALL,
     S0,
@@ -21,6 +22,7 @@ from tests.machine.asm import (
 TEST_DEVICE = 0x100000
 PASS, FAIL, RESET = 0x5555, 0x3333, 0x7777
 PUTCHAR, GETCHAR = 1, 2
+SBI_EXT_HV, YIELD = 0x0A004856, 11
 
 SPIN = [j(0)]
 
@@ -34,6 +36,11 @@ def off(code: int = 0) -> list[int]:
     """Power off: with success, or with a failure of this code."""
     value = FAIL | code << 16 if code else PASS
     return program(li(T0, TEST_DEVICE), li(T1, value), sw(T1, 0, T0), SPIN)
+
+
+def hypercall(number: int) -> list[int]:
+    """Make a hypercall without arguments."""
+    return program(li(A7, SBI_EXT_HV), li(A6, number), ECALL)
 
 
 def reboot() -> list[int]:

@@ -31,6 +31,17 @@ def test_three_kernels_side_by_side(kernel: Kernel) -> None:
         assert hypervisor["bad"].exit_code == 3
 
 
+def test_a_guest_that_yields_lets_the_next_one_run(kernel: Kernel) -> None:
+    times = 20
+    with hv.Hypervisor(ram="64MiB") as hypervisor:
+        vms = [hypervisor.create(style="pv", mem="8MiB") for _ in range(2)]
+        for vm in vms:
+            vm.load(kernel([*p.hypercall(p.YIELD) * times, *p.off()]))
+            vm.boot()
+        hypervisor.run()
+        assert [vm.counters["switches"] for vm in vms] == [times + 1] * 2
+
+
 def test_names_and_numbers() -> None:
     with hv.Hypervisor() as hypervisor:
         first, second = hypervisor.create(), hypervisor.create(name="x")

@@ -59,6 +59,8 @@ class Outcome:
     traps: int
     interrupts: int
     accesses: int
+    guest_runs: int
+    guest_traps: int
     exits: tuple[int, ...]  # by enum hart_exit
 
     @property
@@ -88,6 +90,8 @@ class Engines:
             traps=result.traps,
             interrupts=result.interrupts,
             accesses=result.accesses,
+            guest_runs=result.guest_runs,
+            guest_traps=result.guest_traps,
             exits=tuple(result.exits),
         )
 

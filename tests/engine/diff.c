@@ -10,10 +10,13 @@
  * What a scenario does is a pure function of its seed. Memory:
  *
  *   0 ..                 code, data, all mixed; handlers at page 0 and page 1
- *   NR_PAGES - 4 ..      page tables: one root, three leaf tables
+ *   CODE_PAGES ..        page tables: one root, three leaf tables
+ *   CODE_PAGES + 4 ..    of the second stage: a root of four pages, a leaf table
  *
  * mapped at 0 (through two aliases per frame or so, random rights) and where
- * they are (by one megapage or by 4 KiB pages). */
+ * they are (by one megapage or by 4 KiB pages). Half of the machines have
+ * extension H; vsatp then names the same tables as satp, and the second stage
+ * leaves most addresses as they are. */
 #include "diff.h"
 #include "machine/fast.h"
 #include <stdarg.h>
@@ -21,10 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NR_PAGES 24
-#define RAM_SIZE (NR_PAGES * PAGE_SIZE)
-#define ROOT     (RAM_BASE + (NR_PAGES - 4) * PAGE_SIZE)
-#define LEAVES   (ROOT + PAGE_SIZE)
+#define CODE_PAGES 20
+#define NR_PAGES   30
+#define RAM_SIZE   (NR_PAGES * PAGE_SIZE)
+#define ROOT       (RAM_BASE + CODE_PAGES * PAGE_SIZE)
+#define LEAVES     (ROOT + PAGE_SIZE)
+#define G_ROOT     (ROOT + 4 * PAGE_SIZE)
+#define G_LEAVES   (G_ROOT + 4 * PAGE_SIZE)
 
 struct diff {
     uint64_t            random;
@@ -143,12 +149,24 @@ static uint32_t a_csr(struct diff *d, bool *write)
     };
     static const uint16_t grave[] = {
         CSR_SATP, CSR_STVEC,   CSR_MTVEC,   CSR_MSTATUS,
-        CSR_MIE,  CSR_MIDELEG, CSR_MEDELEG,
+        CSR_MIE,  CSR_MIDELEG, CSR_MEDELEG, CSR_MISA,
+    };
+
+    static const uint16_t of_h[] = {
+        CSR_VSSTATUS, CSR_VSSCRATCH,  CSR_VSEPC,      CSR_VSCAUSE, CSR_VSIP,
+        CSR_VSIE,     CSR_HSTATUS,    CSR_HVIP,       CSR_HIP,     CSR_HIE,
+        CSR_HTVAL,    CSR_HTINST,     CSR_MTVAL2,     CSR_MTINST,  CSR_MSTATUSH,
+        CSR_HEDELEG,  CSR_HIDELEG,    CSR_VSTVEC,     CSR_HGATP,   CSR_VSATP,
+        CSR_VSTVAL,   CSR_HTIMEDELTA, CSR_HCOUNTEREN,
     };
 
     if (chance(d, 3)) {
         *write = chance(d, 50);
         return rnd(d) & 0xfff;
+    }
+    if (d->m[0]->config.h_ext && chance(d, 15)) {
+        *write = chance(d, 30);
+        return PICK(d, of_h);
     }
     *write = chance(d, 60);
     if (chance(d, 12)) {
@@ -178,9 +196,12 @@ static uint32_t system_insn(struct diff *d)
         0x10500073,                         /* wfi */
     };
 
+    static const uint8_t fences[] = { 0x09, 0x11, 0x31 }; /* sfence, hfences */
+
     if (chance(d, 30))
         return r_type(0x73, 0, 0, chance(d, 40) ? 0 : pointer(d),
-                      chance(d, 60) ? 0 : any_reg(d), 0x09);
+                      chance(d, 60) ? 0 : any_reg(d),
+                      d->m[0]->config.h_ext ? PICK(d, fences) : 0x09);
     return PICK(d, words);
 }
 
@@ -263,7 +284,7 @@ static uint32_t an_insn(struct diff *d)
 
 /* --- several instructions that belong together ----------------------------- */
 
-#define LONGEST 6
+#define LONGEST FUSED_MAX
 
 struct idiom {
     uint32_t word[LONGEST];
@@ -342,22 +363,88 @@ static uint32_t insn_of(struct diff *d, enum fast_code code)
     }
 }
 
+#define CODES(...) { __VA_ARGS__ }
+
 /* What the fast engine has one handler for. */
 static void a_sequence(struct diff *d, struct idiom *idiom)
 {
-#define CODES(...)  \
-    {               \
-        __VA_ARGS__ \
-    }
     static const uint8_t sequences[][FUSED_MAX] = {
 #define FUSED(name, codes, ...) CODES codes,
+#define LOOP_OF(name, ...)
 #include "machine/fast_fused.def"
 #undef FUSED
+#undef LOOP_OF
     };
     const uint8_t *codes = PICK(d, sequences);
 
     for (uint32_t i = 0; i < FUSED_MAX && codes[i]; i++)
         add(idiom, insn_of(d, (enum fast_code)codes[i]));
+}
+
+struct loop {
+    uint8_t codes[FUSED_MAX];
+    uint8_t registers[3 * FUSED_MAX]; /* by number, as fast_decode.c says */
+};
+
+/* One register for each number. Mostly pointers, so that loads and stores
+ * reach something; rarely the same one twice, or x0. */
+static void loop_registers(struct diff *d, uint32_t reg[3 * FUSED_MAX + 1])
+{
+    uint32_t first = below(d, 8);
+
+    for (uint32_t i = 1; i <= 3 * FUSED_MAX; i++) {
+        reg[i] = 8 + (first + i) % 8;
+        if (chance(d, 10))
+            reg[i] = below(d, 32);
+    }
+}
+
+/* Instruction k with its registers replaced by those of the pattern, small
+ * distances, and the last one a branch to the first. */
+static uint32_t loop_insn(struct diff *d, const struct loop *loop, uint32_t k,
+                          const uint32_t reg[])
+{
+    uint32_t       insn = insn_of(d, (enum fast_code)loop->codes[k]);
+    const uint8_t *number = &loop->registers[3 * k];
+    uint32_t       step = 4 * below(d, 4) - 4;
+
+    switch (insn & 0x7f) {
+    case 0x63:
+        return b_type(insn >> 12 & 7, reg[number[1]], reg[number[2]],
+                      0u - 4 * k);
+    case 0x23:
+        return s_type(insn >> 12 & 7, reg[number[1]], reg[number[2]], step);
+    case 0x33:
+        return (insn & 0xfe00707f) | reg[number[0]] << 7 |
+               reg[number[1]] << 15 | reg[number[2]] << 20;
+    case 0x37:
+        return (insn & ~0xf80u) | reg[number[0]] << 7;
+    default:
+        break;
+    }
+    insn = (insn & 0xfff0707f) | reg[number[0]] << 7 | reg[number[1]] << 15;
+    bool shift = (insn & 0x7f) == 0x13 && (insn >> 12 & 3) == 1;
+    bool is_mv = loop->codes[k] == OP_mv;
+    if (shift || is_mv || chance(d, 20))
+        return insn;
+    return (insn & 0xfffff) | (step ? step : 1) << 20;
+}
+
+static void a_loop(struct diff *d, struct idiom *idiom)
+{
+    static const struct loop loops[] = {
+#define FUSED(name, ...)
+#define LOOP_OF(name, codes, registers, ...) { CODES codes, CODES registers },
+#include "machine/fast_fused.def"
+#undef FUSED
+#undef LOOP_OF
+    };
+    const struct loop *loop = &PICK(d, loops);
+    uint32_t           reg[3 * FUSED_MAX + 1] = { 0 };
+
+    loop_registers(d, reg);
+    for (uint32_t k = 0; k < FUSED_MAX && loop->codes[k]; k++)
+        add(idiom, loop_insn(d, loop, k, reg));
 }
 
 /* Change an instruction close by, ahead or behind. */
@@ -412,6 +499,9 @@ static void an_idiom(struct diff *d, struct idiom *idiom)
         break;
     case 4:
         an_opening(d, idiom);
+        break;
+    case 5:
+        a_loop(d, idiom);
         break;
     default:
         add(idiom, an_insn(d));
@@ -501,6 +591,23 @@ static void make_tables(struct diff *d)
              ((LEAVES >> PAGE_SHIFT) + 2) << PTE_PPN_SHIFT | PTE_V);
 }
 
+/* The second stage: what the guest calls physical, mostly as it is. */
+static void make_second_stage(struct diff *d)
+{
+    uint32_t table = (G_LEAVES >> PAGE_SHIFT) << PTE_PPN_SHIFT | PTE_V;
+    uint32_t mega = (RAM_BASE >> PAGE_SHIFT) << PTE_PPN_SHIFT | PTE_V | PTE_U |
+                    PTE_RWX | PTE_A | PTE_D;
+
+    for (uint32_t n = 0; n < NR_PAGES; n++) {
+        uint32_t pte = a_leaf(d, chance(d, 95) ? n : below(d, NR_PAGES));
+
+        poke(d, G_LEAVES + 4 * n, chance(d, 95) ? pte | PTE_U : pte);
+    }
+    poke(d, G_ROOT, table);
+    poke(d, G_ROOT + 4 * (RAM_BASE >> MEGAPAGE_SHIFT),
+         chance(d, 40) ? mega : table);
+}
+
 /* A handler that usually steps over what trapped, or runs into what follows. */
 static void make_handler(struct diff *d, uint32_t pa, bool machine_mode)
 {
@@ -549,6 +656,29 @@ static void make_registers(struct diff *d, uint32_t id)
     }
 }
 
+/* What extension H adds; whether the hart then runs with V = 1. */
+static bool make_guest(struct diff *d, uint32_t id)
+{
+    uint32_t vsatp = ROOT >> PAGE_SHIFT | below(d, 3) << SATP_ASID_SHIFT;
+    uint32_t hgatp = G_ROOT >> PAGE_SHIFT | below(d, 3) << HGATP_VMID_SHIFT;
+
+    set_csr(d, id, CSR_MISA, chance(d, 95) ? MISA_H : 0u);
+    set_csr(d, id, CSR_VSSTATUS, rnd(d));
+    set_csr(d, id, CSR_VSATP, vsatp | (chance(d, 75) ? SATP_MODE : 0u));
+    set_csr(d, id, CSR_HGATP, hgatp | (chance(d, 85) ? HGATP_MODE : 0u));
+    set_csr(d, id, CSR_HEDELEG, chance(d, 50) ? 0xffff : rnd(d));
+    set_csr(d, id, CSR_HIDELEG, rnd(d));
+    set_csr(d, id, CSR_HVIP, rnd(d) & rnd(d));
+    set_csr(d, id, CSR_HSTATUS,
+            rnd(d) & (chance(d, 20) ? ~0u : HSTATUS_SPV | HSTATUS_SPVP));
+    set_csr(d, id, CSR_HCOUNTEREN, rnd(d));
+    set_csr(d, id, CSR_HTIMEDELTA, rnd(d));
+    set_csr(d, id, CSR_MSTATUSH, rnd(d));
+    set_csr(d, id, CSR_VSTVEC,
+            (chance(d, 85) ? RAM_BASE : 0u) + PAGE_SIZE + below(d, 2));
+    return chance(d, 60);
+}
+
 static void make_mode(struct diff *d, uint32_t id)
 {
     static const uint8_t modes[] = { PRIV_U, PRIV_U, PRIV_S, PRIV_S, PRIV_M };
@@ -575,10 +705,11 @@ static void make_mode(struct diff *d, uint32_t id)
     set_csr(d, id, CSR_MTVEC, RAM_BASE + below(d, 2));
     set_csr(d, id, CSR_STVEC,
             (chance(d, 85) ? RAM_BASE : 0u) + PAGE_SIZE + below(d, 2));
+    bool virt = d->m[0]->config.h_ext && make_guest(d, id);
     for (int i = 0; i < 2; i++) {
         struct hart *hart = hart_of(d, i, id);
 
-        hart_set_priv(hart, mode);
+        hart_set_mode(hart, mode, virt);
         hart->waiting = false;
     }
 }
@@ -613,6 +744,13 @@ static void interfere(struct diff *d, uint32_t id)
     uint64_t later = hart_of(d, 0, id)->cycle + val % 99;
     uint32_t arg[4] = { below(d, 2), an_address(d), below(d, 2), below(d, 4) };
 
+    if (chance(d, 10)) {
+        make_second_stage(d);
+        for (int i = 0; i < 2; i++) {
+            hart_hfence_gvma(hart_of(d, i, id), arg[0], arg[3]);
+            hart_hfence_vvma(hart_of(d, i, id), arg[0], arg[1]);
+        }
+    }
     switch (below(d, 12)) {
     case 0:
     case 1:
@@ -690,6 +828,7 @@ static bool same_hart(struct diff *d, uint32_t id)
                           (unsigned)i, (unsigned)ref->regs.x[i],
                           (unsigned)fast->regs.x[i]);
     SAME(priv)
+    SAME(virt)
     SAME(waiting)
     SAME(reserved)
     SAME(cycle)
@@ -766,6 +905,7 @@ static void make_config(struct diff *d, struct machine_config *config)
         .leaky = chance(d, 30),
         .native_m = chance(d, 50),
         .ad_fault = chance(d, 30),
+        .h_ext = chance(d, 50),
     };
     memcpy(config->cost, defaults, sizeof(config->cost));
     if (chance(d, 40))
@@ -803,6 +943,7 @@ static void serve(struct diff *d, uint32_t id)
     uint32_t step = chance(d, 85) ? 4 : 0;
     uint32_t mode = chance(d, 50) ? PRIV_U : PRIV_S;
     bool     moved = chance(d, 10);
+    bool     virt = chance(d, 60);
 
     for (int i = 0; i < 2; i++) {
         struct hart *hart = hart_of(d, i, id);
@@ -811,7 +952,7 @@ static void serve(struct diff *d, uint32_t id)
             hart->regs.pc += step;
         else
             hart->csr.mie &= ~(1u << (hart->csr.mcause & 31));
-        hart_set_priv(hart, mode);
+        hart_set_mode(hart, mode, virt);
     }
     if (moved) {
         make_pc(d, id);
@@ -839,6 +980,7 @@ static bool run_once(struct diff *d, uint32_t id)
         why[i] = step ? hart_step(hart_of(d, i, id))
                       : hart_run(hart_of(d, i, id), until);
     d->result->runs++;
+    d->result->guest_runs += hart_of(d, 0, id)->virt;
     d->result->exits[why[0]]++;
     if (why[0] != why[1])
         return differ(d, "exit %d, fast %d", (int)why[0], (int)why[1]);
@@ -866,8 +1008,9 @@ static bool run_scenario(struct diff *d)
         if (!d->m[i])
             return differ(d, "no memory for a machine");
     }
-    make_code(d, NR_PAGES - 4);
+    make_code(d, CODE_PAGES);
     make_tables(d);
+    make_second_stage(d);
     for (uint32_t id = 0; id < config.nr_harts; id++) {
         make_registers(d, id);
         make_mode(d, id);
@@ -890,7 +1033,7 @@ static bool run_scenario(struct diff *d)
         while (chance(d, 40))
             interfere(d, id);
         if (chance(d, 2))
-            make_code(d, 1 + below(d, NR_PAGES - 4));
+            make_code(d, 1 + below(d, CODE_PAGES));
         if (chance(d, 2))
             make_tables(d);
     }
@@ -900,6 +1043,8 @@ static bool run_scenario(struct diff *d)
                             d->m[0]->hart[id].count.traps_m;
         d->result->interrupts += d->m[0]->hart[id].count.irqs_s +
                                  d->m[0]->hart[id].count.irqs_m;
+        d->result->guest_traps += d->m[0]->hart[id].count.traps_vs +
+                                  d->m[0]->hart[id].count.irqs_vs;
         d->result->accesses += d->m[0]->hart[id].count.loads +
                                d->m[0]->hart[id].count.stores;
     }

@@ -9,7 +9,8 @@ struct diff_result {
     int      differs;
     char     why[200]; /* what differed first */
     uint64_t scenarios, runs, executed, traps, interrupts, accesses;
-    uint64_t exits[4]; /* runs by enum hart_exit */
+    uint64_t guest_runs, guest_traps; /* that ended with V = 1; into VS */
+    uint64_t exits[4];                /* runs by enum hart_exit */
 };
 
 /* Run scenarios from `seed` on until so many instructions have been executed

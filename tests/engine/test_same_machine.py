@@ -25,13 +25,15 @@ def test_a_million_instructions(engines: Engines) -> None:
 
 def test_the_programs_do_what_they_are_for(engines: Engines) -> None:
     # Not only an equal number of nothing: of everything there is enough.
-    outcome = engines.compare(1, 500_000)
+    outcome = engines.compare(1, 2_000_000)
     until, trap_m, idle, _ = outcome.exits
     assert outcome.traps > 10_000
     assert outcome.interrupts > 1_000
     assert outcome.accesses > 20_000
     assert min(until, trap_m) > 50
     assert idle > 0
+    assert outcome.guest_runs > 500
+    assert outcome.guest_traps > 500
 
 
 def test_a_scenario_is_a_function_of_its_seed(engines: Engines) -> None:

@@ -45,9 +45,9 @@ class Bug:
 
 
 @cache
-def bugs() -> tuple[Bug, ...]:
-    """Return all records."""
-    records = tomllib.loads(RECORDS.read_text())["bug"]
+def bugs(path: Path = RECORDS) -> tuple[Bug, ...]:
+    """Return all records of a file, by default those of this folder."""
+    records = tomllib.loads(path.read_text())["bug"]
     found = tuple(
         Bug(**{**record, "shows": tuple(record["shows"])}) for record in records
     )

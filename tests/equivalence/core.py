@@ -91,6 +91,19 @@ def _run(*command: str, text: str = "") -> None:
     assert done.returncode == 0, done.stderr
 
 
+def headers_instead(headers: Mapping[str, str]) -> str:
+    """Put headers that replace those of csrc into a folder of their own.
+
+    Returns the flag that makes a source find them first.
+    """
+    place = CACHE / _digest(*headers, *headers.values())
+    for name, text in headers.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return f"-I{place}"
+
+
 def _compile(
     cc: list[str], flags: tuple[str, ...], name: str, text: str
 ) -> Path:
@@ -108,18 +121,30 @@ def _compile(
     return out
 
 
-def build(files: Mapping[str, str] | None = None, compiler: str = "cc") -> Path:
-    """Compile a core from these sources (default: as they are)."""
+def build(
+    files: Mapping[str, str] | None = None,
+    compiler: str = "cc",
+    *,
+    flags: tuple[str, ...] = CFLAGS,
+    extra: Mapping[str, tuple[str, ...]] | None = None,
+) -> Path:
+    """Compile a core from these sources (default: as they are).
+
+    ``extra`` has more flags for single files.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     cc = compilers()[compiler]
-    flags: tuple[str, ...] = CFLAGS
+    extra = extra or {}
     # Once is enough, and a compiler named by a test is there to be compared.
     if os.environ.get("HV_SANITIZED") and compiler == "cc":
         flags += SANITIZE
     files = sources() if files is None else files
     with ThreadPoolExecutor(max_workers=2) as pool:
         objects = list(
-            pool.map(lambda f: _compile(cc, flags, *f), files.items())
+            pool.map(
+                lambda f: _compile(cc, (*extra.get(f[0], ()), *flags), *f),
+                files.items(),
+            )
         )
     out = CACHE / f"{_digest(*(o.name for o in objects))}.so"
     if not out.exists():

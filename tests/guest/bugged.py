@@ -1,11 +1,14 @@
 """The command ``hv`` on a core with a bug in it: bugged.py LIBRARY ARGS...
 
+With ``-m MODULE`` in the place of ARGS, that module is run instead.
+
 The core is a shared library; everything above it is as it is. The extension
 module also has the constants of csrc/abi, which are no symbols of a library:
 a file of the core that only such a library has makes them some.
 """
 
 import re
+import runpy
 import sys
 import types
 
@@ -53,6 +56,9 @@ def main() -> int:
     vars(module).update(ffi=ffi, lib=Bugged(ffi, sys.argv[1]))
     sys.modules["hv._native"] = module
 
+    if sys.argv[2:3] == ["-m"]:
+        runpy.run_module(sys.argv[3], run_name="__main__")
+        return 0
     from hv.cli import main as hv  # noqa: PLC0415 -- loads the core
 
     return hv(sys.argv[2:])

@@ -12,8 +12,7 @@ STYLES = tuple(style.value for style in hv.Style)
 def start(hypervisor: hv.Hypervisor, style: str, append: str) -> hv.VM:
     """Boot one more kernel of this style."""
     vm = hypervisor.create(style=style, mem="12MiB", shadow_frames=16)
-    name = "kernel-pv" if style == "pv" else "kernel-native"
-    vm.load(images.find(name), append=append)
+    vm.load(images.kernel(style), append=append)
     vm.boot()
     return vm
 

@@ -74,11 +74,11 @@ ALL = [declared(path) for path in sorted(SOURCES.glob("hostile-*.c"))]
 BY_NAME = {hostile.name: hostile for hostile in ALL}
 
 
-def in_styles(*styles: str) -> list[object]:
+def in_styles(*styles: str, only: list[Hostile] = ALL) -> list[object]:
     """Return every hostile kernel in each of these styles that it has."""
     return [
         pytest.param(hostile, style, id=f"{hostile.name}-{style}")
-        for hostile in ALL
+        for hostile in only
         for style in styles
         if style in hostile.styles
     ]

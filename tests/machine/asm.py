@@ -206,6 +206,14 @@ def sfence_vma(rs1: int = ZERO, rs2: int = ZERO) -> int:
     return r_type(0x73, 0, 0x09, 0, rs1, rs2)
 
 
+def hfence_vvma(rs1: int = ZERO, rs2: int = ZERO) -> int:
+    return r_type(0x73, 0, 0x11, 0, rs1, rs2)
+
+
+def hfence_gvma(rs1: int = ZERO, rs2: int = ZERO) -> int:
+    return r_type(0x73, 0, 0x31, 0, rs1, rs2)
+
+
 # Pseudo-instructions that tests need all the time.
 
 

@@ -102,10 +102,11 @@ class Core:
     sources: tuple[str, ...] = tuple(SOURCES)
     flags: tuple[str, ...] = ()
 
-    def __init__(self, workdir: Path) -> None:
+    def __init__(self, workdir: Path, library: Path | None = None) -> None:
         self.ffi: CData = cffi.FFI()
         self.ffi.cdef(declarations(self.headers, workdir, *self.flags))
-        library = build(workdir, self.sources, *self.flags)
+        if library is None:
+            library = build(workdir, self.sources, *self.flags)
         self.lib: CData = self.ffi.dlopen(str(library))
         text = (CSRC / "abi" / "costs.def").read_text()
         self.costs = {

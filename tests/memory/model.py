@@ -35,7 +35,7 @@ from tests.memory.puppet import (
 
 PAGES = 10  # a small world, so that choices collide
 FRAMES = 256
-STYLES = ("PV", "PV", "EMULATE", "ASSIST")
+STYLES = ("PV", "PV", "EMULATE", "ASSIST", "NESTED")
 SCRATCH = {CODE, SHARED, LISTS}  # what moving a puppet writes to
 
 guests = st.integers(0, 2)

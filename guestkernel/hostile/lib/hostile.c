@@ -16,7 +16,7 @@ bool             user_interrupts;
 uint32_t         ram_end;
 struct trapframe fault;
 uint32_t         user_base;
-uint32_t         shared_at; /* the shared-info page in use */
+uint32_t         shared_at;
 static uint32_t  refusals;
 
 __attribute__((aligned(PAGE_SIZE))) static uint32_t shared[PT_ENTRIES];

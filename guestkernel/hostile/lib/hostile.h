@@ -8,7 +8,7 @@
  *
  * Its opening comment says what must happen to it:
  *
- *   styles: the ways in which it may be run, of bare, emulate, pv
+ *   styles: the ways in which it may be run: bare, emulate, pv ...
  *   expect: killed "words of the reason"   (hv run: exit status 3)
  *           refused     it was told no each time, checked that, and powers off
  *                       with success (0); a breach powers off with failure (1)
@@ -52,6 +52,7 @@ void attack(void);
 void attack_at_start(void);
 
 extern bool     paravirtual; /* in style pv */
+extern uint32_t shared_at;   /* the shared-info page in use (pv) */
 extern uint32_t ram_end;     /* one past the last byte of our RAM */
 extern char     image_end[]; /* one past the last byte of the image */
 

@@ -1,0 +1,28 @@
+/* audit.h - what the files of the audit share: the recount. */
+#ifndef HV_HYP_AUDIT_H
+#define HV_HYP_AUDIT_H
+
+#include "hyp/hyp.h"
+
+struct audit {
+    struct hyp *hyp;
+    uint32_t   *refs;   /* recounted, by frame ... */
+    uint32_t   *uses;   /* ... those among them that use it as its type */
+    uint32_t   *traced; /* the shadows that follow its bytes */
+    uint32_t   *shares; /* entries of p2m that share it ... */
+    uint32_t   *whose;  /* ... the last of them being this VM's */
+    uint32_t    frame;  /* the one looked at last */
+};
+
+/* The count of references to this frame, as far as the audit has come. */
+uint32_t *audit_refs(struct audit *a, uint32_t hfn);
+/* Note which frame it is about; false if it is not this owner's. */
+bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner);
+/* One reference more, and one use if `use`. */
+void audit_count(struct audit *a, uint32_t hfn, bool use);
+
+/* audit_stage2.c, audit_direct.c: what does not add up, or NULL. */
+const char *audit_stage2(struct audit *a, struct vm *vm);
+const char *audit_direct(struct audit *a, struct vm *vm);
+
+#endif
