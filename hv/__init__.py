@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     )
     from hv.facts import (
         Access,
+        Admission,
+        Balloon,
+        BalloonState,
         Engine,
         Fault,
         Frame,
@@ -67,7 +70,10 @@ __all__ = [
     "VM",
     "Access",
     "AddressError",
+    "Admission",
     "AuditFailed",
+    "Balloon",
+    "BalloonState",
     "BudgetExceeded",
     "ClosedError",
     "Comparison",

@@ -28,6 +28,9 @@ class Hypercall(IntEnum):
     PT_PIN = 16
     PT_UNPIN = 17
     SET_ROOTS = 18
+    BALLOON = 19
+    BALLOON_GIVE = 20
+    BALLOON_TAKE = 21
 
 
 class SbiError(IntEnum):

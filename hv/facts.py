@@ -55,6 +55,22 @@ class Sync(StrEnum):
     TOLD = "told"
 
 
+class Admission(StrEnum):
+    """What VMs are promised of the machine's memory when they are made."""
+
+    STRICT = "strict"  # all of it
+    OVERCOMMIT = "overcommit"  # their minimum; the rest while there is some
+
+
+class BalloonState(StrEnum):
+    """Why a balloon has the size it has."""
+
+    REACHED = "reached"
+    NO_DRIVER = "no-driver"  # the guest never asked for its target
+    WORKING = "working"
+    STUCK = "stuck"  # the guest says that it can spare no more
+
+
 class MMode(StrEnum):
     """What runs in M-mode of the machine."""
 
@@ -161,6 +177,7 @@ class GuestInfo:
     vcpus: int
     mem_size: int
     frames: int
+    frames_own: int
     shadow_frames: int
     insns: int
     cycles: int
@@ -174,16 +191,34 @@ class HostInfo:
     frames_free: int
     frames_hyp: int
     frames_reserved: int
+    frames_shared: int
+    killed: int
     vms: int
     cycles: int
     insns: int
 
 
 @dataclass(frozen=True, slots=True)
+class Balloon:
+    """How much memory a VM is to have, and has. Sizes in bytes.
+
+    :param target: what the host set; at first, all.
+    :param asked: what the guest is told: less while memory is short.
+    :param actual: what it has not given back, be it in use or not.
+    """
+
+    target: int
+    asked: int
+    actual: int
+    state: BalloonState
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of machine memory, as the hypervisor's frame table has it.
 
-    :param owner: 0 is free, 0xffffffff the hypervisor, else the VM's number.
+    :param owner: 0 is free, 0xffffffff the hypervisor, 0xfffffffe means shared
+        by several guest frames, else the VM's number.
     :param gfn: where its VM sees it, or None.
     :param uses: references that use it as what it is; of a page of guest
         memory, the mappings through which it can be written.

@@ -328,6 +328,7 @@ class Guest:
             vcpus=out.vcpus,
             mem_size=out.mem_size,
             frames=out.frames,
+            frames_own=out.frames_own,
             shadow_frames=out.shadow_frames,
             insns=out.insns,
             cycles=out.cycles,

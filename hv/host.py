@@ -19,6 +19,7 @@ from hv.facts import (
     U32,
     U64,
     Access,
+    Admission,
     Engine,
     HostInfo,
     MMode,
@@ -58,6 +59,7 @@ class HostConfig:
     slice: int | None = None
     audit: bool = False
     fill: int | None = None
+    admission: str = Admission.STRICT
     costs: Mapping[str, int] = field(default_factory=dict)
 
     def to_c(self) -> object:
@@ -73,6 +75,9 @@ class HostConfig:
         )
         config.profile = to_c(
             "HV_PROFILE_", choose(Profile, self.profile, "machine profile")
+        )
+        config.admission = to_c(
+            "HV_ADMISSION_", choose(Admission, self.admission, "admission")
         )
         config.audit = int(self.audit)
         if self.ram is not None:
@@ -250,6 +255,8 @@ class Host:
             frames_free=out.frames_free,
             frames_hyp=out.frames_hyp,
             frames_reserved=out.frames_reserved,
+            frames_shared=out.frames_shared,
+            killed=out.killed,
             vms=out.vms,
             cycles=out.cycles,
             insns=out.insns,

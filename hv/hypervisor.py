@@ -12,6 +12,7 @@ from hv.facts import (
     U32,
     U64,
     Access,
+    Admission,
     Engine,
     Frame,
     HostInfo,
@@ -41,6 +42,8 @@ class Hypervisor:
     :param slice: a scheduler time slice, in ticks of ``time``.
     :param audit: check every invariant at every exit (slow).
     :param fill: byte that fresh hypervisor memory is filled with.
+    :param admission: ``strict`` promises every VM all its memory;
+        ``overcommit`` only its ``min_mem``, and kills one if it runs out.
     :param costs: cycles per elementary step, by name, where not the default.
     :raises UsageError: if a value is out of range.
 
@@ -62,6 +65,7 @@ class Hypervisor:
         ad_fault: bool | None = None,
         audit: bool = False,
         fill: int | None = None,
+        admission: str = Admission.STRICT,
         costs: Mapping[str, int] | None = None,
     ) -> None:
         self.host = Host(
@@ -76,6 +80,7 @@ class Hypervisor:
                 ad_fault=ad_fault,
                 audit=audit,
                 fill=fill,
+                admission=admission,
                 costs=costs or {},
             )
         )
@@ -107,6 +112,7 @@ class Hypervisor:
         vcpus: int = 1,
         shadow_frames: int = 0,
         sync: str = Sync.DEFAULT,
+        min_mem: int | str = 0,
         max_insns: int = 0,
     ) -> VM:
         """Make a VM, not yet booted.
@@ -116,6 +122,7 @@ class Hypervisor:
         :param mem: guest memory, promised now, taken when first touched.
         :param shadow_frames: size of its shadow pool; 0 is the default.
         :param sync: how its shadows follow its page tables.
+        :param min_mem: what is promised of it where memory is over-committed.
         :param max_insns: end it after so many instructions; 0 is never.
         :raises UsageError: if a value is out of range or the name is taken.
         :raises NoMemory: if the machine cannot promise so much memory.
@@ -129,6 +136,9 @@ class Hypervisor:
         config.vcpus = integer("vcpus", vcpus, 0, U32)
         config.shadow_frames = integer("shadow_frames", shadow_frames, 0, U32)
         config.sync = to_c("HV_SYNC_", choose(Sync, sync, "sync"))
+        config.min_size = integer(
+            "min_mem (in bytes)", parse_size(min_mem), 0, U32
+        )
         config.max_insns = integer("max_insns", max_insns, 0, U64)
         number = ffi.new("uint32_t *")
         self.host.explained("creating a VM", lib.hv_vm_create, config, number)
@@ -173,6 +183,18 @@ class Hypervisor:
             again = result.reason is RunReason.ENDED and not on_end
             if not again or 0 < max_insns <= done:
                 return RunResult(result.reason, result.vm, result.vcpu, done)
+
+    def share(self, frames: int = 0) -> int:
+        """Keep guest pages that are equal only once; return how many went.
+
+        :param frames: look at so many guest frames, going on where the last
+            scan ended; 0 looks at all of them, from the beginning.
+        :raises NoMemory: if this computer has no room for the scan's notes.
+        """
+        integer("frames", frames, 0, U32 - 1)
+        out = ffi.new("uint32_t *")
+        self.host.checked("sharing", lib.hv_share_scan, frames, out)
+        return int(out[0])
 
     @property
     def info(self) -> HostInfo:

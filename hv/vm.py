@@ -1,9 +1,20 @@
 """A virtual machine: a guest with memory of its own, under the hypervisor."""
 
 from hv import inside
-from hv.core import ffi, lib, to_c
-from hv.facts import U32, Real, Shadow, Style, Sync, choose, integer
+from hv.core import ffi, from_c, lib, to_c
+from hv.facts import (
+    U32,
+    Balloon,
+    BalloonState,
+    Real,
+    Shadow,
+    Style,
+    Sync,
+    choose,
+    integer,
+)
 from hv.guest import Guest
+from hv.units import parse_size
 
 
 class VM(Guest):
@@ -63,6 +74,77 @@ class VM(Guest):
             f"destroying {self.name}", lib.hv_vm_destroy, self.number
         )
         self.host.consoles.pop(self.number, None)
+
+    def set_balloon(self, target: int | str) -> None:
+        """Set how much memory it is to have; its driver gives the rest back.
+
+        :param target: bytes, rounded up to pages; at most all.
+        :raises UsageError: if that is nothing or more than it was made with,
+            or if its style needs its frames to stay where they are.
+        """
+        pages = -(-parse_size(target) // lib.PAGE_SIZE)
+        self.host.checked(
+            f"the balloon of {self.name}",
+            lib.hv_balloon_set,
+            self.number,
+            integer("target (in pages)", pages, 0, U32),
+        )
+
+    @property
+    def balloon(self) -> Balloon:
+        """How much memory it is to have, and has.
+
+        :raises UsageError: if its style has no balloon.
+        """
+        out = ffi.new("struct hv_balloon *")
+        self.host.checked(
+            f"the balloon of {self.name}", lib.hv_balloon_info, self.number, out
+        )
+        return Balloon(
+            target=out.target * lib.PAGE_SIZE,
+            asked=out.asked * lib.PAGE_SIZE,
+            actual=out.actual * lib.PAGE_SIZE,
+            state=from_c("HV_BALLOON_", BalloonState, out.state),
+        )
+
+    def start_log(self) -> None:
+        """Note from here on which pages of its memory change.
+
+        :raises UsageError: if that is so already, or its style cannot.
+        """
+        self.host.checked(
+            f"logging {self.name}", lib.hv_dirty_start, self.number
+        )
+
+    def fetch_log(self) -> list[int]:
+        """Return the guest frames that changed since the last call or start.
+
+        Whoever wrote: the guest, its page tables' A and D bits, a device, the
+        hypervisor in its name, or :meth:`~hv.Guest.write`.
+
+        :raises UsageError: if nothing is logged.
+        """
+        pages = self.info.mem_size // lib.PAGE_SIZE
+        first = lib.RAM_BASE // lib.PAGE_SIZE
+        size = (pages + 7) // 8
+        out, count = ffi.new("uint8_t[]", size), ffi.new("uint32_t *")
+        self.host.checked(
+            f"the log of {self.name}",
+            lib.hv_dirty_fetch,
+            *(self.number, out, size, count),
+        )
+        return [
+            first + n for n in range(pages) if out[n // 8] >> n % 8 & 1
+        ]
+
+    def stop_log(self) -> None:
+        """Note no longer which pages change.
+
+        :raises UsageError: if nothing is logged.
+        """
+        self.host.checked(
+            f"logging {self.name}", lib.hv_dirty_stop, self.number
+        )
 
     def frame_of(self, gfn: int) -> int | None:
         """Return the machine frame behind a guest frame; None if untouched.

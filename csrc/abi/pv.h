@@ -17,6 +17,7 @@
 #define PV_FEATURE_MULTICALL (1 << 1)
 #define PV_FEATURE_CONSOLE   (1 << 2)
 #define PV_FEATURE_DIRECT    (1 << 3) /* tables are the guest's own */
+#define PV_FEATURE_BALLOON   (1 << 4)
 
 #define SI_VCPU_SIZE   64
 #define SI_IRQ_ENABLED 0  /* guest writes: 0 masks every interrupt */
@@ -39,11 +40,19 @@
 #define PV_PT_UPDATE_MAX  64
 
 /* multicall: an array of these, at most PV_MULTICALL_MAX per call. iret,
- * deliver, block, shutdown and multicall itself are refused inside. */
+ * deliver, block, shutdown, multicall itself and the balloon's are refused
+ * inside. */
 #define PV_MULTICALL_SIZE 24 /* { uint32_t nr, error, arg[4]; } */
 #define PV_MULTICALL_MAX  32
 
 #define PV_MEMORY_MAP_MAX 1024 /* frames told by one memory_map */
+
+/* balloon_give, balloon_take: an array of guest frame numbers, at most
+ * PV_BALLOON_MAX per call; refused inside a multicall. What the guest says of
+ * its balloon: it is at the target or on its way; it has no page to spare. */
+#define PV_BALLOON_MAX   64
+#define PV_BALLOON_WORKS 1
+#define PV_BALLOON_STUCK 2
 
 #define PV_CONSOLE_MAX 4096 /* bytes taken by one console call */
 

@@ -15,6 +15,8 @@ static const char *config_bad(const struct hv_vm_config *c)
         return "style must be one of enum hv_style";
     if (c->mem_size == 0 || c->mem_size % PAGE_SIZE || c->mem_size > (1u << 30))
         return "mem_size must be a multiple of 4096 up to 1 GiB";
+    if (c->min_size % PAGE_SIZE)
+        return "min_size must be a multiple of 4096";
     if (c->sync >= HV_NR_SYNCS)
         return "sync must be one of enum hv_sync";
     if (c->sync == HV_SYNC_TOLD && c->style != HV_STYLE_PV)
@@ -84,16 +86,20 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
         .shadow_frames = config->shadow_frames ? config->shadow_frames
                                                : SHADOW_DEFAULT_FRAMES,
         .max_insns = config->max_insns,
+        .minimum = config->min_size / PAGE_SIZE,
         .sync = sync_policy(config->sync, styles[config->style]),
     };
     const char *reason = "";
     struct vm  *made = vm_create(&host->hal.hyp, &c, &reason);
     if (!made) {
-        const struct frames *f = &host->hal.hyp.frames;
+        const struct hyp *hyp = &host->hal.hyp;
+        uint32_t          pages = c.mem_size / PAGE_SIZE;
 
+        if (hyp->config.overcommit && c.minimum < pages)
+            pages = c.minimum;
         host_say(why, n, "%s: wanted %u frames and %u for shadows, %u are free",
-                 reason, (unsigned)(c.mem_size / PAGE_SIZE),
-                 (unsigned)c.shadow_frames, (unsigned)(f->free - f->reserved));
+                 reason, (unsigned)pages, (unsigned)c.shadow_frames,
+                 (unsigned)frames_available(&hyp->frames));
         return HV_ERR_NO_MEMORY;
     }
     *vm = made->id;
@@ -182,6 +188,7 @@ int hv_vm_info(hv_host *host, uint32_t id, struct hv_vm_info *out)
         .vcpus = vm->config.nr_vcpus,
         .mem_size = vm->config.mem_size,
         .frames = vm->p2m.populated,
+        .frames_own = vm->p2m.own,
         .shadow_frames = vm->shadows.in_use,
         .cycles = vm->count.guest_cycles + vm->count.hyp_cycles,
     };

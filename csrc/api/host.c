@@ -148,6 +148,8 @@ static const char *config_bad(const struct hv_config *c)
     if (c->asid_bits != 0 && c->asid_bits != 9 &&
         c->asid_bits != HV_ASIDS_DEFAULT)
         return "asid_bits must be 0 or 9";
+    if (c->admission >= HV_NR_ADMISSIONS)
+        return "admission must be one of enum hv_admission";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
         return "ad_fault, h_ext and audit must be 0 or 1, fill a byte";
     if (c->time_div == 0 || c->time_div > 1000000)
@@ -193,8 +195,12 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         host_say(why, n, "%s", bad);
         return HV_ERR_INVALID;
     }
-    struct hyp_config hyp = { config->slice, config->ad_fault != 0 };
-    hv_host          *host = calloc(1, sizeof(*host));
+    struct hyp_config hyp = {
+        .slice = config->slice,
+        .ad_fault = config->ad_fault != 0,
+        .overcommit = config->admission == HV_ADMISSION_OVERCOMMIT,
+    };
+    hv_host *host = calloc(1, sizeof(*host));
     if (host) {
         host->config = *config;
         host->machine = make_machine(config);
@@ -245,6 +251,8 @@ int hv_host_info(hv_host *host, struct hv_host_info *out)
     out->frames_free = hyp->frames.free;
     out->frames_hyp = hyp->frames.hyp;
     out->frames_reserved = hyp->frames.reserved;
+    out->frames_shared = hyp->frames.shared;
+    out->killed = hyp->reclaim.kills;
     out->vms = hyp->nr_vms;
     return HV_OK;
 }

@@ -51,7 +51,8 @@ struct lockstep {
     struct hv_coverage   *coverage;
     uint32_t              pc, insn; /* of the step being made */
     uint32_t              storm;
-    uint64_t              dice; /* for moves */
+    uint64_t              dice;   /* for moves */
+    uint8_t              *logged; /* its memory when it was last logged */
     /* Since the last LR: traps that only one side could notice, and the
      * guest's own. Counters of the harts when it was executed. */
     uint64_t lr_bare_m, lr_vm_m, lr_guest;
@@ -320,6 +321,54 @@ static bool step_both(struct lockstep *l)
     return a == HV_LOCKSTEP_RUNS && l->storm < TRAP_STORM && l->insn != ENDLESS;
 }
 
+/* --- sharing and logging, while it runs -------------------------------------- */
+
+/* P37: what was in memory when the log began anew, and the pages that were
+ * noted since, are all of what is there now. Fetch, check, and begin anew. */
+static bool check_log(struct lockstep *l)
+{
+    uint8_t  map[HV_PRIVGEN_RAM / PAGE_SIZE / 8];
+    uint32_t n, size = l->vm->config.mem_size;
+
+    if (hv_dirty_fetch(l->host, l->vm->id, map, sizeof(map), &n) != HV_OK)
+        return false;
+    for (uint32_t i = 0; i < size >> PAGE_SHIFT; i++) {
+        uint8_t *was = l->logged + i * PAGE_SIZE, now[PAGE_SIZE];
+
+        hv_mem_read(l->host, l->vm->id, RAM_BASE + i * PAGE_SIZE, now,
+                    PAGE_SIZE);
+        if (!(map[i / 8] >> i % 8 & 1) && memcmp(was, now, PAGE_SIZE) != 0)
+            differ(l, HV_LOCKSTEP_LOG, 0, RAM_BASE + i * PAGE_SIZE);
+        memcpy(was, now, PAGE_SIZE);
+    }
+    return true;
+}
+
+static bool start_log(struct lockstep *l)
+{
+    return hv_mem_read(l->host, l->vm->id, RAM_BASE, l->logged,
+                       l->vm->config.mem_size) == HV_OK &&
+           hv_dirty_start(l->host, l->vm->id) == HV_OK;
+}
+
+/* Merge equal pages, log anew: so the next write to each finds it shared, or
+ * clean. */
+static bool serve(struct lockstep *l)
+{
+    uint32_t n;
+
+    l->dice = l->dice * 6364136223846793005u + 1442695040888963407u;
+    if (l->dice >> 61 != 0)
+        return true;
+    if (l->dice >> 40 & 1)
+        return hv_share_scan(l->host, l->dice >> 41 & 1 ? 0 : 40, &n) == HV_OK;
+    if (!l->vm->p2m.logging)
+        return start_log(l);
+    if (!check_log(l))
+        return false;
+    return l->dice >> 41 & 3 || hv_dirty_stop(l->host, l->vm->id) == HV_OK;
+}
+
 /* Another style or policy, now and then, as the program's seed says. */
 static bool move(struct lockstep *l)
 {
@@ -349,7 +398,7 @@ static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
         .coverage = coverage,
         .dice = out->seed,
     };
-    bool moves = flags & HV_LOCKSTEP_MOVES;
+    bool moves = flags & HV_LOCKSTEP_MOVES, serves = flags & HV_LOCKSTEP_SHARES;
     int  status = host_guest(host, id, &l.vm);
 
     if (status != HV_OK)
@@ -360,12 +409,16 @@ static int lockstep_run(hv_host *bare, hv_host *host, uint32_t id,
     l.vcpu = &l.vm->vcpu[0];
     l.hart = machine_hart(bare->machine, 0);
     l.under = machine_hart(host->machine, 0);
-    while (max_steps-- && step_both(&l))
-        if (moves && !move(&l))
-            return HV_ERR_STATE;
+    if (serves && !(l.logged = malloc(HV_PRIVGEN_RAM)))
+        return HV_ERR_NO_MEMORY;
+    while (max_steps-- && status == HV_OK && step_both(&l) &&
+           out->end == HV_LOCKSTEP_SAME)
+        if ((moves && !move(&l)) || (serves && !serve(&l)))
+            status = HV_ERR_STATE;
+    free(l.logged);
     if (out->end == HV_LOCKSTEP_SAME)
         same_console(&l);
-    return HV_OK;
+    return status;
 }
 
 int hv_lockstep(hv_host *bare, hv_host *host, uint32_t vm, uint32_t max_steps,
@@ -454,6 +507,16 @@ uint32_t hv_lockstep_pool(uint64_t seed)
     return frames[seed % (sizeof(frames) / sizeof(frames[0]))];
 }
 
+/* A VM with the same image, that stands still: pages to share. */
+static int make_twin(hv_host *host, const struct hv_vm_config *guest,
+                     const uint8_t *image)
+{
+    uint32_t twin;
+    int      status = make_vm(host, guest, image, HV_PRIVGEN_RAM, &twin);
+
+    return status == HV_OK ? hv_vm_pause(host, twin) : status;
+}
+
 static int run_seed(const struct hv_config *config, struct hv_vm_config guest,
                     uint64_t seed, uint32_t flags, uint32_t max_steps,
                     uint8_t *image, struct hv_divergence *out,
@@ -469,8 +532,11 @@ static int run_seed(const struct hv_config *config, struct hv_vm_config guest,
                                   &host, &vm);
     if (status != HV_OK)
         return status;
+    if (flags & HV_LOCKSTEP_SHARES)
+        status = make_twin(host, &guest, image);
     *out = (struct hv_divergence){ .seed = seed, .end = HV_LOCKSTEP_SAME };
-    status = lockstep_run(bare, host, vm, flags, max_steps, out, coverage);
+    if (status == HV_OK)
+        status = lockstep_run(bare, host, vm, flags, max_steps, out, coverage);
     if (out->end == HV_LOCKSTEP_SAME && hv_audit(host, NULL, 0) != HV_OK)
         out->end = HV_LOCKSTEP_BROKEN;
     coverage->programs++;

@@ -97,6 +97,26 @@ static struct vm *find_vmid(hv_host *host, uint32_t vmid)
     return NULL;
 }
 
+/* A frame that is one VM's knows where that sees it; a shared one may be
+ * anywhere. */
+static bool stage2_allows(struct vm *vm, hfn_t hfn, uint32_t right)
+{
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+
+    for (uint32_t i = 0; i < vm->p2m.count; i++) {
+        uint32_t gfn = vm->p2m.first + i;
+
+        if (frame->owner != OWNER_SHARED)
+            gfn = frame->gfn;
+        uint32_t pte = stage2_leaf(vm, (gfn_t){ gfn });
+        if (pte >> PTE_PPN_SHIFT == hfn.raw)
+            return pte & right;
+        if (frame->owner != OWNER_SHARED)
+            return false;
+    }
+    return false;
+}
+
 static bool guest_entry_ok(hv_host *host, const struct tlb_entry *entry,
                            enum access access)
 {
@@ -112,10 +132,8 @@ static bool guest_entry_ok(hv_host *host, const struct tlb_entry *entry,
 
     if (!vm)
         return true;
-    if (!(entry->tag & TLB_STAGE2) || !frame_exists(frames, hfn))
-        return false;
-    uint32_t pte = stage2_leaf(vm, (gfn_t){ frame_of(frames, hfn)->gfn });
-    return pte >> PTE_PPN_SHIFT == hfn.raw && (pte & right[access]);
+    return (entry->tag & TLB_STAGE2) && frame_exists(frames, hfn) &&
+           stage2_allows(vm, hfn, right[access]);
 }
 
 /* What this hart flushes before it enters a guest, need not be true. */
@@ -238,6 +256,9 @@ int hv_hash(hv_host *host, uint64_t *out)
         for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
             hash = hash_vcpu(hash, &vm->vcpu[i]);
         hash = hash_words(hash, vm->p2m.hfn, vm->p2m.count);
+        for (uint32_t i = 0; i < vm->p2m.count; i++)
+            hash = mix(hash, vm->p2m.state[i]);
+        hash = mix(mix(hash, vm->balloon.target), vm->balloon.said);
 #define COUNTER(name, doc) hash = mix(hash, vm->count.name);
 #include "hyp/counters.def"
 #undef COUNTER
@@ -256,7 +277,7 @@ int hv_p2m(hv_host *host, uint32_t id, uint32_t gfn, uint32_t *hfn)
         return status != HV_OK ? status : HV_ERR_INVALID;
     if (!vm)
         return HV_ERR_UNSUPPORTED;
-    if (!p2m_has(vm, (gfn_t){ gfn }))
+    if (gfn - vm->p2m.first >= vm->p2m.count)
         return HV_ERR_ADDRESS;
     *hfn = p2m_lookup(vm, (gfn_t){ gfn }, &found) ? found.raw : NO_FRAME;
     return HV_OK;

@@ -232,7 +232,7 @@ static void make_boot(struct gen *g)
 int hv_privgen(uint64_t seed, uint32_t flags, uint8_t *image, size_t n)
 {
     if (!image || n < HV_PRIVGEN_RAM ||
-        flags > (HV_PRIVGEN_UNFENCED | HV_LOCKSTEP_MOVES))
+        flags > (HV_PRIVGEN_UNFENCED | HV_LOCKSTEP_MOVES | HV_LOCKSTEP_SHARES))
         return HV_ERR_INVALID;
     struct gen g = {
         .rng = (seed + 1) * 0x9e3779b97f4a7c15ull | 1,

@@ -21,6 +21,27 @@ int hv_mem_read(hv_host *host, uint32_t id, uint32_t gpa, void *to, size_t len)
                                                           : HV_ERR_ADDRESS;
 }
 
+/* Nobody can wait for memory here, so pages are looked for that are equal. */
+static int vm_store(hv_host *host, struct vm *vm, gpa_t gpa, const void *from,
+                    uint32_t len)
+{
+    struct hyp     *hyp = &host->hal.hyp;
+    uint32_t        merged = 0;
+    enum p2m_result ready = vm_ready(vm, NULL, gpa, len);
+
+    if (ready == P2M_EXHAUSTED) {
+        share_scan(hyp, &host->hal.pcpu[0], SHARE_ROUND, &merged);
+        ready = vm_ready(vm, NULL, gpa, len);
+    }
+    if (ready == P2M_OK)
+        vm_write(vm, NULL, gpa, from, len);
+    hyp_refresh(hyp);
+    /* A page table of style `direct` changes by its guest's calls only. */
+    if (ready == P2M_OUTSIDE)
+        return vm_owns(vm, gpa, len) ? HV_ERR_STATE : HV_ERR_ADDRESS;
+    return ready == P2M_OK ? HV_OK : HV_ERR_NO_MEMORY;
+}
+
 int hv_mem_write(hv_host *host, uint32_t id, uint32_t gpa, const void *from,
                  size_t len)
 {
@@ -37,11 +58,7 @@ int hv_mem_write(hv_host *host, uint32_t id, uint32_t gpa, const void *from,
                    : HV_ERR_ADDRESS;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    if (vm_write(vm, NULL, (gpa_t){ gpa }, from, (uint32_t)len))
-        return HV_OK;
-    /* A page table of style `direct` changes by its guest's calls only. */
-    return vm_owns(vm, (gpa_t){ gpa }, (uint32_t)len) ? HV_ERR_STATE
-                                                      : HV_ERR_ADDRESS;
+    return vm_store(host, vm, (gpa_t){ gpa }, from, (uint32_t)len);
 }
 
 static int bare_get(struct hart *hart, uint32_t reg, uint32_t *out)

@@ -8,7 +8,7 @@
 
 /* hv.h says the same to those who cannot see hyp/. */
 _Static_assert(HV_OWNER_FREE == OWNER_FREE && HV_OWNER_HYP == OWNER_HYP &&
-                   HV_NONE == NO_FRAME,
+                   HV_OWNER_SHARED == OWNER_SHARED && HV_NONE == NO_FRAME,
                "owners");
 _Static_assert((int)HV_FRAME_PLAIN == (int)FRAME_PLAIN &&
                    (int)HV_FRAME_SHADOW == (int)FRAME_SHADOW &&
@@ -62,19 +62,21 @@ static void count_entries(struct hyp *hyp, const struct frame *frame,
 
     while (rmap_next(hyp, &at, &entry)) {
         out->entries++;
-        out->foreign += !ours(frame) && entry.vm->id != frame->owner;
+        out->foreign += !ours(frame) && frame->owner != OWNER_SHARED &&
+                        entry.vm->id != frame->owner;
     }
 }
 
 static struct hv_frame frame_facts(struct hyp *hyp, const struct frame *frame)
 {
     bool            used = frame->owner != OWNER_FREE;
+    bool            shared = frame->owner == OWNER_SHARED;
     struct hv_frame out = {
         .owner = frame->owner,
         .type = frame->type,
         .refs = frame->refs,
         .uses = frame->uses,
-        .gfn = used && !ours(frame) ? frame->gfn : NO_FRAME,
+        .gfn = used && !shared && !ours(frame) ? frame->gfn : NO_FRAME,
         .serves = ours(frame) ? frame->vm : 0,
         .traced = frame->traced,
     };

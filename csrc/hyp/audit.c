@@ -4,8 +4,8 @@
  * names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
  * conservation, P7 shadow justification (its hard half), P9 table protection,
- * P16 resource control. Second stages are in audit_stage2.c, what is special to
- * style `direct` in audit_direct.c.
+ * P16 resource control, P37 no unlogged write, P38 copy on write. Second stages
+ * are in audit_stage2.c, what is special to style `direct` in audit_direct.c.
  * Cost: proportional to the frames of the machine plus the tables in use. */
 #include "hyp/audit.h"
 #include "hyp/timer.h"
@@ -28,24 +28,45 @@ void audit_count(struct audit *a, uint32_t hfn, bool use)
     a->uses[hfn - a->hyp->frames.first] += use;
 }
 
+/* One entry with a frame: its VM's alone, or one that is shared. */
+static const char *audit_entry(struct audit *a, struct vm *vm, uint32_t i)
+{
+    uint32_t hfn = vm->p2m.hfn[i], state = vm->p2m.state[i];
+
+    if (!audit_owned(a, hfn, state & P2M_SHARED ? OWNER_SHARED : vm->id))
+        return "P1: a p2m entry names a frame of somebody else";
+    struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
+    if (state & P2M_GONE)
+        return "P2: a page in the balloon has a frame";
+    if (frame->type == FRAME_SHADOW ||
+        (!(state & P2M_SHARED) && frame->gfn != vm->p2m.first + i))
+        return "P1: a frame is in two places of guest memory";
+    if (state & P2M_SHARED) {
+        a->shares[hfn - a->hyp->frames.first]++;
+        a->whose[hfn - a->hyp->frames.first] = vm->id;
+    }
+    ++*audit_refs(a, hfn);
+    return NULL;
+}
+
 static const char *audit_p2m(struct audit *a, struct vm *vm)
 {
-    uint32_t populated = 0;
+    const struct p2m *p2m = &vm->p2m;
+    uint32_t          populated = 0, own = 0, gone = 0;
 
-    for (uint32_t i = 0; i < vm->p2m.count; i++) {
-        uint32_t hfn = vm->p2m.hfn[i];
-
-        if (hfn == NO_FRAME)
+    for (uint32_t i = 0; i < p2m->count; i++) {
+        gone += (p2m->state[i] & P2M_GONE) != 0;
+        if ((p2m->state[i] & P2M_CLEAN) && !p2m->logging)
+            return "P37: a page is logged, and nobody asked for it";
+        if (p2m->hfn[i] == NO_FRAME)
             continue;
-        if (!audit_owned(a, hfn, vm->id))
-            return "P1: a p2m entry names a frame of somebody else";
-        struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
-        if (frame->type == FRAME_SHADOW || frame->gfn != vm->p2m.first + i)
-            return "P1: a frame is in two places of guest memory";
-        ++*audit_refs(a, hfn);
+        const char *bad = audit_entry(a, vm, i);
+        if (bad)
+            return bad;
         populated++;
+        own += !(p2m->state[i] & P2M_SHARED);
     }
-    if (populated != vm->p2m.populated)
+    if (populated != p2m->populated || own != p2m->own || gone != p2m->gone)
         return "P6: populated frames miscounted";
     return NULL;
 }
@@ -69,26 +90,44 @@ static const char *audit_link(struct audit *a, struct vm *vm, uint32_t pte,
     return NULL;
 }
 
+/* Some entry of this VM's p2m names the frame of a leaf, and lets it be
+ * written if the leaf does. */
+static const char *audit_frame_of_leaf(struct audit *a, struct vm *vm,
+                                       uint32_t hfn, bool write)
+{
+    struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
+    hfn_t         now;
+
+    if (frame->owner == OWNER_SHARED) {
+        if (a->whose[hfn - a->hyp->frames.first] != vm->id)
+            return "P7: a shadow maps a frame that the p2m does not";
+        return write ? "P38: a shadow can write to a page that is shared"
+                     : NULL;
+    }
+    if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
+        return "P7: a shadow maps a frame that the p2m does not";
+    if (write && vm->p2m.state[frame->gfn - vm->p2m.first])
+        return "P37: a shadow can write to a page that is logged";
+    return NULL;
+}
+
 /* A leaf: rights within the frame's VM, and the p2m says where it is seen. */
 static const char *audit_leaf(struct audit *a, struct vm *vm, uint32_t pte)
 {
     uint32_t hfn = pte >> PTE_PPN_SHIFT;
     uint32_t fixed = PTE_V | PTE_A | PTE_D;
 
-    if (!audit_owned(a, hfn, vm->id))
+    if (!audit_owned(a, hfn, vm->id) && !audit_owned(a, hfn, OWNER_SHARED))
         return "P1: a shadow maps a frame of somebody else";
     if ((pte & fixed) != fixed || (pte & PTE_G) || !(pte & (PTE_R | PTE_X)))
         return "P7: a malformed leaf in a shadow";
     struct frame *frame = frame_of(&a->hyp->frames, (hfn_t){ hfn });
     if (frame->traced && (pte & PTE_W))
         return "P9: a table that is traced is mapped writable";
-    hfn_t now;
-    if (!p2m_lookup(vm, (gfn_t){ frame->gfn }, &now) || now.raw != hfn)
-        return "P7: a shadow maps a frame that the p2m does not";
     if ((pte & PTE_W) && frame->type != FRAME_PLAIN)
         return "P9: a page table of the guest is mapped writable";
     audit_count(a, hfn, pte & PTE_W);
-    return NULL;
+    return audit_frame_of_leaf(a, vm, hfn, pte & PTE_W);
 }
 
 /* Its neighbours on the list of the frame that it names point back at it. */
@@ -236,6 +275,11 @@ static const char *audit_frame(struct audit *a, uint32_t hfn, uint32_t *free,
         return frame->owner == OWNER_FREE
                    ? "P2: a free frame is still referred to"
                    : "P3: references to a frame miscounted";
+    if (frame->owner == OWNER_SHARED)
+        return frame->gfn != a->shares[hfn - a->hyp->frames.first]
+                   ? "P3: sharers of a frame miscounted"
+               : frame->traced ? "P9: a shared frame is a table that is traced"
+                               : NULL;
     if (frame->owner != OWNER_FREE && frame->owner != OWNER_HYP &&
         !hyp_vm(a->hyp, frame->owner))
         return "P40: a frame belongs to a VM that is gone";
@@ -282,12 +326,22 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
     return bad || !vm->style->direct ? bad : audit_direct(a, vm);
 }
 
+/* What a VM was promised, less what it gave back, less what it has. */
+static uint32_t audit_owed(const struct p2m *p2m)
+{
+    uint32_t promised = p2m->minimum;
+
+    if (promised > p2m->count - p2m->gone)
+        promised = p2m->count - p2m->gone;
+    return p2m->own < promised ? promised - p2m->own : 0;
+}
+
 static const char *audit_all(struct audit *a)
 {
     uint32_t promised = 0;
 
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
-        a->refs[i] = a->uses[i] = a->traced[i] = 0;
+        a->refs[i] = a->uses[i] = a->traced[i] = a->shares[i] = a->whose[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
@@ -296,9 +350,9 @@ static const char *audit_all(struct audit *a)
         const char *bad = audit_vm(a, vm);
         if (bad)
             return bad;
-        promised += vm->p2m.count - vm->p2m.populated +
-                    vm->config.shadow_frames - vm->shadows.framed +
-                    vm->stage2.promised - vm->stage2.framed;
+        promised += audit_owed(&vm->p2m) + vm->config.shadow_frames -
+                    vm->shadows.framed + vm->stage2.promised -
+                    vm->stage2.framed;
     }
     return audit_frames(a, promised);
 }
@@ -306,16 +360,17 @@ static const char *audit_all(struct audit *a)
 const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
 {
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
-    size_t       size = hyp->frames.count * sizeof(uint32_t);
-    const char  *bad = "no memory for the audit";
+    uint32_t     count = hyp->frames.count;
 
-    a.refs = hal_alloc(hyp->hal, 3 * size);
-    if (a.refs) {
-        a.uses = a.refs + hyp->frames.count;
-        a.traced = a.uses + hyp->frames.count;
-        bad = audit_all(&a);
-        hal_free(hyp->hal, a.refs);
-    }
+    a.refs = hal_alloc(hyp->hal, 5 * count * sizeof(uint32_t));
+    if (!a.refs)
+        return "no memory for the audit";
+    a.uses = a.refs + count;
+    a.traced = a.uses + count;
+    a.shares = a.traced + count;
+    a.whose = a.shares + count;
+    const char *bad = audit_all(&a);
+    hal_free(hyp->hal, a.refs);
     *frame = a.frame;
     return bad;
 }

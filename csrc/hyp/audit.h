@@ -9,6 +9,8 @@ struct audit {
     uint32_t   *refs;   /* recounted, by frame ... */
     uint32_t   *uses;   /* ... those among them that use it as its type */
     uint32_t   *traced; /* the shadows that follow its bytes */
+    uint32_t   *shares; /* entries of p2m that share it ... */
+    uint32_t   *whose;  /* ... the last of them being this VM's */
     uint32_t    frame;  /* the one looked at last */
 };
 

@@ -13,12 +13,15 @@ static const char *audit_leaf(struct audit *a, struct vm *vm, gfn_t gfn,
     uint32_t fixed = PTE_V | PTE_R | PTE_X | PTE_U | PTE_A | PTE_D;
     hfn_t    now;
 
-    if (!audit_owned(a, hfn, vm->id))
+    if (!audit_owned(a, hfn, vm->id) && !audit_owned(a, hfn, OWNER_SHARED))
         return "P1: a second stage maps a frame of somebody else";
     if ((pte & 0x3ff & ~(uint32_t)PTE_W) != fixed)
         return "P7: a malformed leaf in a second stage";
     if (!p2m_lookup(vm, gfn, &now) || now.raw != hfn)
         return "P7: a second stage maps a frame where the p2m does not";
+    if ((pte & PTE_W) && !p2m_may_write(vm, gfn))
+        return "P38: a second stage can write to a page that is shared or "
+               "logged";
     ++*audit_refs(a, hfn);
     return NULL;
 }

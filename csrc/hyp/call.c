@@ -32,6 +32,10 @@ enum trap_action call_dispatch(struct vcpu *vcpu)
         return TRAP_KILL;
     if (done)
         return TRAP_RESUME;
+    if (ret.error == CALL_STARVED) {
+        vcpu_regs(vcpu)->pc -= 4;
+        return reclaim_wait(vcpu);
+    }
     regs = vcpu_regs(vcpu);
     regs->x[REG_A0] = (uint32_t)ret.error;
     if (!legacy)

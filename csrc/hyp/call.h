@@ -12,6 +12,10 @@ struct sbi_ret {
     uint32_t value;
 };
 
+/* There was no machine memory for what a call is to write, and it has changed
+ * nothing: it is made again when there is some. No guest sees this error. */
+#define CALL_STARVED 1
+
 /* Serve the ecall this vCPU's kernel just executed. */
 enum trap_action call_dispatch(struct vcpu *vcpu);
 

@@ -17,7 +17,7 @@ struct sbi_ret console_write(struct vcpu *vcpu, gpa_t from, uint32_t len)
     uint32_t   total = smaller(len, PV_CONSOLE_MAX);
     uint8_t    bytes[CHUNK];
 
-    if (!vm_owns(vm, from, len))
+    if (!vm_spans(vm, from, len) || !vm_owns(vm, from, total))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
     for (uint32_t at = 0; at < total; at += CHUNK) {
         uint32_t n = smaller(CHUNK, total - at);
@@ -36,8 +36,10 @@ struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
     uint32_t   total = smaller(len, PV_CONSOLE_MAX), n = 0;
     int        byte;
 
-    if (!vm_writable(vm, to, len))
+    if (!vm_spans(vm, to, len) || !vm_writable(vm, to, total))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
+    if (vm_ready(vm, vcpu->on, to, total) != P2M_OK)
+        return (struct sbi_ret){ CALL_STARVED, 0 };
     while (n < total && (byte = hal_console_get(vm->hyp->hal, vm->id)) >= 0) {
         uint8_t value = (uint8_t)byte;
 

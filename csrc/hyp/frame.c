@@ -184,6 +184,8 @@ void frame_free(struct frames *frames, hfn_t hfn)
     HV_ASSERT(frames->hal, frame->uses == 0);
     if (frame->owner == OWNER_HYP)
         frames->hyp--;
+    if (frame->owner == OWNER_SHARED)
+        frames->shared--;
     *frame = (struct frame){
         .gfn = frames->free_head,
         .map = NO_ENTRY,

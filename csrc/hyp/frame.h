@@ -1,8 +1,9 @@
 /* frame.h - the frame table: who owns each frame of machine memory.
  *
- * Every frame is free, the hypervisor's, or one VM's. Everything that can
- * reach a frame - a p2m entry, a shadow leaf, a link between shadow tables, a
- * vCPU that runs on a root - holds a counted reference. A frame is freed only
+ * Every frame is free, the hypervisor's, one VM's, or shared: the same for
+ * several entries of p2m, of any VMs, and written by nobody. Everything that
+ * can reach a frame - a p2m entry, a shadow leaf, a link between shadow tables,
+ * a vCPU that runs on a root - holds a counted reference. A frame is freed only
  * at reference count 0, and its bytes are zeroed before its next owner sees
  * them.
  *
@@ -16,10 +17,11 @@
 
 #include "hyp/hal.h"
 
-#define OWNER_FREE 0u
-#define OWNER_HYP  0xffffffffu /* else: the VM's id */
-#define NO_FRAME   0xffffffffu
-#define NO_ENTRY   0xffffffffu
+#define OWNER_FREE   0u
+#define OWNER_HYP    0xffffffffu
+#define OWNER_SHARED 0xfffffffeu /* else: the VM's id */
+#define NO_FRAME     0xffffffffu
+#define NO_ENTRY     0xffffffffu
 
 enum frame_type {
     FRAME_PLAIN,
@@ -35,7 +37,8 @@ struct frame {
     uint32_t refs;
     uint32_t uses;   /* as what `type` says; each comes with a reference */
     uint32_t vm;     /* shadow, stage 2: the id of the VM it serves */
-    uint32_t gfn;    /* where its VM sees it; free: next free frame */
+    uint32_t gfn;    /* where its VM sees it; free: next free frame; shared: by
+                        how many p2m entries */
     uint32_t map;    /* rmap.h: the first shadow entry that names it */
     uint16_t traced; /* shadow tables that follow every write to it */
     uint8_t  type;   /* enum frame_type */
@@ -51,6 +54,7 @@ struct frames {
     uint32_t      free;     /* how many are owned by nobody ... */
     uint32_t      reserved; /* ... of which so many are promised to VMs */
     uint32_t      hyp;      /* how many the hypervisor owns */
+    uint32_t      shared;   /* how many are shared */
     uint32_t      free_head;
 };
 
@@ -72,6 +76,12 @@ hfn_t frame_alloc(struct frames *frames, struct pcpu *pcpu, uint32_t owner,
 #define FRAMES_RUN 4
 bool frame_alloc_run(struct frames *frames, uint32_t owner,
                      enum frame_type type, hfn_t *first);
+
+/* How many are neither owned by somebody nor promised. */
+static inline uint32_t frames_available(const struct frames *frames)
+{
+    return frames->free - frames->reserved;
+}
 
 void frame_get(struct frames *frames, hfn_t hfn);
 /* Drop a reference that is not the last. */

@@ -5,7 +5,7 @@
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
 
-bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len)
+bool vm_spans(const struct vm *vm, gpa_t pa, uint32_t len)
 {
     uint32_t offset = pa.raw - RAM_BASE;
 
@@ -18,6 +18,18 @@ static uint32_t in_page(gpa_t pa, uint32_t len)
     uint32_t room = PAGE_SIZE - (pa.raw & PAGE_MASK);
 
     return len < room ? len : room;
+}
+
+bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len)
+{
+    if (!vm_spans(vm, pa, len))
+        return false;
+    for (uint32_t n; vm->p2m.gone && len > 0; len -= n, pa.raw += n) {
+        if (!p2m_has(vm, gpa_frame(pa)))
+            return false;
+        n = in_page(pa, len);
+    }
+    return true;
 }
 
 bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len)
@@ -37,12 +49,34 @@ bool vm_writable(const struct vm *vm, gpa_t pa, uint32_t len)
     return true;
 }
 
+enum p2m_result vm_ready(struct vm *vm, struct pcpu *pcpu, gpa_t pa,
+                         uint32_t len)
+{
+    enum p2m_result result = vm_writable(vm, pa, len) ? P2M_OK : P2M_OUTSIDE;
+    hfn_t           hfn;
+
+    for (uint32_t n; result == P2M_OK && len > 0; len -= n, pa.raw += n) {
+        result = p2m_writable(vm, pcpu, gpa_frame(pa), &hfn);
+        n = in_page(pa, len);
+    }
+    return result;
+}
+
 bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa)
 {
     hfn_t hfn;
 
-    return p2m_populate(vm, pcpu, gpa_frame(pa), &hfn) &&
+    return p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) == P2M_OK &&
            frame_use(&vm->hyp->frames, hfn, FRAME_PLAIN);
+}
+
+bool vm_holds(const struct vm *vm, gfn_t gfn)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        if (vm->vcpu[i].pv.shared_set &&
+            gpa_frame(vm->vcpu[i].pv.shared).raw == gfn.raw)
+            return true;
+    return false;
 }
 
 void vm_release(struct vm *vm, gpa_t pa)
@@ -78,13 +112,14 @@ bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len)
     return true;
 }
 
-/* Where to write; shadows that follow this frame are told. */
+/* Where to write, which vm_ready() has prepared; shadows that follow this frame
+ * are told. */
 static hpa_t vm_reach(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len)
 {
     hfn_t hfn;
-    bool  there = p2m_populate(vm, pcpu, gpa_frame(pa), &hfn);
+    bool  there = p2m_lookup(vm, gpa_frame(pa), &hfn);
 
-    HV_ASSERT(vm->hyp->hal, there);
+    HV_ASSERT(vm->hyp->hal, there && p2m_may_write(vm, gpa_frame(pa)));
     if (frame_of(&vm->hyp->frames, hfn)->traced)
         shadow_written(vm, pcpu, pa, len);
     return (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) };
@@ -95,7 +130,7 @@ bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
 {
     const uint8_t *bytes = from;
 
-    if (!vm_writable(vm, pa, len))
+    if (vm_ready(vm, pcpu, pa, len) != P2M_OK)
         return false;
     while (len > 0) {
         uint32_t n = in_page(pa, len);
@@ -123,7 +158,7 @@ bool vm_read32(struct vm *vm, gpa_t pa, uint32_t *val)
 
 bool vm_write32(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
-    if (!vm_writable(vm, pa, 4))
+    if (vm_ready(vm, pcpu, pa, 4) != P2M_OK)
         return false;
     hal_write32(vm->hyp->hal, vm_reach(vm, pcpu, pa, 4), val);
     return true;
@@ -133,7 +168,8 @@ bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
     hfn_t hfn;
 
-    if (!vm_writable(vm, pa, 4) || !p2m_populate(vm, pcpu, gpa_frame(pa), &hfn))
+    if (!vm_writable(vm, pa, 4) ||
+        p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) != P2M_OK)
         return false;
     hal_write32(vm->hyp->hal,
                 (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) }, val);

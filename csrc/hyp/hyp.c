@@ -11,6 +11,8 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
     hyp->nr_vms = 0;
     hyp->nr_cpus = 0;
     hyp->ended = 0;
+    hyp->share = (struct share){ .bucket = NULL };
+    hyp->reclaim = (struct reclaim){ .at = TIME_NEVER };
     hyp->queue_head = hyp->queue_tail = NULL;
     hyp->timers = NULL;
     for (uint32_t i = 0; i < MAX_VMS; i++) {
@@ -35,5 +37,6 @@ void hyp_fini(struct hyp *hyp)
     for (uint32_t slot = 1; slot < MAX_VMS; slot++)
         if (hyp->slot[slot])
             vm_destroy(hyp->slot[slot]);
+    share_fini(hyp);
     frames_fini(&hyp->frames);
 }

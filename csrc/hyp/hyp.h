@@ -4,15 +4,16 @@
  * Reading order of csrc/hyp: hal.h (the seam below), hyp.h, vm.h, vcpu.h (what
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
- * p2m.c, walk.c, shadow.c, tag.c (memory); pt_type.c, direct.c (memory whose
- * tables are the guest's own); sched.c, timer.c (time); audit.c (what must
- * always hold). */
+ * p2m.c, walk.c, shadow.c, tag.c (memory); services.h (what is done with it);
+ * pt_type.c, direct.c (memory whose tables are the guest's own); sched.c,
+ * timer.c (time); audit.c (what must always hold). */
 #ifndef HV_HYP_HYP_H
 #define HV_HYP_HYP_H
 
 #include "abi/memmap.h"
 #include "hyp/frame.h"
 #include "hyp/hal.h"
+#include "hyp/services.h"
 #include "hyp/tag.h"
 #include "hyp/vm.h"
 
@@ -21,6 +22,7 @@
 struct hyp_config {
     uint32_t slice;    /* ticks of `time` that a vCPU may run at a stretch */
     bool     ad_fault; /* guests get A/D page faults, as the machine does it */
+    bool     overcommit; /* VMs are promised their minimum alone */
 };
 
 /* What one hart is doing. */
@@ -43,6 +45,8 @@ struct hyp {
     struct hyp_config config;
     struct frames     frames;
     struct tags       tags[NR_TAG_KINDS];
+    struct share      share;
+    struct reclaim    reclaim;
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;
@@ -72,6 +76,10 @@ bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu);
 /* For a debugger that wants one step at a time: with cpu->stepping set, an
  * exit delivers no interrupt; this does, if one is due. */
 void hyp_deliver(struct pcpu *pcpu);
+
+/* Translations were taken from guests that may be on a hart right now: they go
+ * on without them. To be called outside of exits. */
+void hyp_refresh(struct hyp *hyp);
 
 /* There is input for this VM's console. */
 void hyp_console_input(struct hyp *hyp, struct vm *vm);

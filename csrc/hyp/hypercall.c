@@ -32,7 +32,8 @@ static struct sbi_ret do_features(struct call *c)
         return OK(PV_VERSION);
     case 1:
         return OK(PV_FEATURE_PT_UPDATE | PV_FEATURE_MULTICALL |
-                  PV_FEATURE_CONSOLE | (is_direct(c) ? PV_FEATURE_DIRECT : 0));
+                  PV_FEATURE_CONSOLE |
+                  (is_direct(c) ? PV_FEATURE_DIRECT : PV_FEATURE_BALLOON));
     default:
         return ERR(SBI_ERR_INVALID_PARAM);
     }
@@ -131,6 +132,9 @@ static struct sbi_ret do_pt_update(struct call *c)
         if (!vm_owns(vm, (gpa_t){ entry[i][0] }, 4))
             return ERR(SBI_ERR_INVALID_ADDRESS);
     }
+    for (uint32_t i = 0; i < count && !is_direct(c); i++)
+        if (vm_ready(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, 4) != P2M_OK)
+            return ERR(CALL_STARVED);
     hal_charge(c->vcpu->on, HAL_COST_guest_read, 2 * count);
     hal_charge(c->vcpu->on, HAL_COST_guest_write, count);
     if (is_direct(c))
@@ -175,9 +179,11 @@ static struct sbi_ret do_set_roots(struct call *c)
 
 static bool multicall_may(uint32_t nr)
 {
-    /* Those that replace or end the caller's state, and itself. */
+    /* Those that replace or end the caller's state, itself, and those that
+     * could take away the list. */
     return nr != HCALL_iret && nr != HCALL_deliver && nr != HCALL_block &&
-           nr != HCALL_shutdown && nr != HCALL_multicall;
+           nr != HCALL_shutdown && nr != HCALL_multicall &&
+           nr != HCALL_balloon_give && nr != HCALL_balloon_take;
 }
 
 static void hold(struct vcpu *vcpu, gpa_t pa)
@@ -201,6 +207,8 @@ static struct sbi_ret do_multicall(struct call *c)
     gpa_t last = { at.raw + count * PV_MULTICALL_SIZE - 1 };
     if (!vm_writable(vm, at, count * PV_MULTICALL_SIZE))
         return ERR(SBI_ERR_DENIED);
+    if (vm_ready(vm, c->vcpu->on, at, count * PV_MULTICALL_SIZE) != P2M_OK)
+        return ERR(CALL_STARVED);
     gpa_t first = at;
     hold(c->vcpu, first);
     hold(c->vcpu, last);
@@ -215,6 +223,8 @@ static struct sbi_ret do_multicall(struct call *c)
             arg[n] = record[2 + n];
         if (multicall_may(record[0]))
             ret = hypercall(c->vcpu, record[0], arg, &done);
+        if (ret.error == CALL_STARVED) /* what ran before cannot run again */
+            ret = ERR(SBI_ERR_FAILED);
         vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 }, (uint32_t)ret.error);
         hal_charge(c->vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
     }
@@ -231,6 +241,21 @@ static struct sbi_ret do_console_write(struct call *c)
 static struct sbi_ret do_console_read(struct call *c)
 {
     return console_read(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
+}
+
+static struct sbi_ret do_balloon(struct call *c)
+{
+    return balloon_tell(c->vcpu, c->arg[0]);
+}
+
+static struct sbi_ret do_balloon_give(struct call *c)
+{
+    return balloon_give(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
+}
+
+static struct sbi_ret do_balloon_take(struct call *c)
+{
+    return balloon_take(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
 }
 
 static struct sbi_ret do_yield(struct call *c)

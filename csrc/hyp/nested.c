@@ -13,6 +13,19 @@
  * `time` is read without an exit: it is the machine's, plus htimedelta. */
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
+#include "hyp/services.h"
+
+/* The page has its frame from here on, to be written if the access does that,
+ * or if it was mapped: then it was the machine that could not set A or D in one
+ * of the guest's tables, whatever the access was. False: no memory. */
+static bool memory_ready(struct vcpu *vcpu, gfn_t gfn, enum access access)
+{
+    hfn_t hfn;
+
+    if (access == ACCESS_STORE || stage2_leaf(vcpu->vm, gfn))
+        return p2m_writable(vcpu->vm, vcpu->on, gfn, &hfn) == P2M_OK;
+    return p2m_populate(vcpu->vm, vcpu->on, gfn, &hfn) == P2M_OK;
+}
 
 /* marker: nested-fault */
 static enum trap_action stage2_fault(struct vcpu *vcpu, enum access access,
@@ -22,6 +35,8 @@ static enum trap_action stage2_fault(struct vcpu *vcpu, enum access access,
     gva_t      va = { trap.tval };
 
     if (p2m_has(vm, trap.gfn)) {
+        if (!memory_ready(vcpu, trap.gfn, access))
+            return reclaim_wait(vcpu);
         stage2_map(vm, vcpu->on, trap.gfn);
         vm->count.exit_stage2++;
         return TRAP_RESUME;
@@ -32,7 +47,8 @@ static enum trap_action stage2_fault(struct vcpu *vcpu, enum access access,
         vm->count.exit_fault++;
         return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
     }
-    walk_set_ad(vcpu, &walk, access);
+    if (!walk_set_ad(vcpu, &walk, access))
+        return reclaim_wait(vcpu);
     vm->count.exit_mmio++;
     return mmio_emulate(vcpu, va, access, walk.pa);
 }
@@ -73,6 +89,8 @@ const struct paging paging_stage2 = {
     .root = stage2_hgatp,
     .release = stage2_let_go,
     .fence = stage2_fence,
+    .zap = paging_zap,
+    .protect = paging_protect,
 };
 
 /* marker: nested-enter */

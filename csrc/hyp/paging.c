@@ -3,6 +3,20 @@
  * Which entry is missing is decided in shadow_fill.c. */
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
+#include "hyp/services.h"
+
+/* Is there machine memory for what the access is about to touch? If it stores,
+ * the page is its own from here on, and noted as written. */
+static bool memory_ready(struct vcpu *vcpu, const struct walk *walk,
+                         enum access access)
+{
+    gfn_t gfn = gpa_frame(walk->pa);
+    hfn_t hfn;
+
+    return (access == ACCESS_STORE
+                ? p2m_writable(vcpu->vm, vcpu->on, gfn, &hfn)
+                : p2m_populate(vcpu->vm, vcpu->on, gfn, &hfn)) != P2M_EXHAUSTED;
+}
 
 /* marker: on-page-fault */
 static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
@@ -17,9 +31,11 @@ static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
         vm->count.exit_fault++;
         return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
     }
-    walk_set_ad(vcpu, &walk, access);
-    if (access == ACCESS_STORE && (store = shadow_store(vcpu, walk.pa)))
-        vm->count.exit_trace++;
+    if (!memory_ready(vcpu, &walk, access) || !walk_set_ad(vcpu, &walk, access))
+        return reclaim_wait(vcpu);
+    if (access == ACCESS_STORE)
+        store = shadow_store(vcpu, walk.pa);
+    vm->count.exit_trace += store != STORE_FREE;
     if (store == STORE_EMULATE)
         return mmio_emulate(vcpu, va, access, walk.pa);
     if (!p2m_has(vm, gpa_frame(walk.pa)) ||
@@ -64,6 +80,23 @@ static void shadow_let_go(struct vcpu *vcpu)
     vcpu->root = NULL;
 }
 
+/* A VM that was moved between styles has what is left of both. */
+void paging_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
+{
+    shadow_zap(vm, pcpu, gfn, lost);
+    stage2_zap(vm, pcpu, gfn);
+}
+
+void paging_protect(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
+{
+    hfn_t hfn;
+
+    if (!p2m_lookup(vm, gfn, &hfn))
+        return;
+    shadow_protect(vm->hyp, pcpu, hfn);
+    stage2_protect(vm, pcpu, gfn);
+}
+
 const struct paging paging_shadow = {
     .name = "shadow",
     .prepare = shadow_prepare,
@@ -71,4 +104,6 @@ const struct paging paging_shadow = {
     .root = shadow_satp,
     .release = shadow_let_go,
     .fence = shadow_fence,
+    .zap = paging_zap,
+    .protect = paging_protect,
 };

@@ -18,7 +18,7 @@ static uint32_t shared_read(struct vcpu *vcpu, uint32_t field)
     uint32_t val = 0;
     bool     there = vm_read32(vcpu->vm, at, &val);
 
-    /* Checked when it was registered; guest RAM never goes away. */
+    /* Checked when it was registered, and held since: vm_holds(). */
     HV_ASSERT(vcpu->vm->hyp->hal, there);
     hal_charge(vcpu->on, HAL_COST_guest_read, 1);
     return val;
@@ -48,6 +48,9 @@ struct sbi_ret pv_set_shared(struct vcpu *vcpu, gpa_t page)
         return (struct sbi_ret){ SBI_ERR_INVALID_PARAM, 0 };
     if (!vm_owns(vcpu->vm, page, PAGE_SIZE))
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
+    if (vm_writable(vcpu->vm, page, PAGE_SIZE) &&
+        vm_ready(vcpu->vm, vcpu->on, page, PAGE_SIZE) != P2M_OK)
+        return (struct sbi_ret){ CALL_STARVED, 0 };
     /* Held, so that it cannot become a page table while we write there. */
     if (!vm_hold(vcpu->vm, vcpu->on, page))
         return (struct sbi_ret){ SBI_ERR_DENIED, 0 };

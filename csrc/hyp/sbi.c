@@ -189,7 +189,7 @@ static struct sbi_ret sbi_dbcn(struct vcpu *vcpu, uint32_t fn,
     }
     if (fn != SBI_DBCN_WRITE && fn != SBI_DBCN_READ)
         return ERR(SBI_ERR_NOT_SUPPORTED);
-    if (arg[2] != 0 || !vm_owns(vcpu->vm, (gpa_t){ arg[1] }, arg[0]))
+    if (arg[2] != 0 || !vm_spans(vcpu->vm, (gpa_t){ arg[1] }, arg[0]))
         return ERR(SBI_ERR_INVALID_PARAM);
     if (fn == SBI_DBCN_WRITE)
         return console_write(vcpu, (gpa_t){ arg[1] }, arg[0]);

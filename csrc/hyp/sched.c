@@ -158,6 +158,8 @@ void sched_arm(struct pcpu *pcpu)
     if (cpu->new_slice)
         cpu->slice_end = slice_from(pcpu);
     cpu->new_slice = false;
+    if (cpu->hyp->reclaim.at < next)
+        next = cpu->hyp->reclaim.at;
     if (cpu->current && cpu->slice_end < next)
         next = cpu->slice_end;
     if (next != cpu->armed)

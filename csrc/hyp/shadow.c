@@ -2,8 +2,9 @@
  *
  * Every entry is written by one of three setters at the top of this file.
  * They keep the counts and check what must hold of a shadow whatever the guest
- * did: it maps only frames of its own VM, and links only its own tables. Which
- * entry to write is decided in shadow_fill.c. */
+ * did: it maps only frames that the p2m has, writable only where that lets it,
+ * and links only its own tables. Which entry to write is decided in
+ * shadow_fill.c. */
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
 #include "hyp/shadow_set.h"
@@ -76,15 +77,19 @@ static void shadow_name(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
 }
 
 void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
-                     hfn_t hfn, uint32_t rights)
+                     gfn_t gfn, uint32_t rights)
 {
-    struct vm    *vm = vcpu->vm;
-    struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+    struct vm *vm = vcpu->vm;
+    hfn_t      hfn;
+    bool       there = p2m_lookup(vm, gfn, &hfn);
 
-    HV_ASSERT(vm->hyp->hal, frame->owner == vm->id);
+    HV_ASSERT(vm->hyp->hal, there);
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+    HV_ASSERT(vm->hyp->hal,
+              frame->owner == vm->id || frame->owner == OWNER_SHARED);
     HV_ASSERT(vm->hyp->hal, (rights & ~(uint32_t)(PTE_RWX | PTE_U)) == 0 &&
                                 (rights & (PTE_R | PTE_X)));
-    if (frame->traced)
+    if (frame->traced || frame->type != FRAME_PLAIN || !p2m_may_write(vm, gfn))
         rights &= ~(uint32_t)PTE_W;
     shadow_name(vm, vcpu->on, shadow, index, hfn,
                 hfn.raw << PTE_PPN_SHIFT | rights | PTE_A | PTE_D | PTE_V);

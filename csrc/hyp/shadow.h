@@ -122,7 +122,8 @@ uint32_t shadow_root_key(const struct vcpu *vcpu);
 uint32_t shadow_rights(uint32_t gpte, enum shadow_role role);
 
 /*
- * The guest's tables allow this access, to RAM: make the machine's agree.
+ * The guest's tables allow this access, to RAM that is populated (and to be
+ * written, for a store): make the machine's agree.
  * False if no shadow entry can express exactly what is allowed (then the
  * access must be emulated); nothing has changed then.
  */
@@ -148,6 +149,10 @@ enum sync_store {
     STORE_EMULATE, /* it is, and stays so */
 };
 enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa);
+
+/* No entry of this VM names the frame behind this guest frame any more;
+ * `lost`: nor is anything left that was derived from it as a table. */
+void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
 
 /* Take the right to store away from every mapping of this frame. */
 void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn);

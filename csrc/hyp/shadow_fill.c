@@ -104,18 +104,11 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
     struct vm *vm = vcpu->vm;
     uint32_t   rights = bare_rights(vcpu);
     gva_t      page = { va.raw & ~(uint32_t)PAGE_MASK };
-    hfn_t      hfn;
 
     if (walk->level >= 0)
         rights = shadow_rights(walk->pte, role_of(vcpu));
     if (!can_express(vcpu, rights, access))
         return false;
-    bool there = p2m_populate(vm, vcpu->on, gpa_frame(walk->pa), &hfn);
-    HV_ASSERT(vm->hyp->hal, there);
-    uint32_t granted = frame_of(&vm->hyp->frames, hfn)->type == FRAME_PLAIN
-                           ? rights
-                           : rights & ~(uint32_t)PTE_W;
-
     struct shadow *root = shadow_get(vcpu, shadow_root_key(vcpu));
     struct shadow *table = shadow_get(vcpu, table_key(vcpu, walk, rights));
 
@@ -127,7 +120,7 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
     }
     if (shadow_used(table, pt_index(va, 0)))
         forget_entry(vcpu, table, page);
-    shadow_set_leaf(vcpu, table, pt_index(va, 0), hfn, granted);
+    shadow_set_leaf(vcpu, table, pt_index(va, 0), gpa_frame(walk->pa), rights);
     shadow_release(vm, table);
     shadow_release(vm, root);
     return true;

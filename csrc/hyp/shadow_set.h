@@ -8,10 +8,10 @@
 /* Is this entry valid? */
 bool shadow_used(const struct shadow *shadow, uint32_t index);
 
-/* Map a frame of the VM with these rights (of PTE_RWX and U; R or X among
- * them), less W where the frame is a traced table. */
+/* Map a populated page of the VM with these rights (of PTE_RWX and U; R or X
+ * among them), less W where the p2m has not, or the frame is a table. */
 void shadow_set_leaf(struct vcpu *vcpu, struct shadow *shadow, uint32_t index,
-                     hfn_t hfn, uint32_t rights);
+                     gfn_t gfn, uint32_t rights);
 /* Point a root's entry at one of the VM's leaf tables or fragments. */
 void shadow_set_link(struct vcpu *vcpu, struct shadow *root, uint32_t index,
                      struct shadow *table);

@@ -53,8 +53,8 @@ void sync_begin(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 
     shadow->traced = false;
     if (!traces(vm) || !shadow_synchronised(shadow) ||
-        !p2m_populate(vm, pcpu, (gfn_t){ shadow_gfn(shadow) }, &hfn))
-        return; /* a root outside memory: nothing can be read from there */
+        p2m_own(vm, pcpu, (gfn_t){ shadow_gfn(shadow) }, &hfn) != P2M_OK)
+        return; /* a root outside memory, or none for a copy: out of sync */
     shadow->traced = true;
     if (frame_of(&vm->hyp->frames, hfn)->traced++ == 0)
         shadow_protect(vm->hyp, pcpu, hfn);
@@ -180,6 +180,28 @@ void shadow_written(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len)
 
     for (; slot.raw - (pa.raw & ~3u) < len + (pa.raw & 3); slot.raw += 4)
         shadow_forget_slot(vm, pcpu, slot);
+}
+
+void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
+{
+    struct rmap_entry entry;
+    hfn_t             hfn;
+
+    if (!p2m_lookup(vm, gfn, &hfn))
+        return;
+    for (uint32_t n = 0; lost && n < NR_VIEWS; n++) {
+        struct shadow *shadow = view(vm, gfn.raw, n);
+
+        if (shadow) {
+            shadow_clear_all(vm, pcpu, shadow);
+            sync_end(vm, shadow);
+        }
+    }
+    uint32_t at = frame_of(&vm->hyp->frames, hfn)->map;
+    while (rmap_next(vm->hyp, &at, &entry))
+        if (entry.vm == vm)
+            shadow_clear(vm, pcpu, entry.shadow, entry.index);
+    tag_forget(vm);
 }
 
 /* What is to become of the table that is stored to? */

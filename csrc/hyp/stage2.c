@@ -2,7 +2,7 @@
  *
  * set_leaf() and set_link() are the only writers. Each checks the invariant of
  * what it stores (P1, P7): a leaf maps a frame of this VM where the p2m has it,
- * a link names one of this VM's own tables. */
+ * writable only where that lets it; a link names one of this VM's own tables. */
 #include "hyp/stage2.h"
 #include "abi/csr.h"
 #include "hyp/assert.h"
@@ -73,10 +73,12 @@ static void set_leaf(struct vm *vm, struct pcpu *pcpu, hfn_t table, gfn_t gfn,
     if (pte != NO_PTE) {
         struct frame *frame = frame_of(frames, pte_frame(pte));
 
-        HV_ASSERT(frames->hal, frame->owner == vm->id &&
-                                   frame->type == FRAME_PLAIN &&
-                                   p2m_lookup(vm, gfn, &hfn) &&
-                                   hfn.raw == pte_frame(pte).raw);
+        HV_ASSERT(frames->hal,
+                  (frame->owner == vm->id || frame->owner == OWNER_SHARED) &&
+                      frame->type == FRAME_PLAIN && p2m_lookup(vm, gfn, &hfn) &&
+                      hfn.raw == pte_frame(pte).raw);
+        if (!p2m_may_write(vm, gfn))
+            pte &= ~(uint32_t)PTE_W;
         frame_get(frames, pte_frame(pte));
     }
     write_entry(vm, pcpu, table, index, pte);
@@ -117,8 +119,9 @@ static hfn_t make_table(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 void stage2_map(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 {
     hfn_t table, hfn;
+    bool  there = p2m_lookup(vm, gfn, &hfn);
 
-    HV_ASSERT(vm->hyp->hal, p2m_populate(vm, pcpu, gfn, &hfn));
+    HV_ASSERT(vm->hyp->hal, there);
     if (!find_table(vm, gfn, &table))
         table = make_table(vm, pcpu, gfn);
     set_leaf(vm, pcpu, table, gfn, hfn.raw << PTE_PPN_SHIFT | LEAF);

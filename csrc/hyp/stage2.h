@@ -9,7 +9,7 @@
  * So its size is known from the start, promised when it is made, and nothing is
  * ever evicted. Every leaf holds a reference to the frame it maps, every link
  * one to the table. Leaves have U, since the machine makes every access of a
- * second stage in the name of U, and A and D: they are nobody's to watch yet. */
+ * second stage in the name of U, and A and D: nobody watches them. */
 #ifndef HV_HYP_STAGE2_H
 #define HV_HYP_STAGE2_H
 
@@ -31,8 +31,8 @@ bool stage2_init(struct vm *vm, const char **why);
 /* Return everything, if there is one. */
 void stage2_fini(struct vm *vm);
 
-/* Let the guest reach this frame of its RAM, which is populated if need be.
- * With it, an access that the machine refused will go on. */
+/* Let the guest reach this frame of its RAM, which is populated, as far as the
+ * p2m does. */
 void stage2_map(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
 /* Take it away again: the next access exits. The TLB forgets it, too. */
 void stage2_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);

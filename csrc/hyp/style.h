@@ -42,6 +42,13 @@ struct paging {
     void (*release)(struct vcpu *vcpu);
     /* The guest asked to forget translations: of one page, or all. */
     void (*fence)(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+    /* The frame behind this guest frame is about to change: no translation of
+     * this VM's may name it any more. `lost`: its contents are lost, too, and
+     * with them what was derived from it as a table. NULL: frames stay where
+     * they are under this style, and `protect` is NULL as well. */
+    void (*zap)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
+    /* The guest's next store there must be seen. */
+    void (*protect)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
 };
 
 struct style {
@@ -86,5 +93,9 @@ bool emulate_counter(struct vcpu *vcpu, uint32_t insn);
 extern const struct style style_emulate, style_assist, style_pv, style_nested,
     style_direct;
 extern const struct paging paging_shadow, paging_stage2;
+
+/* zap and protect of all that is not `direct`. */
+void paging_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
+void paging_protect(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
 
 #endif

@@ -203,6 +203,7 @@ static void hyp_leave(struct pcpu *pcpu)
 
     if (hal_timer_due(pcpu))
         sched_tick(pcpu, hal_time(pcpu));
+    reclaim_tick(pcpu);
     do {
         sched_leave(pcpu);
         if (!cpu->stepping)
@@ -251,6 +252,18 @@ void hyp_schedule(struct pcpu *pcpu)
 {
     interrupt_guest(pcpu);
     hyp_leave(pcpu);
+}
+
+void hyp_refresh(struct hyp *hyp)
+{
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
+        struct vcpu *vcpu = hyp->cpu[i].current;
+
+        if (!vcpu || !vcpu->entered)
+            continue;
+        vcpu_leave_world(vcpu);
+        vcpu_enter_world(vcpu);
+    }
 }
 
 /* Timers are not looked at: the machine's own interrupt tells about them. */

@@ -22,6 +22,7 @@ enum vcpu_state {
     VCPU_STOPPED,  /* not started yet, or stopped by HSM */
     VCPU_RUNNABLE, /* running, or on the run queue */
     VCPU_BLOCKED,  /* waits for an interrupt */
+    VCPU_STARVED,  /* waits for machine memory: reclaim.c */
 };
 
 /* What a paravirtual kernel registered. */

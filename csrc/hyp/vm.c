@@ -47,9 +47,20 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
     return NULL;
 }
 
-static uint32_t vm_promise(const struct vm *vm)
+/* Its shadow pool always, its memory as far as admission goes. */
+static bool vm_promise(struct vm *vm)
 {
-    return (vm->config.mem_size >> PAGE_SHIFT) + vm->config.shadow_frames;
+    uint32_t pages = vm->p2m.count, shadows = vm->config.shadow_frames;
+
+    if (vm->hyp->config.overcommit && !vm->style->direct &&
+        vm->config.minimum < pages)
+        pages = vm->config.minimum;
+    if (!frames_reserve(&vm->hyp->frames, shadows))
+        return false;
+    if (p2m_promise(vm, pages))
+        return true;
+    frames_unreserve(&vm->hyp->frames, shadows);
+    return false;
 }
 
 struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
@@ -71,12 +82,13 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, *why, why);
     if (hyp->nr_vms == MAX_VMS - 1)
         return vm_fail(vm, "too many VMs", why);
-    if (!frames_reserve(&hyp->frames, vm_promise(vm)))
+    if (!vm_promise(vm))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
     if (!config->style->paging->prepare(vm, why)) {
-        frames_unreserve(&hyp->frames, vm_promise(vm));
+        frames_unreserve(&hyp->frames, config->shadow_frames);
         return vm_fail(vm, *why, why);
     }
+    vm->balloon.target = vm->p2m.count;
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
@@ -111,7 +123,7 @@ void vm_destroy(struct vm *vm)
         pv_reset(&vm->vcpu[i]);
     }
     frames_unreserve(&hyp->frames,
-                     vm_promise(vm) - vm->p2m.populated - vm->shadows.framed);
+                     vm->config.shadow_frames - vm->shadows.framed);
     shadows_fini(vm);
     stage2_fini(vm);
     if (vm->style->direct)
@@ -146,6 +158,7 @@ bool vm_set_style(struct vm *vm, const struct style *style)
     const char *why;
 
     if (vm->style->hypercalls != style->hypercalls ||
+        (!style->paging->zap && !p2m_plain(&vm->p2m)) ||
         !style->paging->prepare(vm, &why))
         return false;
     vm_deschedule(vm);

@@ -29,6 +29,13 @@ struct vm_config {
     uint32_t            shadow_frames; /* the pool's bound */
     enum sync_policy    sync;
     uint64_t            max_insns; /* 0: no budget */
+    uint32_t            minimum;   /* frames promised if over-committed */
+};
+
+/* balloon.c: what the host wants, and what the guest last said of it. */
+struct balloon {
+    uint32_t target; /* frames it is to have */
+    uint32_t said;   /* PV_BALLOON_x; 0: nothing yet */
 };
 
 struct vm_counters {
@@ -48,6 +55,7 @@ struct vm {
     char                reason[VM_REASON_SIZE];
     uint64_t            born_time, born_cycle; /* of the machine */
     struct p2m          p2m;
+    struct balloon      balloon;
     struct shadows      shadows;
     struct stage2       stage2;
     enum sync_policy    sync; /* config.sync, or what it was changed to */
@@ -97,11 +105,21 @@ bool vm_ended(const struct vm *vm);
 
 /*
  * Guest-physical memory. False, with nothing read or written, unless all of
- * [pa, pa + len) is RAM of this VM (no wrapping). Reading does not populate;
- * writing does, and wants memory that is no page table of the guest's (direct).
+ * [pa, pa + len) is RAM of this VM (no wrapping), and not in the balloon.
+ * Reading does not populate; writing does, copies what is shared, and notes
+ * what is logged, for which the machine may have no memory: false, too. It
+ * wants memory that is no page table of the guest's (direct).
  * vm_read32/vm_write32 want pa aligned to 4.
  */
 bool vm_owns(const struct vm *vm, gpa_t pa, uint32_t len);
+/* Within the memory it was made with, be it there now or not. */
+bool vm_spans(const struct vm *vm, gpa_t pa, uint32_t len);
+/* Prepare a write: once P2M_OK, it cannot fail until the guest runs again. */
+enum p2m_result vm_ready(struct vm *vm, struct pcpu *pcpu, gpa_t pa,
+                         uint32_t len);
+/* Does the hypervisor write here of its own accord? It is then neither shared
+ * nor given back, so that delivering a trap needs no memory. */
+bool vm_holds(const struct vm *vm, gfn_t gfn);
 bool vm_read(struct vm *vm, gpa_t pa, void *to, uint32_t len);
 bool vm_write(struct vm *vm, struct pcpu *pcpu, gpa_t pa, const void *from,
               uint32_t len);

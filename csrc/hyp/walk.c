@@ -122,16 +122,18 @@ struct walk walk_guest(struct vcpu *vcpu, gva_t va, enum access access)
     return walk;
 }
 
-void walk_set_ad(struct vcpu *vcpu, struct walk *walk, enum access access)
+bool walk_set_ad(struct vcpu *vcpu, struct walk *walk, enum access access)
 {
     struct vm *vm = vcpu->vm;
     uint32_t   missing = leaf_missing(walk->pte, access);
 
     if (walk->level < 0 || !missing)
-        return;
+        return true;
+    if (!vm_write_ad(vm, vcpu->on, walk->slot, walk->pte | missing))
+        return false;
     walk->pte |= missing;
-    HV_ASSERT(vm->hyp->hal, vm_write_ad(vm, vcpu->on, walk->slot, walk->pte));
     vm->count.ad_updates++;
+    return true;
 }
 
 uint32_t walk_cause(enum walk_status status, enum access access)

@@ -31,8 +31,9 @@ struct walk walk_guest(struct vcpu *vcpu, gva_t va, enum access access);
 /* The same, for somebody who only looks: no time passes. */
 struct walk walk_peek(struct vcpu *vcpu, gva_t va, enum access access);
 
-/* Set A, and D for a store, in the guest's leaf: the access really happens. */
-void walk_set_ad(struct vcpu *vcpu, struct walk *walk, enum access access);
+/* Set A, and D for a store, in the guest's leaf: the access really happens.
+ * False if the table is to be copied and there is no memory: nothing changed. */
+bool walk_set_ad(struct vcpu *vcpu, struct walk *walk, enum access access);
 
 /* The exception that a failed walk means for the guest. */
 uint32_t walk_cause(enum walk_status status, enum access access);

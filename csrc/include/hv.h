@@ -49,6 +49,13 @@ enum hv_style {
     HV_NR_STYLES
 };
 
+/* What VMs are promised of the machine's memory when they are created. */
+enum hv_admission {
+    HV_ADMISSION_STRICT,     /* all of it, or they are refused */
+    HV_ADMISSION_OVERCOMMIT, /* their min_size; the rest while there is some */
+    HV_NR_ADMISSIONS
+};
+
 /* How the shadows of a VM follow its page tables. */
 enum hv_sync {
     HV_SYNC_DEFAULT,      /* told for a kernel that tells, else lazy */
@@ -78,6 +85,7 @@ struct hv_config {
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
     uint32_t fill;      /* byte that fresh hypervisor memory is filled with */
+    uint32_t admission; /* enum hv_admission */
     uint32_t cost[32];  /* cycles per step, by hv_cost_name() */
 };
 
@@ -87,6 +95,8 @@ struct hv_vm_config {
     uint32_t vcpus;         /* 1..8 */
     uint32_t shadow_frames; /* size of the shadow pool, 0: default */
     uint32_t sync;          /* enum hv_sync */
+    uint32_t min_size;  /* bytes promised on a host that over-commits; as much
+                          as mem_size, or more: all of it */
     uint64_t max_insns; /* end the VM after so many instructions; 0: never */
 };
 
@@ -109,6 +119,7 @@ struct hv_vm_info {
     uint32_t vcpus;
     uint32_t mem_size;      /* bytes */
     uint32_t frames;        /* guest frames populated */
+    uint32_t frames_own;    /* ... that it shares with nobody */
     uint32_t shadow_frames; /* shadow frames in use now */
     uint64_t insns;         /* guest instructions retired, emulated included */
     uint64_t cycles;        /* guest plus hypervisor work; no waiting */
@@ -137,14 +148,17 @@ struct hv_host_info {
     uint32_t frames_free;     /* owned by nobody */
     uint32_t frames_hyp;      /* owned by the hypervisor (shadows ...) */
     uint32_t frames_reserved; /* promised to VMs, not populated yet */
+    uint32_t frames_shared;   /* the same for several guest frames */
+    uint32_t killed;          /* VMs, because memory ran out */
     uint32_t vms;             /* that exist */
     uint64_t cycles;          /* of hart 0 */
     uint64_t insns;           /* of all harts */
 };
 
-#define HV_NONE       0xffffffff /* no frame, no shadow, no ASID */
-#define HV_OWNER_FREE 0
-#define HV_OWNER_HYP  0xffffffff /* else: a VM's number */
+#define HV_NONE         0xffffffff /* no frame, no shadow, no ASID */
+#define HV_OWNER_FREE   0
+#define HV_OWNER_HYP    0xffffffff
+#define HV_OWNER_SHARED 0xfffffffe /* by guest frames of one or more VMs */
 
 enum hv_frame_type {
     HV_FRAME_PLAIN,
@@ -155,7 +169,7 @@ enum hv_frame_type {
 };
 
 struct hv_frame {
-    uint32_t owner; /* HV_OWNER_FREE, HV_OWNER_HYP, or a VM's number */
+    uint32_t owner; /* HV_OWNER_x, or a VM's number */
     uint32_t type;  /* enum hv_frame_type */
     uint32_t refs;
     uint32_t uses;    /* as its type; plain: mappings that can write it */
@@ -210,6 +224,21 @@ struct hv_real {
                          (nested), of its own tables (direct); or HV_NONE */
     uint32_t shadow;  /* root that it runs on, or would; HV_NONE: none yet */
     uint32_t kind, role, rights, gfn; /* of the root that it asks for */
+};
+
+enum hv_balloon_state {
+    HV_BALLOON_REACHED,   /* it has no more than it is asked to have */
+    HV_BALLOON_NO_DRIVER, /* its guest has never asked how much that is */
+    HV_BALLOON_WORKING,   /* its guest is about it */
+    HV_BALLOON_STUCK,     /* its guest says that it can spare no more */
+};
+
+/* All sizes in frames of 4096 bytes. */
+struct hv_balloon {
+    uint32_t target; /* what the host set; at first, all */
+    uint32_t asked;  /* what the guest is told: less while memory is short */
+    uint32_t actual; /* not given back, populated or not */
+    uint32_t state;  /* enum hv_balloon_state */
 };
 
 struct hv_tlb_entry {
@@ -316,11 +345,29 @@ int hv_p2m(hv_host *host, uint32_t vm, uint32_t gfn, uint32_t *hfn);
 int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
            struct hv_tlb_entry *out);
 
+/* What is done with guest memory. UNSUPPORTED where the VM's style needs its
+ * frames to stay where they are. How many frames a guest is to have: its
+ * balloon driver gives the others back, if it has one. */
+int hv_balloon_set(hv_host *host, uint32_t vm, uint32_t frames);
+int hv_balloon_info(hv_host *host, uint32_t vm, struct hv_balloon *out);
+/* Look at so many guest frames of all VMs, going on where the last scan ended
+ * (0: at all of them, from the beginning), and keep equal ones once. */
+int hv_share_scan(hv_host *host, uint32_t frames, uint32_t *merged);
+/* Note which pages change. Fetch sets the bits of those that have since the
+ * start or the last fetch (bit n of the map is guest frame RAM_BASE / 4096 + n;
+ * the others are cleared), and begins anew; n is the size of the map in bytes,
+ * enough for mem_size. STATE where it is on or off already. */
+int hv_dirty_start(hv_host *host, uint32_t vm);
+int hv_dirty_fetch(hv_host *host, uint32_t vm, uint8_t *map, size_t n,
+                   uint32_t *count);
+int hv_dirty_stop(hv_host *host, uint32_t vm);
+
 /* Equivalence: the same program on the bare machine and in a VM, compared
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {
     HV_PRIVGEN_UNFENCED = 1, /* may leave out fences, and edit tables wildly */
     HV_LOCKSTEP_MOVES = 2,   /* a batch changes style and sync as it goes */
+    HV_LOCKSTEP_SHARES = 4,  /* ... has a twin, and shares and logs pages */
 };
 #define HV_PRIVGEN_RAM 131072 /* memory that a generated program expects */
 
@@ -335,6 +382,7 @@ enum hv_lockstep_what { /* else a register number, as in hv_reg_get() */
                         HV_LOCKSTEP_MEMORY = 0x10000,
                         HV_LOCKSTEP_ENDING, /* running, idle, off ...: enum hv_lockstep_life */
                         HV_LOCKSTEP_CONSOLE, /* what was written: its hash */
+                        HV_LOCKSTEP_LOG,     /* a page that changed, unlogged */
 };
 
 enum hv_lockstep_life {

@@ -71,8 +71,9 @@ _Noreturn void kernel_main(uint32_t hart, uint32_t dtb)
     proc_start_init(name, boot_info.args);
     status = proc_run_all();
 
-    if (page_count_free() != pages)
-        panic("%d pages are lost", (int32_t)(pages - page_count_free()));
+    pages -= page_count_free() + priv_pages_lent();
+    if (pages != 0)
+        panic("%d pages are lost", (int32_t)pages);
     say("%u ticks, %u switches, no page lost; off with status %u", trap_ticks(),
         proc_count_switches(), status);
     priv_power_off(status);

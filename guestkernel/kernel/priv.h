@@ -100,6 +100,12 @@ bool priv_console_start(void);
 void priv_console_write(const char *text, size_t len);
 int priv_console_read(void); /* the next byte, or -1 */
 
+/* Between two programs, when nothing of the kernel is half done: what a kernel
+ * that knows of a hypervisor has to settle with it (balloon.c). */
+void priv_background(void);
+/* How many pages of the allocator's that has cost. */
+uint32_t priv_pages_lent(void);
+
 /* Switch the machine off; 0 is success. */
 _Noreturn void priv_power_off(uint32_t code);
 

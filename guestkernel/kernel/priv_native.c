@@ -223,6 +223,16 @@ int priv_console_read(void)
     return uart_present() ? uart_get() : sbi_get();
 }
 
+/* A kernel that has the machine to itself owes nobody anything. */
+void priv_background(void)
+{
+}
+
+uint32_t priv_pages_lent(void)
+{
+    return 0;
+}
+
 _Noreturn void priv_power_off(uint32_t code)
 {
     if (boot_info.power != 0)

@@ -95,6 +95,7 @@ uint32_t proc_run_all(void)
     priv_irq_off();
     while (init != NULL) {
         schedule();
+        priv_background();
         if (pick() == &idle && init != NULL)
             priv_idle();
     }

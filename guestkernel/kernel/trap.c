@@ -92,6 +92,7 @@ static _Noreturn void handle_fault(const struct trapframe *tf)
 /* On the way back to a program: is there something more urgent? */
 static void before_user_mode(void)
 {
+    priv_background();
     if (slice_over) {
         slice_over = false;
         proc_yield();

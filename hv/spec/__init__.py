@@ -6,6 +6,8 @@ that where they disagree, one of them is wrong. The tests use it as oracle.
 
 - :mod:`hv.spec.mmu`: Sv32. What one access does, given the tables.
 - :mod:`hv.spec.two_stage`: the same for a guest, with a second stage below.
+- :mod:`hv.spec.p2m`: what a guest sees of its memory while pages are given
+  back, shared and logged.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
 - :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where

@@ -16,6 +16,7 @@ from hv.vm import VM
 
 FREE: int = lib.HV_OWNER_FREE
 HYP: int = lib.HV_OWNER_HYP
+SHARED: int = lib.HV_OWNER_SHARED
 
 _ROW = 32  # cells of a line, of two letters each
 _CELL_BITS = 10  # of the number of cells, where nobody has chosen
@@ -30,7 +31,7 @@ class Use(StrEnum):
     TABLE = "table"  # a guest's memory, a page table: a shadow is made from it
     SHADOW = "shadow"  # a shadow table, the hypervisor's
     STAGE2 = "stage2"  # a table of a second stage, the hypervisor's
-    SHARED = "shared"  # named by shadows of a VM that does not own it
+    SHARED = "shared"  # guest memory in several places, written by none
     OTHER = "other"  # the hypervisor's, for itself
 
 
@@ -256,6 +257,8 @@ def frame_map(hypervisor: Hypervisor, *, cell: int = 0) -> FrameMap:
     for i, vm in enumerate(hypervisor.vms):
         letter = _LETTERS[i] if i < len(_LETTERS) else "*"
         owners.append(Owner(vm.number, vm.name, letter))
+    if any(run.owner == SHARED for run in runs):
+        owners.append(Owner(SHARED, "shared", "="))
     if not cell:
         cell = 1 << max(0, (info.frames - 1).bit_length() - _CELL_BITS)
     return FrameMap(
@@ -286,7 +289,7 @@ def _use(frame: Frame, tables: set[int]) -> Use:
         return Use.SHADOW
     if frame.type is FrameType.STAGE2:
         return Use.STAGE2
-    if frame.foreign:
+    if frame.foreign or frame.owner == SHARED:
         return Use.SHARED
     if frame.number in tables or frame.table is not None:
         return Use.TABLE

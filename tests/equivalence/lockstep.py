@@ -16,7 +16,7 @@ RAM_BASE = 0x8000_0000
 CODE = range(RAM_BASE + 0x1000, RAM_BASE + 0x2000)
 NOP = 0x0000_0013
 MAX_STEPS = 500
-UNFENCED, MOVES = 1, 2
+UNFENCED, MOVES, SHARES = 1, 2, 4
 
 CSRS = {
     0x100: "sstatus",
@@ -172,6 +172,7 @@ class Lockstep:
             lib.HV_LOCKSTEP_MEMORY: "memory",
             lib.HV_LOCKSTEP_ENDING: "ending",
             lib.HV_LOCKSTEP_CONSOLE: "console",
+            lib.HV_LOCKSTEP_LOG: "log",
         }
         what = int(out.what)
         name = special.get(what) or (

@@ -22,6 +22,7 @@ from tests.equivalence.lockstep import (
     MOVES,
     NOP,
     RAM_BASE,
+    SHARES,
     UNFENCED,
     Lockstep,
 )
@@ -112,6 +113,29 @@ def test_a_change_of_style_does_not_show(core: Core, ad_fault: int) -> None:
     check(lockstep, 5_000_000, CHUNK)
     done = lockstep.coverage()
     assert done.legal <= CHUNK / 50
+
+
+@pytest.mark.parametrize("style", NATIVE)
+@pytest.mark.parametrize("flags", [SHARES, SHARES | MOVES])
+def test_sharing_and_logging_do_not_show(
+    core: Core, style: str, flags: int
+) -> None:
+    """Equal pages are merged, and the log begun anew, between the steps.
+
+    After each fetch of the log, memory is what it was at the one before, but
+    for the pages that were noted, whoever wrote: P37.
+    """
+    lockstep = Lockstep(core, style=style, flags=flags)
+    check(lockstep, 8_000_000, CHUNK // 2)
+    done = lockstep.coverage()
+    # An SC after a fault that only sharing caused has lost its reservation.
+    assert done.legal <= CHUNK / 20
+    assert done.vm["unshared"] > done.programs
+    assert done.vm["dirtied"] > done.programs
+    check(
+        Lockstep(core, style=style, flags=flags, audit=1),
+        *(8_500_000, CHUNK // 20),
+    )
 
 
 @pytest.mark.parametrize("style", NATIVE)
