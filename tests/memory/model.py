@@ -47,9 +47,7 @@ wild = st.sampled_from(
     [0, FIRST - 1, FIRST + PAGES, 0xFFFFF, 0x100000, 0xFFFFFFFF, SHARED]
 )
 lists = st.lists(gfns, min_size=1, max_size=4)
-bad_lists = st.lists(gfns | wild, max_size=4) | st.just(
-    [DATA] * (MAX_LIST + 1)
-)
+bad_lists = st.lists(gfns | wild, max_size=4) | st.just([DATA] * (MAX_LIST + 1))
 
 
 class Memories(RuleBasedStateMachine):
@@ -179,9 +177,7 @@ class Memories(RuleBasedStateMachine):
         log = self.host.ffi.new("uint8_t[]", 2)
         count = self.host.ffi.new("uint32_t *")
         self.host.ok(lib.hv_dirty_fetch(raw, puppet.id, log, 2, count))
-        named = {
-            FIRST + i for i in range(PAGES) if log[i // 8] >> i % 8 & 1
-        }
+        named = {FIRST + i for i in range(PAGES) if log[i // 8] >> i % 8 & 1}
         assert len(named) == count[0]
         assert named - SCRATCH == model.fetch_log() - SCRATCH
 
