@@ -269,23 +269,19 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa)
  * again. */
 static void forget_all(struct vm *vm, struct pcpu *pcpu)
 {
-    struct shadows *shadows = &vm->shadows;
+    for (uint32_t i = 0; i < vm->shadows.count; i++) {
+        struct shadow *root = &vm->shadows.pool[i];
 
-    for (uint32_t i = 0; i < shadows->count; i++)
-        if (shadows->pool[i].live &&
-            shadow_kind(&shadows->pool[i]) == SHADOW_ROOT)
-            shadow_clear_all(vm, pcpu, &shadows->pool[i]);
-    for (uint32_t i = 0; i < shadows->count; i++) {
-        struct shadow *shadow = &shadows->pool[i];
-
-        if (!shadow->live || shadow_kind(shadow) != SHADOW_ROOT ||
-            shadow->holds)
+        if (!root->live || shadow_kind(root) != SHADOW_ROOT)
             continue;
-        shadow_retire(vm, pcpu, shadow);
+        if (root->holds) {
+            shadow_clear_all(vm, pcpu, root);
+            continue;
+        }
+        shadow_retire(vm, pcpu, root);
         vm->count.shadow_drops++;
     }
 }
-/* marker: end */
 
 /*
  * The address may be mapped through any root, also one that is not in force.
