@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "docs.measured",
+    "docs.pictures",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_generated", "data"]

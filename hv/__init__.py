@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from hv.loader import Layout
     from hv.machine import Machine
     from hv.memory import Memory
+    from hv.views.frames import FrameMap, frame_map
+    from hv.views.tables import PageTable, page_table
+    from hv.views.walk import Verdict, Walk, walk
     from hv.vm import VM
     from hv.workloads import compare
 
@@ -82,6 +85,7 @@ __all__ = [
     "Engine",
     "Fault",
     "Frame",
+    "FrameMap",
     "Guest",
     "GuestError",
     "GuestFailed",
@@ -98,6 +102,7 @@ __all__ = [
     "Machine",
     "Memory",
     "NoMemory",
+    "PageTable",
     "Priv",
     "Profile",
     "Report",
@@ -109,13 +114,19 @@ __all__ = [
     "Sync",
     "TlbEntry",
     "UsageError",
+    "Verdict",
+    "Walk",
     "compare",
+    "frame_map",
+    "page_table",
+    "walk",
 ]
 
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
     "guest", "vm", "machine", "hypervisor", "comparison", "workloads",
+    "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from hv.errors import HvError
 
 BIG = 4  # reasons for exits that the text names; JSON has them all
 
-_MISSES = ("fetch_misses", "load_misses", "store_misses")
 # Columns for what shadowed VMs count, shown where there is something to show.
 _SHADOWS = {
     "fills": "shadow_fills",
@@ -57,12 +56,12 @@ class Run:
     @property
     def misses(self) -> int:
         """TLB misses of all kinds of access."""
-        return sum(self.hart[name] for name in _MISSES)
+        return self.hart.misses
 
     @property
     def refs_per_miss(self) -> float:
         """Page-table entries that the machine read for a TLB miss."""
-        return self.hart["walk_refs"] / self.misses if self.misses else 0.0
+        return self.hart.refs_per_miss
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,24 @@ class Counters(Mapping[str, int]):
         return f"Counters({shown})"
 
     @property
+    def misses(self) -> int:
+        """TLB misses of all kinds of access, of a hart's counters."""
+        return sum(
+            self._values[f"{kind}_misses"]
+            for kind in ("fetch", "load", "store")
+        )
+
+    @property
+    def refs_per_miss(self) -> float:
+        """Page-table entries that a hart read for a TLB miss; 0 for none.
+
+        >>> Counters({"fetch_misses": 1, "load_misses": 2, "store_misses": 1,
+        ...           "walk_refs": 7}).refs_per_miss
+        1.75
+        """
+        return self._values["walk_refs"] / self.misses if self.misses else 0.0
+
+    @property
     def exits_by_reason(self) -> dict[str, int]:
         """The exits of a VM by reason, most frequent first, none that is 0."""
         rows = {

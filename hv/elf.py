@@ -193,7 +193,10 @@ def read_symbols(data: bytes) -> dict[str, int]:
         return {
             symbol.name: int(symbol["st_value"])
             for symbol in table.iter_symbols()
-            if symbol.name and symbol["st_shndx"] != "SHN_UNDEF"
+            if symbol["st_shndx"] != "SHN_UNDEF"
+            and symbol["st_info"]["type"] not in ("STT_FILE", "STT_SECTION")
+            and symbol.name
+            and symbol.name[0] not in ".$"  # the assembler's own
         }
     except Exception:  # noqa: BLE001 -- pyelftools raises what it likes
         return {}

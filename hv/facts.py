@@ -123,6 +123,34 @@ class Priv(StrEnum):
     M = "M"
 
 
+class FrameType(StrEnum):
+    """What a frame of machine memory is used as."""
+
+    PLAIN = "plain"
+    SHADOW = "shadow"
+    STAGE2 = "stage2"
+    LEAF_TABLE = "leaf table"
+    ROOT_TABLE = "root table"
+
+
+class ShadowKind(StrEnum):
+    """What a shadow table is made from."""
+
+    ROOT = "root"  # a guest's level-1 table
+    LEAF = "leaf"  # a guest's level-0 table
+    FRAGMENT = "fragment"  # 4 MiB of a guest's memory
+    BARE = "bare"  # nothing: the untranslated mode's root
+
+
+class Role(StrEnum):
+    """Whose view of a guest's table a shadow is."""
+
+    USER = "user"
+    KERNEL = "kernel"
+    KERNEL_SUM = "kernel+SUM"
+    ASSIST = "assist"
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """Why a run returned, whom that is about, and how long it was.
@@ -192,18 +220,109 @@ class Frame:
     :param owner: 0 is free, 0xffffffff the hypervisor, 0xfffffffe means shared
         by several guest frames, else the VM's number.
     :param gfn: where its VM sees it, or None.
-    :param table: a page table of its VM (style direct): its level, 0 or 1.
     :param uses: references that use it as what it is; of a page of guest
         memory, the mappings through which it can be written.
+    :param serves: the VM that a table of the hypervisor's is for; else 0.
+    :param traced: how many shadow tables follow every store to it.
+    :param entries: shadow entries that name it, links between tables included.
+    :param foreign: those of them that belong to a VM which does not own it.
     """
 
     number: int
     owner: int
-    shadow: bool
+    type: FrameType
     refs: int
     gfn: int | None
-    table: int | None = None
-    uses: int = 0
+    uses: int
+    serves: int
+    traced: int
+    entries: int
+    foreign: int
+
+    @property
+    def shadow(self) -> bool:
+        """Whether a shadow table lies in it."""
+        return self.type is FrameType.SHADOW
+
+    @property
+    def table(self) -> int | None:
+        """The level of the validated table of its VM in it, or None."""
+        return {FrameType.LEAF_TABLE: 0, FrameType.ROOT_TABLE: 1}.get(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBy:
+    """An entry of a shadow table that names a frame.
+
+    :param vm: the number of the VM whose table it is.
+    :param shadow: the table's number in that VM's pool.
+    """
+
+    vm: int
+    shadow: int
+    index: int
+    pte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a shadow table is made from, and for whose eyes.
+
+    :param role: whose view it is; of roots and leaves only.
+    :param rights: bits of an entry (R W X U); of fragments and bare roots only.
+    :param gfn: of the guest's table, or where a fragment's memory begins.
+    """
+
+    kind: ShadowKind
+    role: Role
+    rights: int
+    gfn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """One shadow table of a VM.
+
+    :param number: in the VM's pool.
+    :param hfn: the machine frame that it lies in.
+    :param holds: vCPUs that run on it.
+    :param links: entries of roots that lead to it.
+    :param traced: whether stores to the guest's table are seen; else it is out
+        of sync, or its policy does not trace.
+    :param entries: how many of its entries are valid.
+    :param asid: what the TLB knows it by, or None.
+    """
+
+    number: int
+    made: Made
+    hfn: int
+    holds: int
+    links: int
+    traced: bool
+    entries: int
+    asid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """What a vCPU really runs with, whatever its guest believes.
+
+    :param running: whether a hart has its state now.
+    :param priv: the real privilege.
+    :param satp: the hart's (``nested``: its hgatp); 0 if not running.
+    :param root: the machine frame of a root that is no shadow: of its second
+        stage, or of its own tables; None if there is none.
+    :param shadow: the number of the root that it runs on, or would run on;
+        None if there is none yet, or its style has no shadows.
+    :param wants: the root that it asks for; of styles with shadows.
+    """
+
+    running: bool
+    priv: Priv
+    satp: int
+    root: int | None
+    shadow: int | None
+    wants: Made
 
 
 @dataclass(frozen=True, slots=True)

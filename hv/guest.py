@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, MutableSet
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Literal
 
 from hv import core
@@ -183,7 +184,11 @@ class Guest:
             return integer("an address", where, 0, U32)
         symbols = self.layout.symbols if self.layout else {}
         if where not in symbols:
-            raise UsageError(f"{self.name}: no symbol {where!r} in its image")
+            near = get_close_matches(where, symbols, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"{self.name}: no symbol {where!r} in its image{hint}"
+            )
         return symbols[where]
 
     # -- running ------------------------------------------------------------
@@ -364,6 +369,15 @@ class Guest:
     def counters(self) -> Counters:
         """What was counted for this guest."""
         return self.host.counters(self.number, lib.HV_COUNTERS_VM)
+
+    @property
+    def machine_counters(self) -> Counters:
+        """What the machine itself counted on its first hart.
+
+        That is this guest's, and the hypervisor's work for it, if nobody else
+        runs there.
+        """
+        return self.host.counters(0, lib.HV_COUNTERS_HART)
 
     def translate(
         self, va: int, access: str = "load", vcpu: int = 0

@@ -21,7 +21,6 @@ from hv.facts import (
     Access,
     Admission,
     Engine,
-    Frame,
     HostInfo,
     MMode,
     Profile,
@@ -51,7 +50,7 @@ class HostConfig:
 
     m_mode: MMode
     ram: int | str | None = None
-    engine: str = Engine.REF
+    engine: str = Engine.FAST
     profile: str = Profile.CLEAN
     harts: int | None = None
     asid_bits: int | None = None
@@ -275,25 +274,6 @@ class Host:
         out = ffi.new("uint64_t *")
         self.checked("hashing", lib.hv_hash, out)
         return int(out[0])
-
-    def frame(self, number: int) -> Frame:
-        """Return one row of the frame table.
-
-        :raises UsageError: if the machine has no such frame.
-        """
-        integer("a frame number", number, 0, U32)
-        out = ffi.new("struct hv_frame *")
-        self.checked(f"frame {number:#x}", lib.hv_frame_info, number, out)
-        gfn = None if out.gfn == U32 else int(out.gfn)
-        return Frame(
-            number=number,
-            owner=out.owner,
-            shadow=out.type == 1,
-            refs=out.refs,
-            gfn=gfn,
-            table={3: 0, 4: 1}.get(out.type),
-            uses=out.uses,
-        )
 
     def tlb(self, hart: int, access: Access) -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
+from hv import inside
 from hv.core import ffi, lib, to_c
 from hv.counters import Counters
 from hv.errors import UsageError
@@ -16,6 +17,7 @@ from hv.facts import (
     Frame,
     HostInfo,
     MMode,
+    NamedBy,
     Profile,
     RunReason,
     RunResult,
@@ -55,7 +57,7 @@ class Hypervisor:
         self,
         *,
         ram: int | str = "256MiB",
-        engine: str = Engine.REF,
+        engine: str = Engine.FAST,
         profile: str = Profile.CLEAN,
         harts: int | None = None,
         asid_bits: int | None = None,
@@ -215,8 +217,28 @@ class Hypervisor:
 
         A frame's number is its machine address without the low 12 bits.
         """
-        first = lib.RAM_BASE // lib.PAGE_SIZE
-        return map(self.host.frame, range(first, first + self.info.frames))
+        return inside.frames(self.host)
+
+    def frame(self, number: int) -> Frame:
+        """Return one row of the frame table.
+
+        :raises UsageError: if the machine has no such frame.
+        """
+        return inside.frame(self.host, number)
+
+    def named_by(self, frame: int) -> list[NamedBy]:
+        """Return every shadow entry that names a frame: its reverse map.
+
+        :raises UsageError: if the machine has no such frame.
+        """
+        return inside.named_by(self.host, frame)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return bytes of machine memory, by machine address.
+
+        :raises AddressError: if one of them is not RAM.
+        """
+        return inside.read(self.host, address, size)
 
     def tlb(self, hart: int = 0, access: str = "load") -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.

@@ -51,7 +51,7 @@ class Machine(Guest):
         self,
         *,
         ram: int | str = "16MiB",
-        engine: str = Engine.REF,
+        engine: str = Engine.FAST,
         profile: str = Profile.CLEAN,
         firmware: str | os.PathLike[str] = NATIVE,
         harts: int | None = None,

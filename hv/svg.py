@@ -1,6 +1,6 @@
-"""Plots as SVG, written by hand: axes, bars, a legend, and nothing else.
+"""Pictures as SVG, written by hand: boxes, lines, text, and bars.
 
-A plot is a pure function of its figures: the same text on every computer, so
+A picture is a pure function of its figures: the same text on every computer, so
 that it can be compared, and needs no library to be drawn with.
 
 The colours are those of Okabe and Ito, made to be told apart by people who see
@@ -23,6 +23,8 @@ PALETTE = (
     "#f0e442",
 )
 FONT = "font-family='sans-serif'"
+MONO = "font-family='monospace'"
+INK, PALE, EDGE = "#000000", "#f2f2f2", "#888888"
 
 
 def colour(index: int) -> str:
@@ -80,12 +82,18 @@ class Canvas:
         height: float,
         fill: str,
         hint: str = "",
+        *,
+        stroke: str = "",
     ) -> None:
-        """Fill a rectangle; a hint is shown when the mouse is over it."""
+        """Fill a rectangle; a hint is shown when the mouse is over it.
+
+        :param stroke: the colour of its edge, if it is to have one.
+        """
         inside = f"<title>{escape(hint)}</title>" if hint else ""
+        edge = f" stroke='{stroke}'" if stroke else ""
         self.parts.append(
             f"<rect x='{number(x)}' y='{number(y)}' width='{number(width)}' "
-            f"height='{number(height)}' fill='{fill}'>{inside}</rect>"
+            f"height='{number(height)}' fill='{fill}'{edge}>{inside}</rect>"
         )
 
     def line(
@@ -103,6 +111,18 @@ class Canvas:
             f"stroke='{stroke}'{pattern}/>"
         )
 
+    def arrow(
+        self, start: tuple[float, float], end: tuple[float, float]
+    ) -> None:
+        """Draw a line to the right with a head at its end."""
+        self.line(start, end, "#444444")
+        x, y = end
+        points = " ".join(
+            f"{number(x - dx)},{number(y + dy)}"
+            for dx, dy in ((0, 0), (7, -4), (7, 4))
+        )
+        self.parts.append(f"<polygon points='{points}' fill='#444444'/>")
+
     def text(
         self,
         x: float,
@@ -112,17 +132,23 @@ class Canvas:
         size: int = 12,
         anchor: str = "start",
         turn: int = 0,
+        fill: str = "",
+        mono: bool = False,
     ) -> None:
         """Write a line of text.
 
         :param anchor: what of it lies at x: ``start``, ``middle``, ``end``.
         :param turn: degrees, clockwise.
+        :param fill: its colour; default black.
+        :param mono: all letters of one width, for numbers below each other.
         """
         at = f"{number(x)} {number(y)}"
         turned = f" transform='rotate({turn} {at})'" if turn else ""
+        ink = f" fill='{fill}'" if fill else ""
         self.parts.append(
-            f"<text x='{number(x)}' y='{number(y)}' {FONT} font-size='{size}' "
-            f"text-anchor='{anchor}'{turned}>{escape(text)}</text>"
+            f"<text x='{number(x)}' y='{number(y)}' {MONO if mono else FONT} "
+            f"font-size='{size}' text-anchor='{anchor}'{ink}{turned}>"
+            f"{escape(text)}</text>"
         )
 
     def render(self) -> str:

@@ -1,10 +1,13 @@
 """A virtual machine: a guest with memory of its own, under the hypervisor."""
 
+from hv import inside
 from hv.core import ffi, from_c, lib, to_c
 from hv.facts import (
     U32,
     Balloon,
     BalloonState,
+    Real,
+    Shadow,
     Style,
     Sync,
     choose,
@@ -154,6 +157,18 @@ class VM(Guest):
             f"guest frame {gfn:#x}", lib.hv_p2m, self.number, gfn, out
         )
         return None if out[0] == U32 else int(out[0])
+
+    def shadows(self) -> list[Shadow]:
+        """Return its shadow tables that are in use, in its pool's order."""
+        return inside.shadows(self.host, self.number)
+
+    def real(self, vcpu: int = 0) -> Real:
+        """Return what a vCPU really runs with, whatever its guest believes.
+
+        :raises UsageError: if there is no such vCPU.
+        """
+        integer("vcpu", vcpu, 0, len(self.cpu) - 1)
+        return inside.real(self.host, self.number, vcpu)
 
     def __repr__(self) -> str:
         """Show its number, name and state."""

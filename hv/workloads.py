@@ -154,7 +154,7 @@ def compare(
     *,
     styles: Iterable[str] | None = None,
     workloads: Iterable[str] | None = None,
-    engine: str = Engine.REF,
+    engine: str = Engine.FAST,
     scale: int = 1,
     costs: Mapping[str, int] | None = None,
 ) -> Report:
@@ -186,7 +186,7 @@ def plan(
     *,
     styles: Iterable[str] | None = None,
     workloads: Iterable[str] | None = None,
-    engine: str = Engine.REF,
+    engine: str = Engine.FAST,
     scale: int = 1,
     costs: Mapping[str, int] | None = None,
 ) -> Plan:

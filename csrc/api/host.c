@@ -122,6 +122,7 @@ void host_say(char *why, size_t n, const char *format, ...)
 void hv_config_default(struct hv_config *config)
 {
     *config = (struct hv_config){
+        .engine = HV_ENGINE_FAST,
         .harts = 1,
         .ram_size = DEFAULT_RAM,
         .asid_bits = HV_ASIDS_DEFAULT,

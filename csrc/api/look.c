@@ -1,4 +1,4 @@
-/* look.c - audit, hash, and views of frames, p2m and TLB.
+/* look.c - audit, hash, and views of p2m and TLB.
  *
  * The TLB is checked against the tables here, on the one floor that sees both:
  * P10, every entry that a root's tag makes reachable is in that root's shadow,
@@ -264,29 +264,6 @@ int hv_hash(hv_host *host, uint64_t *out)
 #undef COUNTER
     }
     *out = hash;
-    return HV_OK;
-}
-
-int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out)
-{
-    if (!host || !out)
-        return HV_ERR_INVALID;
-    if (!host_has_hyp(host))
-        return HV_ERR_UNSUPPORTED;
-    struct frames *frames = &host->hal.hyp.frames;
-    if (!frame_exists(frames, (hfn_t){ hfn }))
-        return HV_ERR_ADDRESS;
-    const struct frame *frame = &frames->table[hfn - frames->first];
-    *out = (struct hv_frame){
-        .owner = frame->owner,
-        .type = frame->type,
-        .refs = frame->refs,
-        .uses = frame->uses,
-        .gfn = frame->type != FRAME_SHADOW && frame->owner &&
-                       frame->owner != OWNER_SHARED
-                   ? frame->gfn
-                   : NO_FRAME,
-    };
     return HV_OK;
 }
 

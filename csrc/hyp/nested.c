@@ -49,6 +49,7 @@ static enum trap_action stage2_fault(struct vcpu *vcpu, enum access access,
     }
     if (!walk_set_ad(vcpu, &walk, access))
         return reclaim_wait(vcpu);
+    vm->count.exit_mmio++;
     return mmio_emulate(vcpu, va, access, walk.pa);
 }
 /* marker: end */

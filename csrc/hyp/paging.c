@@ -33,8 +33,9 @@ static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
     }
     if (!memory_ready(vcpu, &walk, access) || !walk_set_ad(vcpu, &walk, access))
         return reclaim_wait(vcpu);
-    if (access == ACCESS_STORE && (store = shadow_store(vcpu, walk.pa)))
-        vm->count.exit_trace++;
+    if (access == ACCESS_STORE)
+        store = shadow_store(vcpu, walk.pa);
+    vm->count.exit_trace += store != STORE_FREE;
     if (store == STORE_EMULATE)
         return mmio_emulate(vcpu, va, access, walk.pa);
     if (!p2m_has(vm, gpa_frame(walk.pa)) ||

@@ -31,6 +31,7 @@ static struct rmap_link *link_of(struct hyp *hyp, uint32_t name)
     return &entry.shadow->chain[entry.index];
 }
 
+/* marker: rmap-add */
 void rmap_add(struct hyp *hyp, hfn_t hfn, struct shadow *shadow, uint32_t index)
 {
     struct frame *frame = frame_of(&hyp->frames, hfn);
@@ -41,6 +42,7 @@ void rmap_add(struct hyp *hyp, hfn_t hfn, struct shadow *shadow, uint32_t index)
         link_of(hyp, frame->map)->prev = name;
     frame->map = name;
 }
+/* marker: end */
 
 void rmap_remove(struct hyp *hyp, hfn_t hfn, struct shadow *shadow,
                  uint32_t index)

@@ -178,6 +178,7 @@ static void shadow_unlink(struct vm *vm, struct pcpu *pcpu,
         shadow_clear(vm, pcpu, entry.shadow, entry.index);
 }
 
+/* marker: shadow-evict */
 /*
  * Make room. The hand goes round the pool and takes the first table that no
  * vCPU runs on: first in, first out, but for what is in use. The pool is never
@@ -203,6 +204,7 @@ static void shadow_evict(struct vcpu *vcpu)
     }
     hal_halt(vm->hyp->hal, "shadow.c: a pool with nothing to evict");
 }
+/* marker: end */
 
 /* Give a pool entry its frame, out of the VM's reservation, and the links of
  * its reverse map. False: no memory for those. */

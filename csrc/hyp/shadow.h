@@ -96,6 +96,11 @@ static inline enum shadow_role shadow_role(const struct shadow *shadow)
     return (enum shadow_role)(shadow->key >> 6 & 3);
 }
 
+static inline uint32_t shadow_rights_of(const struct shadow *shadow)
+{
+    return shadow->key & (PTE_RWX | PTE_U);
+}
+
 static inline uint32_t shadow_gfn(const struct shadow *shadow)
 {
     return shadow->key >> 10;

@@ -238,6 +238,7 @@ static void let_go(struct vm *vm, struct pcpu *pcpu, uint32_t gfn, bool idle)
     }
 }
 
+/* marker: sync-store */
 /*
  * A table that is not in use is data again. One that is, is emulated under the
  * strict policy, and otherwise let go until the next fence if it has leaves
@@ -260,9 +261,11 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa)
     let_go(vm, vcpu->on, gpa_frame(pa).raw, views.idle);
     return STORE_LET;
 }
+/* marker: end */
 
 /* --- fences ------------------------------------------------------------------- */
 
+/* marker: sync-forget-all */
 /* Every link of a root goes: what it led to will be compared when it is linked
  * again. Told tables are not compared, so they go as well. */
 static void forget_all(struct vm *vm, struct pcpu *pcpu)
@@ -283,6 +286,7 @@ static void forget_all(struct vm *vm, struct pcpu *pcpu)
         vm->count.shadow_drops++;
     }
 }
+/* marker: end */
 
 /*
  * The address may be mapped through any root, also one that is not in force.

@@ -180,6 +180,8 @@ bool stage2_init(struct vm *vm, const char **why)
         *why = "no four free frames follow each other";
         return false;
     }
+    for (uint32_t i = 0; i < STAGE2_ROOT_FRAMES; i++)
+        frame_of(frames, (hfn_t){ root.raw + i })->vm = vm->id;
     vm->stage2 = (struct stage2){ true, root, promised, STAGE2_ROOT_FRAMES };
     return true;
 }

@@ -155,13 +155,75 @@ struct hv_host_info {
     uint64_t insns;           /* of all harts */
 };
 
+#define HV_NONE         0xffffffff /* no frame, no shadow, no ASID */
+#define HV_OWNER_FREE   0
+#define HV_OWNER_HYP    0xffffffff
+#define HV_OWNER_SHARED 0xfffffffe /* by guest frames of one or more VMs */
+
+enum hv_frame_type {
+    HV_FRAME_PLAIN,
+    HV_FRAME_SHADOW,     /* the hypervisor's: a shadow table */
+    HV_FRAME_STAGE2,     /* the hypervisor's: a table of a second stage */
+    HV_FRAME_LEAF_TABLE, /* a VM's: its own table, validated (direct) ... */
+    HV_FRAME_ROOT_TABLE, /* ... of level 1 */
+};
+
 struct hv_frame {
-    uint32_t owner; /* 0 free, ~0 hypervisor, ~1 shared, else VM number */
-    /* 0 plain, 1 shadow, 2 second stage, 3 leaf table, 4 root table */
-    uint32_t type;
+    uint32_t owner; /* HV_OWNER_x, or a VM's number */
+    uint32_t type;  /* enum hv_frame_type */
     uint32_t refs;
-    uint32_t uses; /* as its type; plain: mappings that can write it */
-    uint32_t gfn;  /* where its VM sees it; 0xffffffff: nowhere */
+    uint32_t uses;    /* as its type; plain: mappings that can write it */
+    uint32_t gfn;     /* where its VM sees it, or HV_NONE */
+    uint32_t serves;  /* the hypervisor's: the VM that it is for; else 0 */
+    uint32_t traced;  /* shadow tables that follow every store to it */
+    uint32_t entries; /* shadow entries that name it, links included ... */
+    uint32_t foreign; /* ... in shadows of VMs that do not own it */
+};
+
+/* An entry of a shadow table that names a frame. */
+struct hv_entry {
+    uint32_t vm, shadow; /* whose table, and which: see hv_shadow() */
+    uint32_t index, pte;
+};
+
+/* What a shadow table was made from: see hyp/shadow.h. */
+enum hv_shadow_kind {
+    HV_SHADOW_ROOT,     /* the guest's level-1 table at gfn, seen by a role */
+    HV_SHADOW_LEAF,     /* its level-0 table at gfn, seen by a role */
+    HV_SHADOW_FRAGMENT, /* 4 MiB of memory from gfn on, with these rights */
+    HV_SHADOW_BARE,     /* root of the untranslated mode */
+};
+enum hv_shadow_role {
+    HV_ROLE_USER,
+    HV_ROLE_KERNEL,
+    HV_ROLE_KERNEL_SUM,
+    HV_ROLE_ASSIST,
+};
+
+struct hv_shadow {
+    uint32_t live;    /* 0: unused, and nothing else here counts but hfn */
+    uint32_t kind;    /* enum hv_shadow_kind */
+    uint32_t role;    /* enum hv_shadow_role; of a root or leaf */
+    uint32_t rights;  /* bits of an entry; of a fragment, or a BARE root */
+    uint32_t gfn;     /* of what it was made from */
+    uint32_t hfn;     /* where it lies; HV_NONE: nowhere yet */
+    uint32_t holds;   /* vCPUs that run on it */
+    uint32_t links;   /* entries of roots that lead to it */
+    uint32_t traced;  /* 1: stores to the guest's table are seen */
+    uint32_t entries; /* that are valid */
+    uint32_t asid;    /* the TLB's name for it, HV_NONE: none that is valid */
+};
+
+/* What a vCPU really runs with, whatever its guest believes. If that is no
+ * shadow, `shadow` is HV_NONE, and what follows it does not count. */
+struct hv_real {
+    uint32_t running; /* 1: a hart has its state now */
+    uint32_t mode;    /* real privilege: 0 U, 1 S */
+    uint32_t satp;    /* the hart's (nested: hgatp); 0 if not running */
+    uint32_t root;    /* frame of a root that is no shadow: of its second stage
+                         (nested), of its own tables (direct); or HV_NONE */
+    uint32_t shadow;  /* root that it runs on, or would; HV_NONE: none yet */
+    uint32_t kind, role, rights, gfn; /* of the root that it asks for */
 };
 
 enum hv_balloon_state {
@@ -262,10 +324,23 @@ size_t hv_console_give(hv_host *host, uint32_t vm, const uint8_t *from,
                        size_t len);
 
 /* Looking inside. hv_audit() recomputes every invariant of the hypervisor and
- * checks the TLB against the tables; `why` names the first violation. */
+ * checks the TLB against the tables; `why` names the first violation. Nothing
+ * below changes anything. */
 int hv_audit(hv_host *host, char *why, size_t n);
 int hv_hash(hv_host *host, uint64_t *out);
 int hv_frame_info(hv_host *host, uint32_t hfn, struct hv_frame *out);
+int hv_frames(hv_host *host, uint32_t first, uint32_t n, struct hv_frame *out);
+/* The entries that name a frame: at most `max` are written, *count is how many
+ * there are. */
+int hv_frame_entries(hv_host *host, uint32_t hfn, struct hv_entry *out,
+                     uint32_t max, uint32_t *count);
+/* RAM of the machine, by machine address. */
+int hv_machine_read(hv_host *host, uint32_t hpa, void *to, size_t len);
+/* Table n of a VM's pool of shadows: INVALID past its end. */
+int hv_shadow(hv_host *host, uint32_t vm, uint32_t n, struct hv_shadow *out);
+int hv_shadow_entry(hv_host *host, uint32_t vm, uint32_t n, uint32_t index,
+                    uint32_t *pte);
+int hv_real(hv_host *host, uint32_t vm, uint32_t vcpu, struct hv_real *out);
 int hv_p2m(hv_host *host, uint32_t vm, uint32_t gfn, uint32_t *hfn);
 int hv_tlb(hv_host *host, uint32_t hart, int access, uint32_t index,
            struct hv_tlb_entry *out);

@@ -397,10 +397,13 @@ static bool do_csr(struct hart *hart, const struct fast_op *op, uint32_t *old)
     uint32_t insn = (uint32_t)op->imm;
     uint32_t funct3 = insn >> 12 & 7;
     uint32_t operand = funct3 & 4 ? op->rs1 : hart->regs.x[op->rs1];
+    bool     write = funct3 % 4 == CSR_OP_WRITE || op->rs1 != 0;
 
-    return csr_execute(hart, insn >> 20, (enum csr_op)(funct3 & 3),
-                       funct3 % 4 == CSR_OP_WRITE || op->rs1 != 0, operand,
-                       old);
+    if (csr_execute(hart, insn >> 20, (enum csr_op)(funct3 & 3), write, operand,
+                    old))
+        return true;
+    trap_take(hart, csr_refusal(hart, insn >> 20, write), insn);
+    return false;
 }
 
 INLINE uint32_t ecall_cause(const struct hart *hart)

@@ -66,6 +66,16 @@ bool bus_page_exists(const struct machine *m, uint32_t pa, enum access access);
 /* To be called after every write of RAM, whoever wrote. */
 void bus_ram_written(struct machine *m, uint32_t pa, uint32_t len);
 
+/* The entry that translates va in this context, or NULL. */
+static inline const struct tlb_entry *tlb_lookup(const struct tlb *tlb,
+                                                 enum access       access,
+                                                 uint64_t context, uint32_t va)
+{
+    const struct tlb_entry *entry = &tlb->entry[access][TLB_INDEX(va)];
+
+    return entry->tag == TLB_TAG(context, va) ? entry : NULL;
+}
+
 /* hart_charge(), where a call would cost more than it does. */
 static inline void hart_pay(struct hart *hart, enum cost kind, uint32_t n)
 {

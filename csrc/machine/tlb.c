@@ -1,40 +1,21 @@
-/* tlb.c - the translation lookaside buffer: look up, insert, fence.
+/* tlb.c - the translation lookaside buffer: insert, fence.
  *
  * An entry stays until it is overwritten or fenced: a change of tables or of
  * satp does not touch it. That is the architecture's contract (software must
  * execute sfence.vma), and this machine does not hide mistakes. */
 #include "machine/tlb.h"
 #include "abi/pte.h"
-#include <stddef.h>
 
 #define PAGE_OF(va)     ((va) & ~(uint32_t)PAGE_MASK)
 #define MEGAPAGE_OF(va) ((va) & ~(uint32_t)(MEGAPAGE_SIZE - 1))
 
-static uint32_t tlb_index(uint32_t va)
-{
-    return (va >> PAGE_SHIFT) % TLB_ENTRIES;
-}
-
-static uint64_t tlb_tag(uint64_t context, uint32_t va)
-{
-    return context | (va & ~(uint32_t)PAGE_MASK) | TLB_VALID;
-}
-
-const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
-                                   uint64_t context, uint32_t va)
-{
-    const struct tlb_entry *entry = &tlb->entry[access][tlb_index(va)];
-
-    return entry->tag == tlb_tag(context, va) ? entry : NULL;
-}
-
 void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
                 uint32_t va, uint32_t page, uint32_t flags)
 {
-    uint32_t i = tlb_index(va);
+    uint32_t i = TLB_INDEX(va);
 
     tlb->entry[access][i] = (struct tlb_entry){
-        .tag = tlb_tag(context, va),
+        .tag = TLB_TAG(context, va),
         .page = page,
         .flags = flags,
     };
@@ -107,7 +88,7 @@ void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
                uint64_t space)
 {
     for (int access = 0; access < NR_ACCESS; access++) {
-        uint32_t                i = tlb_index(va);
+        uint32_t                i = TLB_INDEX(va);
         const struct tlb_entry *entry = &tlb->entry[access][i];
 
         if (!one_va || tlb->fragments)

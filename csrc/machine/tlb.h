@@ -78,9 +78,12 @@ struct tlb {
     bool     fragments;
 };
 
-/* The entry that translates va in this context, or NULL. */
-const struct tlb_entry *tlb_lookup(const struct tlb *tlb, enum access access,
-                                   uint64_t context, uint32_t va);
+/* Where the entry of va is, and the tag that it must have to be one. The
+ * lookup is in internal.h. */
+#define TLB_INDEX(va) (((va) >> PAGE_SHIFT) % TLB_ENTRIES)
+#define TLB_TAG(context, va) \
+    ((context) | ((va) & ~(uint32_t)PAGE_MASK) | TLB_VALID)
+
 void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
                 uint32_t va, uint32_t page, uint32_t flags);
 

@@ -76,12 +76,14 @@ void hal_free(struct hal *hal, void *block)
  * guest's kernel enabled, if its CSRs are here. */
 #define MIE_OURS ((uint32_t)(MIP_MTIP | MIP_MSIP | MIP_MEIP))
 
+/* marker: delegated */
 /* What a system call or a breakpoint is, the guest's kernel knows without us;
  * an illegal instruction may be one that the hypervisor is to emulate. */
 #define DELEGATED                                                 \
     (1u << CAUSE_ECALL_U | 1u << CAUSE_BREAKPOINT |               \
      1u << CAUSE_FETCH_MISALIGNED | 1u << CAUSE_LOAD_MISALIGNED | \
      1u << CAUSE_STORE_MISALIGNED)
+/* marker: end */
 
 static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
 {
@@ -93,6 +95,7 @@ static void enter_deprivileged(struct hart_csrs *csr, const struct world *world)
     csr->satp = world->satp;
 }
 
+/* marker: enter-assisted */
 static void enter_assisted(struct hart_csrs *csr, const struct world *world)
 {
     const struct vcsr *v = world->csr;
@@ -103,8 +106,7 @@ static void enter_assisted(struct hart_csrs *csr, const struct world *world)
     csr->mie = MIE_OURS | v->sie;
     csr->mip = world->sip;
     csr->mcounteren = 0;
-    csr->misa =
-        0; /* or S would be HS, and the hypervisor's CSRs in its hands */
+    csr->misa = 0; /* or S would be HS, and reach the hypervisor's CSRs */
     csr->satp = world->satp;
     csr->stvec = v->stvec;
     csr->scounteren = v->scounteren;
@@ -113,6 +115,7 @@ static void enter_assisted(struct hart_csrs *csr, const struct world *world)
     csr->scause = v->scause;
     csr->stval = v->stval;
 }
+/* marker: end */
 
 /* Every exception that a guest's own tables and instructions can raise is its
  * own. What is left for us: guest-page faults, virtual instructions (cycle and

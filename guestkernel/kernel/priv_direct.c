@@ -107,61 +107,88 @@ void direct_pte_set(uint32_t *slot, uint32_t pte)
 
 /* Tables ------------------------------------------------------------------- */
 
-/* Our own mapping of a page, if there is one yet. All spaces share it. */
-static void protect(uint32_t page, bool writable)
+/* The entry by which we map a page ourselves, with or without W. All spaces
+ * share it. False: there is none yet. */
+static bool own_entry(uint32_t page, bool writable, struct pt_update *update)
 {
     uint32_t link = ((uint32_t *)kernel_space.root)[page >> MEGAPAGE_SHIFT];
 
     if (!(link & PTE_V))
-        return;
-    uint32_t slot = direct_pte_address(link) +
-                    (page >> PAGE_SHIFT) % PT_ENTRIES * 4;
-    uint32_t pte = *(uint32_t *)slot & ~(uint32_t)PTE_W;
-    if (pte & PTE_V)
-        pv_update(slot, writable ? pte | PTE_W : pte);
+        return false;
+    update->slot = direct_pte_address(link) +
+                   (page >> PAGE_SHIFT) % PT_ENTRIES * 4;
+    update->pte = *(uint32_t *)update->slot & ~(uint32_t)PTE_W;
+    if (writable)
+        update->pte |= PTE_W;
+    return update->pte & PTE_V;
 }
 
-static void pin(uint32_t page, uint32_t level)
+static struct multicall entries_call(const uint32_t *pages, uint32_t count,
+                                     bool writable, struct pt_update *list)
 {
-    pv_update_flush(); /* what is still to be stored may be its mapping */
-    *p2m_of(page) |= level ? IS_TABLE | IS_ROOT : IS_TABLE;
-    protect(page, false);
-    pv_update_flush();
-    pv_must("pt_pin", hcall_pt_pin(page, level));
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        n += own_entry(pages[i], writable, &list[n]);
+    if (n == 0) /* untranslated: nothing to say */
+        return (struct multicall){ HCALL_features, 0, { 0 } };
+    return (struct multicall){ HCALL_pt_update, 0, { (uint32_t)list, n } };
 }
 
-static void unpin(uint32_t page)
+/* One page, or a pair of roots. What is still to be stored goes first: it may
+ * be our mapping of them, or what points to them. */
+static void pin(const uint32_t *pages, uint32_t count, uint32_t level)
 {
-    pv_update_flush(); /* what still points to it */
-    pv_must("pt_unpin", hcall_pt_unpin(page));
-    *p2m_of(page) &= FRAME_MASK;
-    protect(page, true);
+    struct multicall calls[3];
+    struct pt_update list[2];
+
     pv_update_flush();
+    calls[0] = entries_call(pages, count, false, list);
+    for (uint32_t i = 0; i < count; i++) {
+        *p2m_of(pages[i]) |= level == 1 ? IS_TABLE | IS_ROOT : IS_TABLE;
+        calls[1 + i] = (struct multicall){ HCALL_pt_pin,
+                                           0,
+                                           { pages[i], level } };
+    }
+    pv_multicall("pin", calls, 1 + count);
+}
+
+static void unpin(const uint32_t *pages, uint32_t count)
+{
+    struct multicall calls[3];
+    struct pt_update list[2];
+
+    pv_update_flush();
+    for (uint32_t i = 0; i < count; i++) {
+        *p2m_of(pages[i]) &= FRAME_MASK;
+        calls[i] = (struct multicall){ HCALL_pt_unpin, 0, { pages[i] } };
+    }
+    calls[count] = entries_call(pages, count, true, list);
+    pv_multicall("unpin", calls, count + 1);
 }
 
 bool direct_table_make(uint32_t page, uint32_t level)
 {
-    if (level == 1) {
-        uint32_t user = page_alloc();
+    uint32_t pages[2] = { page };
 
-        if (user == 0)
+    if (level == 1) {
+        pages[1] = page_alloc();
+        if (pages[1] == 0)
             return false;
-        ((uint32_t *)page)[PT_ENTRIES - 1] = user;
-        pin(user, 1);
+        ((uint32_t *)page)[PT_ENTRIES - 1] = pages[1];
     }
-    pin(page, level);
+    pin(pages, 1 + level, level);
     return true;
 }
 
 void direct_table_free(uint32_t page)
 {
-    uint32_t user = *p2m_of(page) & IS_ROOT ? user_root(page) : 0;
+    bool     root = *p2m_of(page) & IS_ROOT;
+    uint32_t pages[2] = { page, root ? user_root(page) : 0 };
 
-    unpin(page);
-    if (user == 0)
-        return;
-    unpin(user);
-    page_free(user);
+    unpin(pages, root ? 2 : 1);
+    if (root)
+        page_free(pages[1]);
 }
 
 void direct_roots(uint32_t root, uint32_t *kernel, uint32_t *user)

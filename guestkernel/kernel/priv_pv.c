@@ -111,14 +111,16 @@ void priv_timer_set(uint64_t when)
 
 /* Address spaces ----------------------------------------------------------- */
 
-struct multicall {
-    uint32_t nr;
-    int32_t  error;
-    uint32_t arg[4];
-};
 _Static_assert(sizeof(struct multicall) == PV_MULTICALL_SIZE, "multicall");
 
-/* Two calls for the price of one. */
+void pv_multicall(const char *what, struct multicall *calls, uint32_t count)
+{
+    pv_must("multicall", hcall_multicall((uint32_t)calls, count));
+    for (uint32_t i = 0; i < count; i++)
+        if (calls[i].error != 0)
+            panic("%s, call %u failed: %d", what, i, calls[i].error);
+}
+
 void priv_switch(uint32_t root, uint32_t stack)
 {
     struct multicall calls[] = {
@@ -130,15 +132,11 @@ void priv_switch(uint32_t root, uint32_t stack)
         calls[0].nr = HCALL_set_roots;
         direct_roots(root, &calls[0].arg[0], &calls[0].arg[1]);
     }
-    pv_must("multicall", hcall_multicall((uint32_t)calls, 2));
-    for (int i = 0; i < 2; i++)
-        if (calls[i].error != 0)
-            panic("switch to %08x failed: %d", root, calls[i].error);
+    pv_multicall("switch", calls, 2);
 }
 
 /* Entries are collected and told to the hypervisor together: it stores them,
  * and forgets what it had derived from those before. */
-struct pt_update { uint32_t slot, pte; };
 _Static_assert(sizeof(struct pt_update) == PV_PT_UPDATE_SIZE, "pt_update");
 
 static struct pt_update updates[PV_PT_UPDATE_MAX];

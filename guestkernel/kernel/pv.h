@@ -37,6 +37,15 @@ uint32_t pv_must(const char *call, struct hcall_ret ret);
 void pv_update(uint32_t slot, uint32_t pte);
 void pv_update_flush(void);
 
+/* Several calls for the price of one exit; `what` is for a panic. */
+struct multicall {
+    uint32_t nr;
+    int32_t  error;
+    uint32_t arg[4];
+};
+void pv_multicall(const char *what, struct multicall *calls, uint32_t count);
+struct pt_update { uint32_t slot, pte; };
+
 /* priv_direct.c, if the machine walks our tables: see priv.h. */
 extern bool pv_direct;
 void direct_memory_init(void);

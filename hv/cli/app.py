@@ -15,10 +15,11 @@ from difflib import get_close_matches
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
-from hv.cli.compare import compare
 from hv.cli.bench import bench
+from hv.cli.compare import compare
 from hv.cli.run import run
 from hv.cli.table import table
+from hv.cli.views import frames, pt, walk
 from hv.errors import HvError, HypervisorBug
 
 INTERRUPTED = 130
@@ -49,6 +50,9 @@ def app() -> None:
 
 app.add_command(run)
 app.add_command(compare)
+app.add_command(walk)
+app.add_command(pt)
+app.add_command(frames)
 app.add_command(bench)
 
 

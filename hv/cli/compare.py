@@ -1,11 +1,10 @@
 """``hv compare``: the same work in every way of virtualizing it."""
 
 import json
-from pathlib import Path
 
 import rich_click as click
 
-from hv.errors import HvError, UsageError
+from hv.cli.files import svg_file
 from hv.facts import Engine
 
 
@@ -25,7 +24,7 @@ from hv.facts import Engine
 @click.option(
     "--engine",
     type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.REF),
+    default=str(Engine.FAST),
     show_default=True,
     help="Which interpreter; the counts are the same.",
 )
@@ -79,7 +78,7 @@ def compare(
         scale=scale,
         costs=scaled_costs(factor),
     )
-    file = _writable(plot) if plot else None
+    file = svg_file("--plot", plot) if plot else None
     done = []
     for comparison in what.run():
         if not as_json:
@@ -99,19 +98,3 @@ def _names(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _writable(name: str) -> Path:
-    """Return a path that can be written, before the work is done.
-
-    :raises UsageError: if it is no name of an SVG file.
-    :raises HvError: if it cannot be written.
-    """
-    path = Path(name)
-    if path.suffix != ".svg":
-        raise UsageError(f"--plot {name}: the plot is an SVG file: {name}.svg")
-    try:
-        path.touch()
-    except OSError as error:
-        raise HvError(f"--plot {name}: {error.strerror}") from None
-    return path

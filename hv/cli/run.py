@@ -68,7 +68,7 @@ class Ending:
 @click.option(
     "--engine",
     type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.REF),
+    default=str(Engine.FAST),
     show_default=True,
     help="Which interpreter runs the machine.",
 )
@@ -263,7 +263,7 @@ def _write(data: bytes) -> None:
 
 
 def _report(guest: "Guest", ending: Ending) -> dict[str, object]:
-    info = guest.info
+    info, hart = guest.info, guest.machine_counters
     return {
         "status": ending.status,
         "why": ending.why,
@@ -275,6 +275,10 @@ def _report(guest: "Guest", ending: Ending) -> dict[str, object]:
         "insns": info.insns,
         "cycles": info.cycles,
         "counters": dict(guest.counters),
+        "exits": guest.counters.exits_by_reason,
+        "hart": dict(hart),
+        "misses": hart.misses,
+        "refs_per_miss": hart.refs_per_miss,
         "hash": f"{guest.host.hash():016x}",
         "console": guest.console.text,
     }
@@ -288,6 +292,11 @@ def _statistics(guest: "Guest") -> str:
     rows = list((facts | counted).items())
     if guest.number:
         rows.append(("frames populated", info.frames))
+    hart = guest.machine_counters
+    if guest.number:
+        rows.append(("TLB misses", hart.misses))
+        rows.append(("page-table entries read", hart["walk_refs"]))
     lines = [(name, count(value)) for name, value in rows]
+    lines.append(("entries per TLB miss", f"{hart.refs_per_miss:.2f}"))
     lines.append(("memory", format_size(info.mem_size)))
     return table(("", ""), lines)

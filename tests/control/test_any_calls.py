@@ -34,7 +34,7 @@ def op(name: str, *args: st.SearchStrategy[object]) -> st.SearchStrategy[Op]:
 
 
 ops = st.one_of(
-    op("create", st.sampled_from(["emulate", "pv"]), small),
+    op("create", st.sampled_from(["emulate", "pv", "direct"]), small),
     op("destroy"),
     op("boot", addresses, words32),
     op("start"),
@@ -50,6 +50,8 @@ ops = st.one_of(
     op("translate", addresses, st.sampled_from(list(hv.Access))),
     op("send", st.binary(max_size=20)),
     op("look"),
+    op("walk", addresses, st.sampled_from(list(hv.Access)), small),
+    op("table", small),
 )
 
 Call = Callable[..., object]
@@ -60,6 +62,8 @@ def _start(vm: hv.VM) -> None:
     vm.mem.write(RAM + 0x1000, SPIN)
     vm.boot(RAM)
 
+
+ONLY_VMS = ("create", "destroy", "pause", "resume", "look")
 
 CALLS: dict[str, Call] = {
     "destroy": lambda vm: vm.destroy(),
@@ -76,7 +80,12 @@ CALLS: dict[str, Call] = {
     "set": lambda vm, reg, value: vm.cpu[-1].set_reg(reg, value),
     "translate": lambda vm, va, access: vm.translate(va, access),
     "send": lambda vm, data: vm.console.send(data),
-    "look": lambda vm: (vm.info, vm.reason, vm.counters, vm.frame_of(0x80000)),
+    "look": lambda vm: (
+        *(vm.info, vm.reason, vm.counters, vm.frame_of(0x80000)),
+        *(vm.shadows(), vm.real()),
+    ),
+    "walk": lambda vm, gva, access, vcpu: hv.walk(vm, gva, access, vcpu).text,
+    "table": lambda vm, vcpu: hv.page_table(vm, vcpu).text,
 }
 
 
@@ -96,6 +105,7 @@ def test_any_calls(todo: list[Op]) -> None:
                 elif vms:
                     CALLS[name](vms[which % len(vms)], *args)
             hypervisor.audit()
+        assert hv.frame_map(hypervisor).count == hypervisor.info.frames
         for vm in hypervisor.vms:
             vm.destroy()
         info = hypervisor.info
@@ -107,7 +117,7 @@ def test_any_calls(todo: list[Op]) -> None:
 def test_any_calls_on_the_bare_machine(todo: list[Op]) -> None:
     with hv.Machine(ram=SIZE) as machine:
         for name, _, args in todo:
-            if name in ("create", "destroy", "pause", "resume", "look"):
+            if name in ONLY_VMS:
                 continue
             with suppress(hv.UsageError, hv.GuestError):
                 CALLS[name](machine, *args)

@@ -129,7 +129,7 @@ def test_the_frame_table_says_whose_each_frame_is(kernel: Kernel) -> None:
         with pytest.raises(hv.UsageError):
             vm.frame_of(0x90000)
         with pytest.raises(hv.UsageError):
-            hypervisor.host.frame(frames[-1].number + 1)
+            hypervisor.frame(frames[-1].number + 1)
         assert hypervisor.tlb(0, "fetch")
         with pytest.raises(hv.UsageError):
             hypervisor.tlb(7)

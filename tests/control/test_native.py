@@ -10,6 +10,7 @@ import pytest
 import hv
 from hv import core
 from hv.core import lib
+from hv.facts import FrameType, Role, ShadowKind
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,6 +60,9 @@ def test_every_enumeration_of_the_api_is_complete() -> None:
         "HV_STYLE_": hv.Style,
         "HV_VM_": hv.State,
         "HV_RUN_": hv.RunReason,
+        "HV_FRAME_": FrameType,
+        "HV_SHADOW_": ShadowKind,
+        "HV_ROLE_": Role,
     }.items():
         names = {n for n in dir(lib) if n.startswith(prefix)}
         assert names == {prefix + member.name for member in kind}

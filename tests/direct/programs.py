@@ -231,6 +231,14 @@ class Program:
         slots = [o for o, w in spec.memory.get(table, {}).items() if w & 1]
         return (link // 4 << 22) + (pick(slots or [0]) // 4) * PAGE
 
+    def translate(self) -> None:
+        """Ask from outside where an access would go; nothing changes."""
+        if self.world.spec.loaded:
+            user = self.one_in(3)
+            va = self._mapped(self.world.spec.loaded[1][user])
+            kind = self.random.choice(list(Access))
+            self.world.translate(1, va + 8, kind, user=user)
+
     def fetch(self) -> None:
         """Let vCPU 1 execute the mark, where it may be."""
         va = self.random.choice((MARK, MARK + PAGE, MARK & (PAGE - 1)))
@@ -296,6 +304,6 @@ class Program:
     OPS: tuple[Callable[["Program"], None], ...] = (
         pin, unpin, set_roots, update, fence, untranslated, write_entry,
         access, fetch, console_read, memory_map, set_shared, multicall, recycle,
-        cut,
+        cut, translate,
     )  # fmt: skip
-    WEIGHTS = (6, 3, 3, 9, 1, 5, 5, 6, 2, 1, 1, 1, 2, 1, 1)
+    WEIGHTS = (6, 3, 3, 9, 1, 5, 5, 6, 2, 1, 1, 1, 2, 1, 1, 2)

@@ -247,14 +247,35 @@ class World:
         if at // PAGE not in self.spec.held and self.get(vcpu, T0) != value:
             raise Differ("access", f"{kind} at {va:#x} is not of {at:#x}")
 
-    def _elsewhere(self, vcpu: int, va: int, want: int, *, user: bool) -> bool:
-        """Say whether a fetch would execute another word than it should."""
+    def _would(
+        self, vcpu: int, va: int, kind: Access, *, user: bool
+    ) -> int | None:
+        """Ask the twin where an access would go; nothing changes."""
         spec = self.spec
         memory = {page: dict(words) for page, words in spec.memory.items()}
-        at = replace(spec, memory=memory).access(
-            vcpu, va, Access.FETCH, user=user
-        )
+        return replace(spec, memory=memory).access(vcpu, va, kind, user=user)
+
+    def _elsewhere(self, vcpu: int, va: int, want: int, *, user: bool) -> bool:
+        """Say whether a fetch would execute another word than it should."""
+        at = self._would(vcpu, va, Access.FETCH, user=user)
         return at not in (None, want)
+
+    def translate(
+        self, vcpu: int, va: int, kind: Access, *, user: bool
+    ) -> None:
+        """Compare what the API says with where an access would go."""
+        self.set(vcpu, PRIV, int(not user))
+        number = list(Access).index(kind)
+        fault = self.ffi.new("int *")
+        status = self.lib.hv_translate(
+            self.host, self.vm, vcpu, va, number, self._word, fault
+        )
+        self._alive(status)
+        at = self._would(vcpu, va, kind, user=user)
+        want = (FAULTS[kind], None) if at is None else (-1, at)
+        got = (int(fault[0]), None if at is None else int(self._word[0]))
+        if got != want:
+            raise Differ("access", f"from outside, {va:#x}: {got}, not {want}")
 
     def _same_fault(
         self, vcpu: int, kind: Access, va: int, *, trapped: bool
@@ -281,7 +302,7 @@ class World:
         shadows = self._frame.refs - self.spec.references(page)
         got = (self._frame.type, self._frame.uses, self._frame.gfn)
         level = self.spec.level(page)
-        kind = {None: 0, 0: 2, 1: 3}[level]
+        kind = {None: 0, 0: 3, 1: 4}[level]
         want = (kind, self.spec.uses(page), page)
         shadowed = (kind, want[1] + shadows * (level is None), page)
         if shadows not in (0, 1) or got not in (want, shadowed):

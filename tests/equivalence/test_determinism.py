@@ -15,9 +15,10 @@ from tests.equivalence.core import CData, Core, compilers, good_core
 RAM_BASE = 0x8000_0000
 SEEDS = range(40)
 STEPS = 3000
+STYLES = ["EMULATE", "ASSIST", "NESTED"]  # of the three VMs
 
 
-def host(core: Core, *, bare: bool) -> CData:
+def host(core: Core, *, bare: bool, engine: int = 0) -> CData:
     """Return a host of the default costs."""
     config = core.ffi.new("struct hv_config *")
     core.lib.hv_config_default(config)
@@ -25,6 +26,7 @@ def host(core: Core, *, bare: bool) -> CData:
     config.m_mode = firmware if bare else hypervisor
     config.ram_size = 4 << 20
     config.slice = 50
+    config.engine = engine
     out = core.ffi.new("hv_host **")
     assert core.lib.hv_host_new(config, out, core.ffi.NULL, 0) == 0
     return core.ffi.gc(out[0], core.lib.hv_host_free)
@@ -41,6 +43,7 @@ def start(core: Core, machine: CData, seed: int, *, bare: bool) -> None:
             core.lib.hv_vm_config_default(config)
             config.mem_size = 1 << 20
             config.shadow_frames = 8
+            config.style = getattr(core.lib, f"HV_STYLE_{STYLES[i]}")
             status = core.lib.hv_vm_create(
                 machine, config, vm, core.ffi.NULL, 0
             )
@@ -54,9 +57,11 @@ def start(core: Core, machine: CData, seed: int, *, bare: bool) -> None:
         assert core.lib.hv_vm_boot(machine, vm[0], RAM_BASE, 0, 0) == 0
 
 
-def final_state(core: Core, seed: int, pieces: list[int], *, bare: bool) -> int:
+def final_state(
+    core: Core, seed: int, pieces: list[int], *, bare: bool, engine: int = 0
+) -> int:
     """Run in pieces of so many instructions; return the state's hash."""
-    machine = host(core, bare=bare)
+    machine = host(core, bare=bare, engine=engine)
     start(core, machine, seed, bare=bare)
     run = core.ffi.new("struct hv_run *")
     left = list(pieces)
@@ -87,6 +92,15 @@ def test_three_times_and_in_pieces(seed: int, *, bare: bool) -> None:
     once = final_state(core, seed, [STEPS], bare=bare)
     assert final_state(core, seed, [STEPS], bare=bare) == once
     assert final_state(core, seed, cut(seed), bare=bare) == once
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("seed", SEEDS[1::4])
+def test_both_engines_agree(seed: int, *, bare: bool) -> None:
+    core = good_core()
+    ref, fast = core.lib.HV_ENGINE_REF, core.lib.HV_ENGINE_FAST
+    state = final_state(core, seed, [STEPS], bare=bare, engine=ref)
+    assert final_state(core, seed, cut(seed), bare=bare, engine=fast) == state
 
 
 def test_gcc_and_clang_agree() -> None:

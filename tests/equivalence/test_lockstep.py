@@ -64,7 +64,7 @@ def test_fenced_programs_are_the_same_in_a_vm(
         {"ad_fault": 1},
         {"time_div": 7},
         {"fill": 0xA5},
-        {"engine": 1},
+        {"engine": 0},
         {"asid_bits": 0},
     ],
     ids=lambda config: next(iter(config)),

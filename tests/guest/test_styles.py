@@ -53,8 +53,9 @@ def test_on_the_bare_leaky_machine_it_sees_nothing(bare: Outcome) -> None:
     assert run("bare", profile="leaky").programs == bare.programs
 
 
-def test_the_pv_kernel_does_not_care(bare: Outcome) -> None:
-    outcome = run("pv", profile="leaky")
+@pytest.mark.parametrize("style", ["pv", "direct"])
+def test_the_pv_kernel_does_not_care(style: str, bare: Outcome) -> None:
+    outcome = run(style, profile="leaky")
     assert outcome.exit_code == 0
     assert outcome.programs == bare.programs
 

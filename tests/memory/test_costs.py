@@ -88,7 +88,7 @@ def test_a_mapping_that_is_not_watched_is_found() -> None:
     files = sources()
     assert files["hyp/shadow.c"].count(bug) == 1
     files["hyp/shadow.c"] = files["hyp/shadow.c"].replace(bug, "")
-    command = [sys.executable, "-m", "tests.guest.bugged", library(files)]
+    command = [sys.executable, "-m", "tests.guest.bugged", str(library(files))]
     done = subprocess.run(
         [*command, "-m", "tests.memory.updates"],
         cwd=TREE,

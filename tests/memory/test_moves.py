@@ -21,6 +21,14 @@ def boot(guest: hv.Guest, workload: str, image: str) -> None:
     guest.boot()
 
 
+def running(
+    hypervisor: hv.Hypervisor, vm: hv.VM, dice: random.Random
+) -> bool:
+    """Go on for a while; say whether the guest has not ended."""
+    hypervisor.run(dice.randrange(1, STEP))
+    return not vm.state.ended
+
+
 def bare(workload: str) -> dict[str, list[str]]:
     with hv.Machine(ram="16MiB", engine="fast") as machine:
         boot(machine, workload, "kernel-native")
@@ -36,10 +44,7 @@ def test_a_native_kernel_moves_at_random(workload: str) -> None:
     with hv.Hypervisor(ram="32MiB", engine="fast") as hypervisor:
         vm = hypervisor.create(shadow_frames=16)
         boot(vm, workload, "kernel-native")
-        while not vm.state.ended:
-            hypervisor.run(dice.randrange(1, STEP))
-            if vm.state.ended:
-                break
+        while running(hypervisor, vm, dice):
             if dice.random() < 0.5:
                 vm.change_style(dice.choice(STYLES))
             else:
@@ -57,10 +62,8 @@ def test_a_pv_kernel_may_be_followed_in_any_way(workload: str) -> None:
     with hv.Hypervisor(ram="32MiB", engine="fast") as hypervisor:
         vm = hypervisor.create(style="pv", shadow_frames=16)
         boot(vm, workload, "kernel-pv")
-        while not vm.state.ended:
-            hypervisor.run(dice.randrange(1, STEP))
-            if not vm.state.ended:
-                vm.change_sync(dice.choice([*SYNCS, "told"]))
+        while running(hypervisor, vm, dice):
+            vm.change_sync(dice.choice([*SYNCS, "told"]))
         vm.check()
         hypervisor.audit()
         assert lines_by_program(vm.console.text) == bare(workload)

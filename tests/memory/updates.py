@@ -8,6 +8,7 @@ of a stretch, with or without fences; then it powers off.
 """
 
 import hv
+from tests.control import programs
 from tests.machine import asm
 from tests.machine.asm import (
     A0,
@@ -32,7 +33,6 @@ from tests.machine.asm import (
     sfence_vma,
     sw,
 )
-from tests.control import programs
 
 RAM = 0x8000_0000
 ROOT, LEAVES, LIST, FRAMES = (RAM + n * 0x1000 for n in (16, 17, 18, 32))
