@@ -22,6 +22,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
+    "docs.consolidation",
     "docs.measured",
     "docs.pictures",
 ]

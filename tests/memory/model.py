@@ -50,6 +50,11 @@ lists = st.lists(gfns, min_size=1, max_size=4)
 bad_lists = st.lists(gfns | wild, max_size=4) | st.just([DATA] * (MAX_LIST + 1))
 
 
+def agree(what: str, got: object, expected: object) -> None:
+    """Expect what the model says, and say what differs."""
+    assert got == expected, f"{what}: {got!r}; the model says {expected!r}"
+
+
 class Memories(RuleBasedStateMachine):
     """Guests on one host, and what each of them must see."""
 
@@ -89,7 +94,7 @@ class Memories(RuleBasedStateMachine):
     @rule(n=guests, gfn=gfns, offset=offsets)
     def guest_loads(self, n: int, gfn: int, offset: int) -> None:
         puppet, model = self.pick(n)
-        assert puppet.load(gfn, offset) == model.load(gfn, offset)
+        agree("load", puppet.load(gfn, offset), model.load(gfn, offset))
 
     @rule(n=guests, writer=writers, gfn=gfns, offset=offsets, value=values)
     def somebody_writes(
@@ -99,7 +104,7 @@ class Memories(RuleBasedStateMachine):
         if writer in PV_WRITERS and not puppet.pv:
             writer = "store"
         done = puppet.change(writer, gfn, offset, value)
-        assert done == model.store(gfn, offset, value)
+        agree(writer, done, model.store(gfn, offset, value))
 
     @rule(n=guests, gfn=gfns, offset=st.sampled_from([0, PAGE - 24]))
     def multicall_stores_its_errors(
@@ -122,7 +127,7 @@ class Memories(RuleBasedStateMachine):
         puppet, model = self.pick(n)
         if puppet.pv:
             done = puppet.balloon(Hypercall.BALLOON_GIVE, gfns)
-            assert done == model.give(gfns)
+            agree("give", done, model.give(gfns))
 
     @rule(n=guests, gfns=lists)
     def guest_takes_pages(self, n: int, gfns: Sequence[int]) -> None:
@@ -130,16 +135,16 @@ class Memories(RuleBasedStateMachine):
         if puppet.pv:
             gfns = [g for g in gfns if g in model.gone] or gfns
             done = puppet.balloon(Hypercall.BALLOON_TAKE, gfns)
-            assert done == model.take(gfns)
+            agree("take", done, model.take(gfns))
 
     @rule(n=guests, gfns=bad_lists)
     def guest_names_what_it_may_not(self, n: int, gfns: Sequence[int]) -> None:
         puppet, model = self.pick(n)
         if puppet.pv:
             done = puppet.balloon(Hypercall.BALLOON_GIVE, gfns)
-            assert done == model.give(gfns)
+            agree("give", done, model.give(gfns))
             done = puppet.balloon(Hypercall.BALLOON_TAKE, gfns)
-            assert done == model.take(gfns)
+            agree("take", done, model.take(gfns))
 
     # -- the host -----------------------------------------------------------
 
@@ -163,8 +168,8 @@ class Memories(RuleBasedStateMachine):
                 held += gfn in model.held
                 if gfn not in model.held:
                     pages.append(data)
-        assert self.host.used == held + fewest_frames(pages)
-        assert self.host.scan() == 0
+        agree("frames", self.host.used, held + fewest_frames(pages))
+        agree("scan", self.host.scan(), 0)
 
     @rule(n=guests)
     def operator_asks_for_the_log(self, n: int) -> None:
@@ -179,7 +184,7 @@ class Memories(RuleBasedStateMachine):
         self.host.ok(lib.hv_dirty_fetch(raw, puppet.id, log, 2, count))
         named = {FIRST + i for i in range(PAGES) if log[i // 8] >> i % 8 & 1}
         assert len(named) == count[0]
-        assert named - SCRATCH == model.fetch_log() - SCRATCH
+        agree("log", named - SCRATCH, model.fetch_log() - SCRATCH)
 
     @precondition(
         lambda self: any(model.log is not None for _, model in self.live)
@@ -203,15 +208,17 @@ class Memories(RuleBasedStateMachine):
         for puppet, model in self.live:
             for gfn in range(DATA, FIRST + PAGES):
                 if not model.is_ram(gfn):
-                    assert puppet.frame(gfn) is None
+                    agree("frame", puppet.frame(gfn), None)
                     continue
                 page = bytearray(PAGE)
                 for (at, offset), value in model.words.items():
                     if at == gfn:
                         page[offset : offset + 4] = value.to_bytes(4, "little")
-                assert puppet.read(gfn * PAGE, PAGE) == page
+                now = puppet.read(gfn * PAGE, PAGE)
+                assert now == page, f"memory: page {gfn:#x} is another"
 
     def teardown(self) -> None:
+        self.host.audit()
         for puppet, _ in self.live:
             puppet.destroy()
         self.host.audit()

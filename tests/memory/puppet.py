@@ -64,6 +64,8 @@ class Host:
 
     def ok(self, status: int) -> None:
         """Expect success."""
+        if status == self.lib.HV_ERR_BROKEN:
+            raise AssertionError(self.text(self.lib.hv_host_reason(self.raw)))
         assert status == self.lib.HV_OK, self.text(
             self.lib.hv_status_text(status)
         )
@@ -229,9 +231,7 @@ class Puppet:
             if self.reason:
                 raise Killed(self.reason)
             raise Starved
-        assert status == self.lib.HV_OK, self.host.text(
-            self.lib.hv_host_reason(self.host.raw)
-        )
+        self.host.ok(status)
 
     def call(self, call: int, *args: int, extension: int = SBI_EXT_HV) -> int:
         """Make a call; return its error, or its value if there is none."""

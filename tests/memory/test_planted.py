@@ -1,0 +1,64 @@
+"""The model finds bugs in what is done with guests' memory, for their reason."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.equivalence.core import Core, build, sources
+from tests.memory.model import Memories
+
+RECORDS = Path(__file__).with_name("planted.toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bug:
+    """One record of planted.toml."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    precedent: str
+    property: str
+    shows: str
+
+    def core(self) -> Core:
+        """Build and load the core that has this bug."""
+        files = sources()
+        assert files[self.file].count(self.text) == 1, (
+            f"{self.name}: its text must occur once in {self.file}; "
+            "has the source moved on?"
+        )
+        files[self.file] = files[self.file].replace(self.text, self.instead)
+        return Core(build(files))
+
+
+BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+# A bug found is a bug found: sanitizers have little to add.
+if os.environ.get("HV_SANITIZED"):
+    BUGS = BUGS[:2]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_model_finds(bug: Bug) -> None:
+    class Bugged(Memories):
+        core = bug.core()
+
+    with pytest.raises(Exception) as found:
+        run_state_machine_as_test(
+            Bugged,
+            settings=settings(
+                max_examples=400,
+                stateful_step_count=30,
+                derandomize=True,
+                database=None,
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+            ),
+        )
+    assert bug.shows in str(found.value)

@@ -1,0 +1,104 @@
+"""Equal pages are kept once; nobody notices but the host."""
+
+import pytest
+
+import hv
+from hv import images
+from tests.equivalence.core import good_core
+from tests.memory.puppet import DATA, PAGE, SHARED, Host, Puppet
+
+WORK = "run=sieve,crc,ping,forks"
+
+
+@pytest.mark.parametrize("style", ["PV", "EMULATE", "NESTED"])
+@pytest.mark.parametrize("n", [2, 5])
+def test_n_guests_with_s_equal_pages_save_all_but_one(
+    n: int, style: str
+) -> None:
+    host = Host(good_core(), 512)
+    puppets = [Puppet(host, 32, style) for _ in range(n)]
+    for puppet in puppets:
+        for i in range(6):
+            puppet.write((DATA + i) * PAGE, bytes([i + 1]) * PAGE)
+        puppet.write((DATA + 10) * PAGE, bytes([puppet.id]) * 8)
+        puppet.write((DATA + 11) * PAGE, bytes(8))  # zeros are equal, too
+    code = 1
+    zeros = sum(
+        data == bytes(PAGE) and gfn != SHARED
+        for gfn, data in puppets[0].populated().items()
+    )
+    before = host.used
+    saved = host.scan()
+    assert saved == (n - 1) * (6 + code + zeros) + zeros - 1
+    assert host.used == before - saved
+    host.audit()
+    assert host.info.frames_shared == 6 + code + 1
+
+
+def test_a_store_is_seen_by_nobody_else() -> None:
+    host = Host(good_core(), 256)
+    first, second = Puppet(host, 16), Puppet(host, 16)
+    for puppet in (first, second):
+        puppet.write(DATA * PAGE, b"equal" * 100)
+    host.scan()
+    assert first.frame(DATA) == second.frame(DATA)
+    assert first.change("amo", DATA, 0, 1)
+    assert first.frame(DATA) != second.frame(DATA)
+    assert second.read(DATA * PAGE, 5) == b"equal"
+    # The last one that has it keeps it, and copies nothing.
+    kept = second.frame(DATA)
+    assert second.change("store", DATA, 0, 2)
+    assert second.frame(DATA) == kept
+    assert second.counter("unshared") >= 1
+    host.audit()
+
+
+def test_scans_of_any_size_come_to_the_same() -> None:
+    def used(step: int) -> int:
+        host = Host(good_core(), 256)
+        puppets = [Puppet(host, 32) for _ in range(3)]
+        for puppet in puppets:
+            for i in range(9):
+                puppet.write((DATA + i) * PAGE, bytes([i % 4 + 1]))
+        for _ in range(0, 3 * 32, step):
+            host.scan(step)
+        host.audit()
+        return host.used
+
+    assert len({used(step) for step in (1, 3, 96)}) == 1
+
+
+def test_a_strict_host_shares_only_what_it_can_promise_to_copy() -> None:
+    """Two VMs, all of whose memory is promised, and not a frame beyond."""
+    host = Host(good_core(), 2 * (8 + 4))
+    first, second = (Puppet(host, 8) for _ in range(2))
+    for puppet in (first, second):
+        puppet.write(DATA * PAGE, b"equal")
+    assert host.scan() == 0
+    host.audit()
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("style", ["pv", "emulate", "assist", "nested"])
+def test_programs_print_the_same_whether_pages_are_shared(style: str) -> None:
+    """P38: but for the time it takes."""
+
+    def printed(every: int) -> list[list[str]]:
+        with hv.Hypervisor(ram="64MiB", engine="fast") as hypervisor:
+            name = "kernel-pv" if style == "pv" else "kernel-native"
+            vms = [hypervisor.create(style=style) for _ in range(2)]
+            for vm in vms:
+                vm.load(images.find(name).path, append=WORK)
+                vm.boot()
+            merged = 0
+            while hypervisor.run(every).reason is hv.RunReason.BUDGET:
+                merged += hypervisor.share() if every < 10**6 else 0
+            hypervisor.audit()
+            assert (merged > 100) == (every < 10**6)
+            assert all(vm.exit_code == 0 for vm in vms)
+            return [
+                sorted(l for l in vm.console.text.splitlines() if "[" in l)
+                for vm in vms
+            ]
+
+    assert printed(150_000) == printed(10**9)
