@@ -33,7 +33,6 @@ static enum trap_action stage2_fault(struct vcpu *vcpu, enum access access,
         return vcpu_fault(vcpu, walk_cause(walk.status, access), va.raw);
     }
     walk_set_ad(vcpu, &walk, access);
-    vm->count.exit_mmio++;
     return mmio_emulate(vcpu, va, access, walk.pa);
 }
 /* marker: end */
