@@ -10,17 +10,12 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 import hv
-from hv import core
-from hv.core import lib
+from hv.counters import meanings
 from hv.images import find
 from hv.views.tables import Sync
 
 OUT = Path(__file__).resolve().parent / "_generated"
 MOMENT = "schedule"  # the kernel has just turned on translation
-GROUPS = {
-    "vm": ("Of a VM", lib.HV_COUNTERS_VM),
-    "hart": ("Of a hart", lib.HV_COUNTERS_HART),
-}
 
 
 def write(name: str, text: str) -> None:
@@ -104,11 +99,12 @@ def _ways(styles: list[str], *, policies: bool) -> Iterator[str]:
 
 def counters() -> None:
     """List what is counted, in the core's own words."""
-    for name, (title, group) in GROUPS.items():
-        rows = "\n".join(
-            f"| `{counter}` | {doc} |"
-            for counter, doc in core.counter_docs(group).items()
-        )
+    for title, of in (
+        ("Of a VM", meanings("vm")),
+        ("Of a hart", meanings("hart")),
+    ):
+        rows = "\n".join(f"| `{name}` | {doc} |" for name, doc in of.items())
+        name = title.split()[-1].lower()
         write(
             f"counters-{name}.md", f"| {title} | counts |\n|---|---|\n{rows}\n"
         )

@@ -1,6 +1,19 @@
 """Exact counts: what a guest did and what that cost."""
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
+
+
+def meanings(of: Literal["vm", "hart"]) -> dict[str, str]:
+    """Return what each counter of a VM or a hart counts, in the core's words.
+
+    >>> meanings("vm")["exits"]
+    'exits, all'
+    """
+    from hv import core  # noqa: PLC0415 -- the rest of this needs no core
+
+    group = {"vm": "HV_COUNTERS_VM", "hart": "HV_COUNTERS_HART"}[of]
+    return core.counter_docs(getattr(core.lib, group))
 
 
 class Counters(Mapping[str, int]):

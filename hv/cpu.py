@@ -1,8 +1,8 @@
 """A guest's vCPU: registers and CSRs, as the guest itself would see them."""
 
-from hv.core import constant, ffi, from_c, lib
+from hv.core import constant, ffi, from_c, lib, to_c
 from hv.errors import UsageError
-from hv.facts import U32, Priv, integer
+from hv.facts import U32, Priv, choose, integer
 from hv.host import Host
 
 _ABI = (
@@ -85,6 +85,20 @@ class Cpu:
     def priv(self) -> Priv:
         """The privilege mode that the guest believes it is in."""
         return from_c("PRIV_", Priv, self._get(lib.HV_REG_PRIV, "priv"))
+
+    def set_priv(self, priv: str) -> None:
+        """Let the guest be in another privilege mode, as it believes.
+
+        :raises UsageError: if there is no such mode, or none for a guest.
+        """
+        self._host.checked(
+            f"changing the mode of vCPU {self._number}",
+            lib.hv_reg_set,
+            self._guest,
+            self._number,
+            lib.HV_REG_PRIV,
+            to_c("PRIV_", choose(Priv, priv, "mode")),
+        )
 
     @property
     def registers(self) -> dict[str, int]:

@@ -14,7 +14,6 @@ In guest-physical memory, from RAM on::
 from dataclasses import dataclass
 
 import hv
-from hv.core import lib
 from tests.control.elfs import words
 from tests.machine.asm import A0, T0, addi, j, lw, sw
 
@@ -65,9 +64,7 @@ class Hand:
     def mode(self, priv: int, sstatus: int = 0) -> None:
         """Let the guest be in U (0) or S (1)."""
         self.vm.cpu[0].set_reg("sstatus", sstatus)
-        self.host.host.checked(
-            "", lib.hv_reg_set, self.vm.number, 0, lib.HV_REG_PRIV, priv
-        )
+        self.vm.cpu[0].set_priv("S" if priv else "U")
 
     def does(self, what: int, address: int = 0) -> None:
         """Execute one instruction of the code page, in the present mode."""
