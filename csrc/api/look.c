@@ -237,6 +237,18 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
     return mix(hash, vcpu->insns);
 }
 
+/* Which of its pages are tables decides what its calls will answer. */
+static uint64_t hash_types(uint64_t hash, struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->p2m.count; i++) {
+        const struct frame *frame = frame_of(&vm->hyp->frames,
+                                             (hfn_t){ vm->p2m.hfn[i] });
+
+        hash = mix(hash, (uint64_t)frame->type << 1 | frame->pinned);
+    }
+    return hash;
+}
+
 /* The machine has every bit of guest memory; what it cannot see is what the
  * hypervisor knows of each VM. */
 int hv_hash(hv_host *host, uint64_t *out)
@@ -259,6 +271,8 @@ int hv_hash(hv_host *host, uint64_t *out)
         for (uint32_t i = 0; i < vm->p2m.count; i++)
             hash = mix(hash, vm->p2m.state[i]);
         hash = mix(mix(hash, vm->balloon.target), vm->balloon.said);
+        if (vm->style->direct)
+            hash = hash_types(hash, vm);
 #define COUNTER(name, doc) hash = mix(hash, vm->count.name);
 #include "hyp/counters.def"
 #undef COUNTER
