@@ -133,9 +133,7 @@ class VM(Guest):
             lib.hv_dirty_fetch,
             *(self.number, out, size, count),
         )
-        return [
-            first + n for n in range(pages) if out[n // 8] >> n % 8 & 1
-        ]
+        return [first + n for n in range(pages) if out[n // 8] >> n % 8 & 1]
 
     def stop_log(self) -> None:
         """Note no longer which pages change.

@@ -6,7 +6,7 @@ of memory is compared.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -47,9 +47,7 @@ wild = st.sampled_from(
     [0, FIRST - 1, FIRST + PAGES, 0xFFFFF, 0x100000, 0xFFFFFFFF, SHARED]
 )
 lists = st.lists(gfns, min_size=1, max_size=4)
-bad_lists = st.lists(gfns | wild, max_size=4) | st.just(
-    [DATA] * (MAX_LIST + 1)
-)
+bad_lists = st.lists(gfns | wild, max_size=4) | st.just([DATA] * (MAX_LIST + 1))
 
 
 def agree(what: str, got: object, expected: object) -> None:
@@ -62,12 +60,14 @@ class Memories(RuleBasedStateMachine):
 
     core: ClassVar[Core]
 
-    @initialize(data=st.data())
-    def boot(self, data: Any) -> None:
+    @initialize(
+        styles=st.tuples(st.sampled_from(STYLES), st.sampled_from(STYLES))
+    )
+    def boot(self, styles: tuple[str, str]) -> None:
         self.host = Host(self.core, FRAMES)
         self.live: list[tuple[Puppet, GuestMemory]] = []
-        for _ in range(2):
-            self.add(data.draw(st.sampled_from(STYLES)))
+        for style in styles:
+            self.add(style)
 
     def add(self, style: str) -> None:
         held = {SHARED} if style == "PV" else set[int]()
@@ -184,9 +184,7 @@ class Memories(RuleBasedStateMachine):
         log = self.host.ffi.new("uint8_t[]", 2)
         count = self.host.ffi.new("uint32_t *")
         self.host.ok(lib.hv_dirty_fetch(raw, puppet.id, log, 2, count))
-        named = {
-            FIRST + i for i in range(PAGES) if log[i // 8] >> i % 8 & 1
-        }
+        named = {FIRST + i for i in range(PAGES) if log[i // 8] >> i % 8 & 1}
         assert len(named) == count[0]
         agree("log", named - SCRATCH, model.fetch_log() - SCRATCH)
 

@@ -21,9 +21,7 @@ def boot(guest: hv.Guest, workload: str, image: str) -> None:
     guest.boot()
 
 
-def running(
-    hypervisor: hv.Hypervisor, vm: hv.VM, dice: random.Random
-) -> bool:
+def running(hypervisor: hv.Hypervisor, vm: hv.VM, dice: random.Random) -> bool:
     """Go on for a while; say whether the guest has not ended."""
     hypervisor.run(dice.randrange(1, STEP))
     return not vm.state.ended
