@@ -47,7 +47,7 @@ INSIDERS = {"tests/control/test_native.py"}
 # Run before hv can be imported: to build it, and to build its guests.
 ALONE = ["hv/_build.py", "hv/guestcc.py"]
 
-HYP_LINES = 5600
+HYP_LINES = 5000
 
 WARN = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wundef", "-Wvla"]
 
@@ -235,18 +235,24 @@ def riscv32_link(root: Path = ROOT) -> Iterator[str]:
 
 
 def hyp_lines(root: Path = ROOT) -> int:
-    """Return how many lines the hypervisor proper has."""
-    return sum(
-        len(path.read_text(encoding="utf-8").splitlines())
-        for path in c_files(root / "csrc" / "hyp")
-    )
+    """Return how many lines of code the hypervisor proper has.
+
+    Comments and blank lines are not code: explaining more costs nothing.
+    """
+    code = 0
+    for path in c_files(root / "csrc" / "hyp"):
+        text = re.sub(
+            r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S
+        )
+        code += sum(bool(line.strip()) for line in text.splitlines())
+    return code
 
 
 def line_budget(root: Path = ROOT) -> Iterator[str]:
     """The hypervisor proper stays small enough to be read in a week."""
     lines = hyp_lines(root)
     if lines >= HYP_LINES:
-        yield f"csrc/hyp has {lines} lines; the budget is {HYP_LINES}"
+        yield f"csrc/hyp has {lines} lines of code; the budget is {HYP_LINES}"
 
 
 def tree_files(root: Path = ROOT) -> list[Path]:
@@ -291,7 +297,7 @@ def main() -> int:
         print(f"{'BAD ' if problems else 'ok  '} {check.__doc__}")
         for problem in problems:
             print(f"       {problem}")
-    print(f"csrc/hyp: {hyp_lines()} of {HYP_LINES} lines")
+    print(f"csrc/hyp: {hyp_lines()} of {HYP_LINES} lines of code")
     return int(bad > 0)
 
 

@@ -8,7 +8,7 @@
  *            out of sync              watched again
  *   strict   is emulated, and the     nothing is to be done
  *            entry goes
- *   told     is told by hypercall,    that entry goes         everything goes
+ *   told     is told by hypercall,    as lazy                 as lazy
  *            and the entry goes
  *
  * Watching means that no mapping of the table's frame has W. Fences ask for
@@ -150,11 +150,10 @@ static void compare(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 
 /* A leaf table that was cached without being linked here may hold entries that
  * were never reachable at these addresses, where the machine would read them
- * afresh. What is watched, or told of, has no such entries. */
+ * afresh. A table that is watched has no such entries. */
 void sync_relink(struct vm *vm, struct pcpu *pcpu, struct shadow *table)
 {
-    if (shadow_kind(table) == SHADOW_LEAF && !table->traced &&
-        vm->sync != SYNC_TOLD)
+    if (shadow_kind(table) == SHADOW_LEAF && !table->traced)
         compare(vm, pcpu, table);
 }
 
@@ -267,26 +266,22 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa)
 
 /* marker: sync-forget-all */
 /* Every link of a root goes: what it led to will be compared when it is linked
- * again. Told tables are not compared, so they go as well. */
+ * again. */
 static void forget_all(struct vm *vm, struct pcpu *pcpu)
 {
-    struct shadows *shadows = &vm->shadows;
+    for (uint32_t i = 0; i < vm->shadows.count; i++) {
+        struct shadow *root = &vm->shadows.pool[i];
 
-    for (uint32_t i = 0; i < shadows->count; i++)
-        if (shadows->pool[i].live &&
-            shadow_kind(&shadows->pool[i]) == SHADOW_ROOT)
-            shadow_clear_all(vm, pcpu, &shadows->pool[i]);
-    for (uint32_t i = 0; i < shadows->count; i++) {
-        struct shadow *shadow = &shadows->pool[i];
-
-        if (!shadow->live || !shadow_synchronised(shadow) || shadow->holds ||
-            (vm->sync == SYNC_LAZY && shadow_kind(shadow) == SHADOW_LEAF))
+        if (!root->live || shadow_kind(root) != SHADOW_ROOT)
             continue;
-        shadow_retire(vm, pcpu, shadow);
+        if (root->holds) {
+            shadow_clear_all(vm, pcpu, root);
+            continue;
+        }
+        shadow_retire(vm, pcpu, root);
         vm->count.shadow_drops++;
     }
 }
-/* marker: end */
 
 /*
  * The address may be mapped through any root, also one that is not in force.

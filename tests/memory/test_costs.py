@@ -84,10 +84,10 @@ def test_told_a_batch_of_updates_is_one_exit() -> None:
 
 def test_a_mapping_that_is_not_watched_is_found() -> None:
     """KVM 65855ed8b0, the other way round: mapped writable after the table."""
-    bug = "frame->traced || "
+    bug = "    if (frame->traced || "
     files = sources()
     assert files["hyp/shadow.c"].count(bug) == 1
-    files["hyp/shadow.c"] = files["hyp/shadow.c"].replace(bug, "")
+    files["hyp/shadow.c"] = files["hyp/shadow.c"].replace(bug, "    if (")
     command = [sys.executable, "-m", "tests.guest.bugged", str(library(files))]
     done = subprocess.run(
         [*command, "-m", "tests.memory.updates"],
