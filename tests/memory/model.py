@@ -6,7 +6,7 @@ of memory is compared.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -60,12 +60,14 @@ class Memories(RuleBasedStateMachine):
 
     core: ClassVar[Core]
 
-    @initialize(data=st.data())
-    def boot(self, data: Any) -> None:
+    @initialize(
+        styles=st.tuples(st.sampled_from(STYLES), st.sampled_from(STYLES))
+    )
+    def boot(self, styles: tuple[str, str]) -> None:
         self.host = Host(self.core, FRAMES)
         self.live: list[tuple[Puppet, GuestMemory]] = []
-        for _ in range(2):
-            self.add(data.draw(st.sampled_from(STYLES)))
+        for style in styles:
+            self.add(style)
 
     def add(self, style: str) -> None:
         held = {SHARED} if style == "PV" else set[int]()

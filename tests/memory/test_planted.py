@@ -1,4 +1,4 @@
-"""The model finds bugs in what is done with guests' memory, for their reason."""
+"""The model finds bugs in what is done with guests' memory, as they are."""
 
 import os
 import tomllib
@@ -49,7 +49,7 @@ def test_the_model_finds(bug: Bug) -> None:
     class Bugged(Memories):
         core = bug.core()
 
-    with pytest.raises(Exception) as found:
+    with pytest.raises(AssertionError) as found:
         run_state_machine_as_test(
             Bugged,
             settings=settings(

@@ -97,7 +97,7 @@ def test_programs_print_the_same_whether_pages_are_shared(style: str) -> None:
             assert (merged > 100) == (every < 10**6)
             assert all(vm.exit_code == 0 for vm in vms)
             return [
-                sorted(l for l in vm.console.text.splitlines() if "[" in l)
+                sorted(x for x in vm.console.text.splitlines() if "[" in x)
                 for vm in vms
             ]
 
