@@ -245,7 +245,7 @@ def hyp_lines(root: Path = ROOT) -> int:
         if path.name.startswith("audit"):
             continue
         text = re.sub(
-            r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S
+            r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL
         )
         code += sum(bool(line.strip()) for line in text.splitlines())
     return code
