@@ -178,6 +178,7 @@ def _numbers(
         "mix_insns": f"{insns:,}",
         "mix_reach": f"{by_name['reach'][1]['mix']:.1f}",
         "calls_far": f"{by_name['far'][1]['mix']:.2f}",
+        "copy_loops": f"{by_name['loops'][1]['copy']:.1f}",
         "trap_system": f"{by_name['system'][1]['trap']:.1f}",
         "mix_uncounted": f"{by_name['uncounted'][1]['mix']:.2f}",
         "mix_pc": f"{by_name['pc'][1]['mix']:.2f}",

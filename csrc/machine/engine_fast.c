@@ -458,6 +458,7 @@ struct rounds {
 #define LOOP_STORE(k, name, a, b)                                        \
     LEAVE_IF(unlikely(!store_##name(hart, a + imm##k, key, &acc, b)), k, \
              ROUNDS_SLOW)
+/* marker: fast-loops */
 #define LOOP_AGAIN(k, name, a, b)                      \
     LEAVE_IF(!when_##name(a, b), (k) + 1, ROUNDS_OVER) \
     acc -= (uint64_t)(((k) + 1) * OP_BYTES) << 32;     \
@@ -475,6 +476,7 @@ struct rounds {
         keep for (;;){ round } save end.acc = acc;                          \
         return end;                                                         \
     }
+/* marker: end */
 #include "machine/fast_fused.def"
 #undef FUSED
 #undef LOOP_OF
