@@ -204,12 +204,15 @@ def unread(pipe: int) -> int:
 def test_ctrl_c_is_130(kernel: Kernel, style: str, *, as_json: bool) -> None:
     command = [*HV, "run", "--style", style, "--stats"]
     command += ["--json"] * as_json
+    # Whoever started the tests may ignore it, which children inherit.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*command, kernel([*p.say("up\n"), *p.SPIN])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdin is not None
     assert process.stdout is not None
     if as_json:  # nothing is printed before the end, but input is read
