@@ -48,7 +48,7 @@ def test_twice_the_scale_is_another_sum(bare: Outcome) -> None:
         assert twice.checksums[name] != bare.checksums[name]
 
 
-@pytest.mark.parametrize("mem", ["4640KiB", "4800KiB", "5MiB"])
+@pytest.mark.parametrize("mem", ["4736KiB", "4800KiB", "5MiB"])
 @pytest.mark.parametrize("style", list(hv.Style))
 def test_where_memory_runs_out_no_page_is_lost(style: str, mem: str) -> None:
     """What fails half-way is undone, though its entries were not told yet."""
