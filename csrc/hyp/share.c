@@ -10,6 +10,10 @@
 #include "hyp/hyp.h"
 #include "hyp/services.h"
 
+/* So many pages of one hash are compared with a new one: a guest that makes its
+ * pages collide slows nobody down but saves less. */
+#define SHARE_TRIES 16
+
 static bool share_begin(struct hyp *hyp)
 {
     struct share *share = &hyp->share;
@@ -116,8 +120,9 @@ static uint32_t consider(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
         return 0; /* a shared one, met before */
     uint32_t *chain =
         &share->bucket[hash_frame(hyp, pcpu, hfn) % hyp->frames.count];
-    for (with.raw = *chain; with.raw != NO_FRAME;
-         with.raw = share->next[with.raw - hyp->frames.first])
+    with.raw = *chain;
+    for (uint32_t n = 0; with.raw != NO_FRAME && n < SHARE_TRIES;
+         n++, with.raw = share->next[with.raw - hyp->frames.first])
         if (with.raw != hfn.raw && shareable(hyp, with) &&
             equal_frames(hyp, pcpu, hfn, with) && merge(vm, pcpu, gfn, with))
             return 1;
