@@ -282,6 +282,7 @@ static void forget_all(struct vm *vm, struct pcpu *pcpu)
         vm->count.shadow_drops++;
     }
 }
+/* marker: end */
 
 /*
  * The address may be mapped through any root, also one that is not in force.
