@@ -195,7 +195,7 @@ static const char *audit_trace(struct audit *a, struct vm *vm,
     if (!p2m_lookup(vm, (gfn_t){ shadow_gfn(shadow) }, &hfn))
         return "P9: a shadow traces a table that is not there";
     a->traced[hfn.raw - a->hyp->frames.first]++;
-    return NULL;
+    return audit_traced(a, vm, shadow);
 }
 
 static const char *audit_shadows(struct audit *a, struct vm *vm,

@@ -21,7 +21,10 @@ bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner);
 /* One reference more, and one use if `use`. */
 void audit_count(struct audit *a, uint32_t hfn, bool use);
 
-/* audit_stage2.c, audit_direct.c: what does not add up, or NULL. */
+/* audit_traced.c, audit_stage2.c, audit_direct.c: what does not add up, or
+ * NULL. */
+const char *audit_traced(struct audit *a, struct vm *vm,
+                         const struct shadow *shadow);
 const char *audit_stage2(struct audit *a, struct vm *vm);
 const char *audit_direct(struct audit *a, struct vm *vm);
 
