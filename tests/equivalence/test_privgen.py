@@ -47,7 +47,7 @@ def test_wrong_arguments_are_refused() -> None:
     assert core.lib.hv_privgen(0, 0, small, 4096) == refused
     assert core.lib.hv_privgen(0, 0, core.ffi.NULL, size) == refused
     big = core.ffi.new("uint8_t[]", size)
-    assert core.lib.hv_privgen(0, 2, big, size) == refused
+    assert core.lib.hv_privgen(0, 8, big, size) == refused
 
 
 def test_all_of_the_instruction_set_is_used() -> None:

@@ -117,7 +117,12 @@ PLANTED: list[tuple[Check, str, str, str]] = [
         "import hv.machine\n",
         "must be independent",
     ),
-    (floors.line_budget, "csrc/hyp/planted.c", "\n" * 5600, "the budget is"),
+    (
+        floors.line_budget,
+        "csrc/hyp/planted.c",
+        "int planted;\n" * 5600,
+        "the budget is",
+    ),
     (
         floors.riscv32_link,
         "csrc/hyp/planted.c",

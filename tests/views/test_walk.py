@@ -301,6 +301,9 @@ def test_what_is_said_comes_true(
                 hand.vm.cpu[0].set_reg("satp", 0)
                 hand.vm.cpu[0].set_reg("satp", g.SATP)
             hand.does(g.NOP)  # so that fetching is no exit any more
+            code = g.KCODE if priv else g.UCODE
+            if hv.walk(hand.vm, code, "fetch").verdict is Verdict.FAULT:
+                return  # it has stored to the entry of its own code
             before = hand.vm.counters
             seen = hv.walk(hand.vm, g.page(n), access)
             check(hand, seen, access)
