@@ -30,7 +30,7 @@ FLAGS = ("-std=c11", "-O2", "-fPIC", "-DFW_NATIVE=1", "-w")
 CData: TypeAlias = Any
 
 # Programs, how often they do their work, and how often they are timed.
-WORKS = {"mix": 1, "calls": 100_000, "trap": 100_000}
+WORKS = {"mix": 1, "copy": 10, "calls": 100_000, "trap": 100_000}
 TURNS = 5
 
 
