@@ -7,6 +7,7 @@ module also has the constants of csrc/abi, which are no symbols of a library:
 a file of the core that only such a library has makes them some.
 """
 
+import os
 import re
 import runpy
 import sys
@@ -14,7 +15,7 @@ import types
 
 import cffi
 
-from tests.equivalence.core import CSRC, declarations
+from tests.equivalence.core import CSRC, ROOT, declarations
 
 HEADERS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 FILE = "api/constants.c"
@@ -32,6 +33,12 @@ def constants_c() -> str:
     lines += ["#include <stdint.h>"]
     lines += [f"int64_t abi_{n} = (int64_t)({n});" for n in constants()]
     return "\n".join(lines) + "\n"
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which Python finds this module."""
+    path = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 class Bugged:

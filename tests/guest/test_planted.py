@@ -54,6 +54,7 @@ def compare(core: Path, args: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, "compare", "--engine", "fast", *args],
         cwd=ROOT,
+        env=bugged.environment(),
         capture_output=True,
         text=True,
         check=False,

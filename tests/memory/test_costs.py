@@ -8,6 +8,7 @@ import pytest
 from tests.control import programs
 from tests.equivalence.core import ROOT as TREE
 from tests.equivalence.core import sources
+from tests.guest import bugged
 from tests.guest.test_planted import library
 from tests.machine.asm import program
 from tests.memory import updates
@@ -92,6 +93,7 @@ def test_a_mapping_that_is_not_watched_is_found() -> None:
     done = subprocess.run(
         [*command, "-m", "tests.memory.updates"],
         cwd=TREE,
+        env=bugged.environment(),
         capture_output=True,
         text=True,
         check=False,
