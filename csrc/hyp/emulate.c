@@ -107,7 +107,7 @@ static enum trap_action emulate_sfence(struct vcpu *vcpu, uint32_t insn)
     gva_t    va = { vcpu_regs(vcpu)->x[rs1] };
 
     /* No ASIDs, so rs2 narrows nothing. */
-    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, rs1 != 0, va);
+    vcpu_fence(vcpu, rs1 != 0, va);
     vcpu->vm->count.exit_fence++;
     return emulated(vcpu);
 }

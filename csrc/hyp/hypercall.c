@@ -85,11 +85,6 @@ static struct sbi_ret do_set_root(struct call *c)
     return OK(0);
 }
 
-static void fence(struct vcpu *vcpu, bool one_page, gva_t va)
-{
-    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
-}
-
 static struct sbi_ret do_fence(struct call *c)
 {
     gva_t    va = { c->arg[0] & ~(uint32_t)PAGE_MASK };
@@ -98,11 +93,11 @@ static struct sbi_ret do_fence(struct call *c)
 
     /* Everything, also if the range is long or wraps: bounded work. */
     if (size == 0 || last < c->arg[0] || pages > PV_PT_UPDATE_MAX) {
-        fence(c->vcpu, false, va);
+        vcpu_fence(c->vcpu, false, va);
         return OK(0);
     }
     for (uint32_t i = 0; i < pages; i++, va.raw += PAGE_SIZE)
-        fence(c->vcpu, true, va);
+        vcpu_fence(c->vcpu, true, va);
     return OK(0);
 }
 

@@ -94,11 +94,6 @@ static struct sbi_ret send_ipi(struct vm *vm, uint32_t mask, uint32_t base)
     return OK(0);
 }
 
-static void fence(struct vcpu *vcpu, bool one_page, gva_t va)
-{
-    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
-}
-
 /* 8. RFENCE. Shadows are the whole VM's, so fencing one vCPU fences all; an
  * address range larger than a few pages is fenced as everything. */
 static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
@@ -117,9 +112,9 @@ static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
     case SBI_RFNC_SFENCE:
     case SBI_RFNC_SFENCE_ASID:
         if (size == PAGE_SIZE && start % PAGE_SIZE == 0)
-            fence(vcpu, true, (gva_t){ start });
+            vcpu_fence(vcpu, true, (gva_t){ start });
         else
-            fence(vcpu, false, (gva_t){ 0 });
+            vcpu_fence(vcpu, false, (gva_t){ 0 });
         return OK(0);
     default:
         return ERR(SBI_ERR_NOT_SUPPORTED);
@@ -225,7 +220,7 @@ static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
     if (ext == SBI_LEGACY_FENCE_I)
         hal_fence_i(vcpu->on);
     else
-        fence(vcpu, false, (gva_t){ 0 });
+        vcpu_fence(vcpu, false, (gva_t){ 0 });
     return OK(0);
 }
 

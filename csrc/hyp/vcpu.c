@@ -142,6 +142,11 @@ void vcpu_pull(struct vcpu *vcpu)
         vcpu->mode = hal_leave(vcpu->on, &vcpu->csr);
 }
 
+void vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va)
+{
+    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
+}
+
 void vcpu_leave_world(struct vcpu *vcpu)
 {
     vcpu_pull(vcpu);

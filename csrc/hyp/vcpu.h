@@ -99,6 +99,9 @@ void vcpu_wake(struct vcpu *vcpu);
 /* Wait for an interrupt, unless one is there. */
 void vcpu_block(struct vcpu *vcpu);
 
+/* Its kernel asked to forget translations: of one page, or all. */
+void vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va);
+
 /* Make the hart run with what this vCPU's state asks for. */
 void vcpu_enter_world(struct vcpu *vcpu);
 /* The guest has stopped: from now on csr and mode are here, and can change. */
