@@ -43,6 +43,9 @@ CHUNK_AUDIT = 1_000
 
 _TAKE = 64 << 10
 
+# Of HostConfig, what goes to C as it is.
+_NUMBERS = ("harts", "asid_bits", "time_div", "slice", "quantum", "fill")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostConfig:
@@ -57,6 +60,7 @@ class HostConfig:
     ad_fault: bool | None = None
     time_div: int | None = None
     slice: int | None = None
+    quantum: int | None = None
     audit: bool = False
     fill: int | None = None
     admission: str = Admission.STRICT
@@ -85,7 +89,7 @@ class HostConfig:
             config.ram_size = integer("ram (in bytes)", size, 0, U32)
         if self.ad_fault is not None:
             config.ad_fault = int(self.ad_fault)
-        for name in ("harts", "asid_bits", "time_div", "slice", "fill"):
+        for name in _NUMBERS:
             value = getattr(self, name)
             if value is not None:
                 setattr(config, name, integer(name, value, 0, U32))

@@ -25,6 +25,7 @@ from hv.facts import (
 )
 from hv.guest import Guest
 from hv.host import Host, HostConfig
+from hv.interleave import Interleave, Interleaving
 from hv.loader import read_program
 
 NATIVE = "native"
@@ -38,6 +39,8 @@ class Machine(Guest):
         runs as machine code in M-mode and is told what to start by
         fw_dynamic_info, as OpenSBI is.
     :param harts: 1 to 8.
+    :param quantum: cycles of a turn where several harts take turns.
+    :param interleave: a seed or a list of rounds: in which order they do.
     :param costs: cycles per elementary step, by name, where not the default.
     :raises UsageError: if a value is out of range.
     :raises ImageError: if the firmware cannot be loaded.
@@ -55,6 +58,8 @@ class Machine(Guest):
         profile: str = Profile.CLEAN,
         firmware: str | os.PathLike[str] = NATIVE,
         harts: int | None = None,
+        quantum: int | None = None,
+        interleave: Interleave = 0,
         asid_bits: int | None = None,
         ad_fault: bool | None = None,
         time_div: int | None = None,
@@ -70,6 +75,7 @@ class Machine(Guest):
                 engine=engine,
                 profile=profile,
                 harts=harts,
+                quantum=quantum,
                 asid_bits=asid_bits,
                 ad_fault=ad_fault,
                 time_div=time_div,
@@ -78,6 +84,8 @@ class Machine(Guest):
         )
         try:
             super().__init__(host, 0, "the machine")
+            self.interleaving = Interleaving(host, len(self.cpu))
+            self.interleaving.set(interleave)
         except BaseException:
             host.close()
             raise

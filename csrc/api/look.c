@@ -258,6 +258,7 @@ int hv_hash(hv_host *host, uint64_t *out)
     if (host->hal.broken)
         return HV_ERR_BROKEN;
     uint64_t hash = machine_hash(host->machine, 0xcbf29ce484222325ull);
+    hash = interleave_hash(&host->interleave, hash);
     for (uint32_t slot = 1; host_has_hyp(host) && slot < MAX_VMS; slot++) {
         struct vm *vm = host->hal.hyp.slot[slot];
 

@@ -389,16 +389,24 @@ void hosted_serve(struct hal *hal, uint32_t id)
                              });
 }
 
-bool hosted_idle(struct hal *hal, uint32_t id)
+bool hosted_idle(struct hal *hal, uint32_t id, uint64_t until)
 {
     struct hart *hart = machine_hart(hal->machine, id);
     uint64_t     timer = machine_mtimecmp(hal->machine, id);
     uint64_t     cycle = machine_time_to_cycle(hal->machine, timer);
 
+    if (machine_msip(hal->machine, id)) {
+        machine_set_msip(hal->machine, id, false);
+        hyp_trap(&hal->pcpu[id],
+                 (struct trap){ .cause = CAUSE_INTERRUPT | IRQ_MSI });
+        return true;
+    }
     /* Not armed, or for a time that the clock will never reach. */
     if (timer == UINT64_MAX || cycle == CYCLE_NEVER)
         return false;
-    hart_skip(hart, cycle);
+    hart_skip(hart, cycle < until ? cycle : until);
+    if (cycle > until)
+        return false;
     hyp_trap(&hal->pcpu[id],
              (struct trap){ .cause = CAUSE_INTERRUPT | IRQ_MTI });
     return true;

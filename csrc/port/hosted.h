@@ -45,9 +45,10 @@ void hosted_fini(struct hal *hal);
 /* The hart took a trap to M. */
 void hosted_serve(struct hal *hal, uint32_t hart);
 
-/* Nothing runs on this hart: let time pass to its timer and serve that. False:
- * no timer is armed. */
-bool hosted_idle(struct hal *hal, uint32_t hart);
+/* Nothing runs on this hart: serve another's interrupt, or let time pass to its
+ * timer, but no further than cycle `until`, and serve that. False: it still
+ * waits. */
+bool hosted_idle(struct hal *hal, uint32_t hart, uint64_t until);
 
 void channel_put(struct channel *channel, uint8_t byte, bool *failed);
 size_t channel_take(struct channel *channel, uint8_t *to, size_t max);
