@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from hv import core
@@ -66,12 +68,12 @@ class HostConfig:
     admission: str = Admission.STRICT
     costs: Mapping[str, int] = field(default_factory=dict)
 
-    def to_c(self) -> object:
+    def to_c(self) -> CData:
         """Return the struct that hv_host_new() reads.
 
         :raises UsageError: if a value does not fit or a name is unknown.
         """
-        config = ffi.new("struct hv_config *")
+        config: CData = ffi.new("struct hv_config *")
         lib.hv_config_default(config)
         config.m_mode = to_c("HV_M_", self.m_mode)
         config.engine = to_c(
@@ -143,6 +145,7 @@ class Host:
         status = lib.hv_host_new(c_config, out, why, core.WHY_SIZE)
         check(status, "making a machine", core.text(why))
         self._raw = ffi.gc(out[0], lib.hv_host_free)
+        self.harts = int(c_config.harts)
 
     @property
     def closed(self) -> bool:
@@ -284,7 +287,7 @@ class Host:
 
         :raises UsageError: if there is no such hart.
         """
-        integer("a hart", hart, 0, lib.MAX_HARTS - 1)
+        integer("hart", hart, 0, self.harts - 1)
         kind = to_c("HV_", choose(Access, access, "access"))
         out = ffi.new("struct hv_tlb_entry *")
         entries: list[TlbEntry] = []
@@ -299,6 +302,16 @@ class Host:
                     TlbEntry(index, out.va, out.pa, out.context, bool(out.mega))
                 )
             index += 1
+
+    def hart_counters(self, hart: int | None = None) -> Counters:
+        """Return what the machine counted on one hart; None: on all of them.
+
+        :raises UsageError: if there is no such hart.
+        """
+        if hart is None:
+            return reduce(add, map(self.hart_counters, range(self.harts)))
+        integer("hart", hart, 0, self.harts - 1)
+        return self.counters(hart, lib.HV_COUNTERS_HART)
 
     def counters(self, number: int, group: int) -> Counters:
         """Return a group of counters of a hart or a VM.

@@ -93,7 +93,7 @@ class Hypervisor:
         )
         self._vms: dict[int, VM] = {}
         try:
-            self.interleaving = Interleaving(self.host, harts or 1)
+            self.interleaving = Interleaving(self.host)
             self.interleaving.set(interleave)
         except BaseException:
             self.host.close()
@@ -265,5 +265,4 @@ class Hypervisor:
 
         :raises UsageError: if there is no such hart.
         """
-        integer("hart", hart, 0, lib.MAX_HARTS - 1)
-        return self.host.counters(hart, lib.HV_COUNTERS_HART)
+        return self.host.hart_counters(hart)

@@ -46,9 +46,9 @@ class Interleaving:
     Round(length=50, order=(1, 0))
     """
 
-    def __init__(self, host: Host, harts: int) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._harts = harts
+        self._harts = host.harts
 
     def set(self, what: Interleave) -> None:
         """Choose rounds by a seed, or by a list; see the methods for each."""

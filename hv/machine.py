@@ -5,8 +5,6 @@ What every style of virtualization is compared with.
 
 import os
 from collections.abc import Mapping
-from functools import reduce
-from operator import add
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +19,6 @@ from hv.facts import (
     Profile,
     TlbEntry,
     choose,
-    integer,
 )
 from hv.guest import Guest
 from hv.host import Host, HostConfig
@@ -84,7 +81,7 @@ class Machine(Guest):
         )
         try:
             super().__init__(host, 0, "the machine")
-            self.interleaving = Interleaving(host, len(self.cpu))
+            self.interleaving = Interleaving(host)
             self.interleaving.set(interleave)
         except BaseException:
             host.close()
@@ -113,15 +110,14 @@ class Machine(Guest):
     @property
     def counters(self) -> Counters:
         """What the machine counted, summed over its harts."""
-        return reduce(add, map(self.hart_counters, range(len(self.cpu))))
+        return self.host.hart_counters()
 
     def hart_counters(self, hart: int = 0) -> Counters:
         """Return what the machine counted on one hart.
 
         :raises UsageError: if there is no such hart.
         """
-        integer("hart", hart, 0, len(self.cpu) - 1)
-        return self.host.counters(hart, lib.HV_COUNTERS_HART)
+        return self.host.hart_counters(hart)
 
     def tlb(self, hart: int = 0, access: str = "load") -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.
