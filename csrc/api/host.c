@@ -9,7 +9,7 @@
 #define MAX_RAM          (1u << 30)
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
-#define DEFAULT_QUANTUM  1000  /* cycles: 10 us at the default time_div */
+#define DEFAULT_QUANTUM  5000  /* cycles: 50 us at the default time_div */
 
 _Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
                    (int)HV_ENGINE_FAST == (int)ENGINE_FAST,
