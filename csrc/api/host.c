@@ -9,6 +9,7 @@
 #define MAX_RAM          (1u << 30)
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
+#define DEFAULT_PERIOD   100000
 
 _Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
                    (int)HV_ENGINE_FAST == (int)ENGINE_FAST,
@@ -128,6 +129,7 @@ void hv_config_default(struct hv_config *config)
         .asid_bits = HV_ASIDS_DEFAULT,
         .time_div = DEFAULT_TIME_DIV,
         .slice = DEFAULT_SLICE,
+        .period = DEFAULT_PERIOD,
     };
     memcpy(config->cost, cost_defaults, sizeof(cost_defaults));
 }
@@ -148,6 +150,12 @@ static const char *config_bad(const struct hv_config *c)
     if (c->asid_bits != 0 && c->asid_bits != 9 &&
         c->asid_bits != HV_ASIDS_DEFAULT)
         return "asid_bits must be 0 or 9";
+    if (c->policy >= HV_NR_POLICIES)
+        return "policy must be one of enum hv_policy";
+    if (!sched_policies[c->policy])
+        return "policy is not here yet";
+    if (c->period < c->slice)
+        return "period must be at least a slice";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
@@ -199,6 +207,8 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         .slice = config->slice,
         .ad_fault = config->ad_fault != 0,
         .overcommit = config->admission == HV_ADMISSION_OVERCOMMIT,
+        .policy = sched_policies[config->policy],
+        .period = config->period,
     };
     hv_host *host = calloc(1, sizeof(*host));
     if (host) {

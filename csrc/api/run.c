@@ -117,9 +117,10 @@ static bool hyp_idle(struct run *run)
     struct hal *hal = &run->host->hal;
     bool        alive = false;
 
-    hyp_schedule(&hal->pcpu[0]);
-    if (!hal->waiting[0] || hosted_idle(hal, 0))
+    if (hosted_wakes(hal, 0) != CYCLE_NEVER) {
+        hosted_idle(hal, 0, CYCLE_NEVER);
         return true;
+    }
     for (uint32_t slot = 1; slot < MAX_VMS; slot++)
         alive = alive ||
                 (hal->hyp.slot[slot] && hal->hyp.slot[slot]->state == VM_LIVE);
@@ -135,6 +136,8 @@ static bool hyp_advance(struct run *run)
         hal->hyp.ended = 0;
         return false;
     }
+    if (host_watch_full(run->host))
+        return report(run, HV_RUN_EVENTS, 0);
     if (hal->console_full)
         return report(run, HV_RUN_CONSOLE, hal->console_full);
     if (hal->waiting[0])
@@ -261,8 +264,9 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
 
     while (vm->state == VM_LIVE && hyp_steps(vcpu, hart) == before) {
         if (vcpu->state == VCPU_BLOCKED) {
-            if (!hosted_idle(hal, 0))
+            if (hosted_wakes(hal, 0) == CYCLE_NEVER)
                 return HV_ERR_STATE;
+            hosted_idle(hal, 0, CYCLE_NEVER);
             continue;
         }
         if (!hyp_switch_to(&hal->pcpu[0], vcpu))

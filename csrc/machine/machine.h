@@ -219,6 +219,7 @@ size_t machine_uart_pending(const struct machine *m);
 
 /* Interrupt lines of the CLINT from native M-mode. */
 void machine_set_msip(struct machine *m, uint32_t hart, bool on);
+bool machine_msip(const struct machine *m, uint32_t hart);
 void machine_set_mtimecmp(struct machine *m, uint32_t hart, uint64_t time);
 uint64_t machine_mtimecmp(const struct machine *m, uint32_t hart);
 
