@@ -253,6 +253,9 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
         if (vcpu->pv.shared_set &&
             p2m_lookup(vm, gpa_frame(vcpu->pv.shared), &shared))
             audit_count(a, shared.raw, true);
+        if (vcpu->pv.sta_set &&
+            p2m_lookup(vm, gpa_frame(vcpu->pv.sta), &shared))
+            audit_count(a, shared.raw, true);
     }
     return NULL;
 }
