@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from hv.guest import Guest
     from hv.hypervisor import Hypervisor
+    from hv.interleave import Interleaving, Round
     from hv.loader import Layout
     from hv.machine import Machine
     from hv.memory import Memory
@@ -98,6 +99,7 @@ __all__ = [
     "Hypervisor",
     "HypervisorBug",
     "ImageError",
+    "Interleaving",
     "Layout",
     "Machine",
     "Memory",
@@ -106,6 +108,7 @@ __all__ = [
     "Priv",
     "Profile",
     "Report",
+    "Round",
     "Run",
     "RunReason",
     "RunResult",
@@ -125,8 +128,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "guest", "vm", "machine", "hypervisor", "comparison", "workloads",
-    "views.walk", "views.tables", "views.frames",
+    "interleave", "guest", "vm", "machine", "hypervisor", "comparison",
+    "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 
 

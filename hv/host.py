@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from hv import core
@@ -43,6 +45,9 @@ CHUNK_AUDIT = 1_000
 
 _TAKE = 64 << 10
 
+# Of HostConfig, what goes to C as it is.
+_NUMBERS = ("harts", "asid_bits", "time_div", "slice", "quantum", "fill")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostConfig:
@@ -57,17 +62,18 @@ class HostConfig:
     ad_fault: bool | None = None
     time_div: int | None = None
     slice: int | None = None
+    quantum: int | None = None
     audit: bool = False
     fill: int | None = None
     admission: str = Admission.STRICT
     costs: Mapping[str, int] = field(default_factory=dict)
 
-    def to_c(self) -> object:
+    def to_c(self) -> CData:
         """Return the struct that hv_host_new() reads.
 
         :raises UsageError: if a value does not fit or a name is unknown.
         """
-        config = ffi.new("struct hv_config *")
+        config: CData = ffi.new("struct hv_config *")
         lib.hv_config_default(config)
         config.m_mode = to_c("HV_M_", self.m_mode)
         config.engine = to_c(
@@ -85,7 +91,7 @@ class HostConfig:
             config.ram_size = integer("ram (in bytes)", size, 0, U32)
         if self.ad_fault is not None:
             config.ad_fault = int(self.ad_fault)
-        for name in ("harts", "asid_bits", "time_div", "slice", "fill"):
+        for name in _NUMBERS:
             value = getattr(self, name)
             if value is not None:
                 setattr(config, name, integer(name, value, 0, U32))
@@ -139,6 +145,7 @@ class Host:
         status = lib.hv_host_new(c_config, out, why, core.WHY_SIZE)
         check(status, "making a machine", core.text(why))
         self._raw = ffi.gc(out[0], lib.hv_host_free)
+        self.harts = int(c_config.harts)
 
     @property
     def closed(self) -> bool:
@@ -280,7 +287,7 @@ class Host:
 
         :raises UsageError: if there is no such hart.
         """
-        integer("a hart", hart, 0, lib.MAX_HARTS - 1)
+        integer("hart", hart, 0, self.harts - 1)
         kind = to_c("HV_", choose(Access, access, "access"))
         out = ffi.new("struct hv_tlb_entry *")
         entries: list[TlbEntry] = []
@@ -295,6 +302,16 @@ class Host:
                     TlbEntry(index, out.va, out.pa, out.context, bool(out.mega))
                 )
             index += 1
+
+    def hart_counters(self, hart: int | None = None) -> Counters:
+        """Return what the machine counted on one hart; None: on all of them.
+
+        :raises UsageError: if there is no such hart.
+        """
+        if hart is None:
+            return reduce(add, map(self.hart_counters, range(self.harts)))
+        integer("hart", hart, 0, self.harts - 1)
+        return self.counters(hart, lib.HV_COUNTERS_HART)
 
     def counters(self, number: int, group: int) -> Counters:
         """Return a group of counters of a hart or a VM.

@@ -237,7 +237,7 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
         struct vcpu *vcpu = &vm->vcpu[i];
         bool ready = vcpu->state == VCPU_RUNNABLE && vm->state == VM_LIVE;
 
-        if (vcpu->queued != (ready && !vcpu->on))
+        if (vcpu->sched.queued != (ready && !vcpu->on && !vcpu->sched.parked))
             return "P26: a runnable vCPU is not queued, or the reverse";
         if (vcpu->on && vcpu->on->hyp->current != vcpu)
             return "P16: two vCPUs claim one hart";

@@ -270,7 +270,7 @@ static struct sbi_ret do_set_timer(struct call *c)
     uint64_t born = c->vcpu->vm->born_time;
 
     timer_set(c->vcpu, when >= TIME_NEVER - born ? TIME_NEVER : when + born);
-    timer_expire(c->vcpu->vm->hyp, hal_time(c->vcpu->on));
+    timer_expire(c->vcpu->on->hyp, hal_time(c->vcpu->on));
     return OK(0);
 }
 

@@ -7,6 +7,7 @@
 #include "hyp/hyp.h"
 #include "hyp/sched.h"
 #include "hyp/timer.h"
+#include "hyp/trace.h"
 
 #define OK(v)  ((struct sbi_ret){ SBI_SUCCESS, (v) })
 #define ERR(e) ((struct sbi_ret){ (e), 0 })
@@ -25,7 +26,7 @@ static void set_timer(struct vcpu *vcpu, uint64_t deadline)
         timer_set(vcpu, TIME_NEVER);
     else
         timer_set(vcpu, deadline + born);
-    timer_expire(vcpu->vm->hyp, hal_time(vcpu->on));
+    timer_expire(vcpu->on->hyp, hal_time(vcpu->on));
 }
 
 /* 4. Base */
@@ -81,15 +82,17 @@ static bool mask_has(uint32_t mask, uint32_t base, uint32_t id)
 }
 
 /* 7. IPI */
-static struct sbi_ret send_ipi(struct vm *vm, uint32_t mask, uint32_t base)
+static struct sbi_ret send_ipi(struct vcpu *vcpu, uint32_t mask, uint32_t base)
 {
+    struct vm *vm = vcpu->vm;
+
     if (!mask_valid(vm, mask, base))
         return ERR(SBI_ERR_INVALID_PARAM);
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         if (!mask_has(mask, base, i) || vm->vcpu[i].state == VCPU_STOPPED)
             continue;
-        vm->vcpu[i].csr.sip |= MIP_SSIP;
-        vcpu_wake(&vm->vcpu[i]);
+        trace(vcpu->on, EVENT_ipi, vcpu, i);
+        vcpu_raise(&vm->vcpu[i], MIP_SSIP);
     }
     return OK(0);
 }
@@ -216,7 +219,7 @@ static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
     if (!legacy_mask(vcpu, va, &mask))
         return ERR(SBI_ERR_INVALID_ADDRESS);
     if (ext == SBI_LEGACY_SEND_IPI)
-        return send_ipi(vcpu->vm, mask, 0);
+        return send_ipi(vcpu, mask, 0);
     if (ext == SBI_LEGACY_FENCE_I)
         hal_fence_i(vcpu->on);
     else
@@ -275,7 +278,7 @@ bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
         return true;
     case SBI_EXT_IPI:
         if (fn == SBI_IPI_SEND)
-            *ret = send_ipi(vcpu->vm, arg[0], arg[1]);
+            *ret = send_ipi(vcpu, arg[0], arg[1]);
         return true;
     case SBI_EXT_RFNC:
         *ret = remote_fence(vcpu, fn, arg);
