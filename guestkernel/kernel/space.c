@@ -230,92 +230,93 @@ void space_commit(const struct space *space)
 }
 
 /*
- * Pages that are unmapped are freed only after the commit: before it, user
- * mode could still reach them. In between they hang in a chain through their
- * first words, which saves an array as large as a space.
+ * Pages that are unmapped are freed only after the commit: before it, a thread
+ * on another hart still reaches them. In between they are noted here, and not
+ * in the pages themselves, where that thread could read and change it.
  */
-static uint32_t clear_slots(uint32_t *slots, uint32_t count, uint32_t chain)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (slots[i] & PTE_V) {
-            uint32_t page = priv_pte_address(slots[i]);
+#define BATCH_SIZE 64
+#define IS_TABLE   1u /* beside the address */
 
-            *(uint32_t *)page = chain;
-            chain = page;
-            priv_pte_set(&slots[i], 0);
-        }
-    return chain;
+struct batch {
+    const struct space *space;
+    uint32_t            count;
+    uint32_t            page[BATCH_SIZE];
+};
+
+static void batch_begin(struct batch *batch, const struct space *space)
+{
+    batch->space = space;
+    batch->count = 0;
 }
 
-static uint32_t clear_range(const struct space *space, uint32_t from,
-                            uint32_t to, uint32_t chain)
+static void batch_free(struct batch *batch)
+{
+    space_commit(batch->space);
+    while (batch->count > 0) {
+        uint32_t page = batch->page[--batch->count];
+
+        if (page & IS_TABLE)
+            priv_table_free(page & ~IS_TABLE);
+        page_free(page & ~IS_TABLE);
+    }
+}
+
+/* Clear the slot of a page, or of a table that is empty. */
+static void batch_clear(struct batch *batch, uint32_t *slot, uint32_t kind)
+{
+    if (batch->count == BATCH_SIZE)
+        batch_free(batch);
+    batch->page[batch->count++] = priv_pte_address(*slot) | kind;
+    priv_pte_set(slot, 0);
+}
+
+static void clear_slots(struct batch *batch, uint32_t *slots, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (slots[i] & PTE_V)
+            batch_clear(batch, &slots[i], 0);
+}
+
+static void clear_range(struct batch *batch, uint32_t from, uint32_t to)
 {
     while (from < to) {
         uint32_t table_end = (from & ~(MEGAPAGE_SIZE - 1u)) + MEGAPAGE_SIZE;
         uint32_t until = to < table_end ? to : table_end;
-        uint32_t above = *root_slot(space, from);
+        uint32_t above = *root_slot(batch->space, from);
 
         if (above & PTE_V)
-            chain = clear_slots(leaf_slot(priv_pte_address(above), from),
-                                (until - from) / PAGE_SIZE, chain);
+            clear_slots(batch, leaf_slot(priv_pte_address(above), from),
+                        (until - from) / PAGE_SIZE);
         from = until;
-    }
-    return chain;
-}
-
-static void free_chain(const struct space *space, uint32_t chain)
-{
-    space_commit(space);
-    while (chain != 0) {
-        uint32_t next = *(uint32_t *)chain;
-
-        page_free(chain);
-        chain = next;
     }
 }
 
 void space_unmap(struct space *space, uint32_t from, uint32_t to)
 {
+    struct batch batch;
+
     lock_must_be_mine(&space->lock);
+    batch_begin(&batch, space);
     space_commit(space); /* what was just mapped is seen below */
-    free_chain(space, clear_range(space, from, to, 0));
-}
-
-/* Tables are no pages to chain: nothing but priv_pte_set() writes to a table
- * that is in use. A space has few, so an array holds them, some at a time. */
-#define TABLES_AT_A_TIME 16
-
-static void free_tables(const struct space *space, uint32_t chain)
-{
-    uint32_t  tables[TABLES_AT_A_TIME], count = 0;
-    uint32_t *root = (uint32_t *)space->root;
-
-    for (uint32_t i = 0; i <= USER_SLOTS; i++) {
-        if (i == USER_SLOTS || count == TABLES_AT_A_TIME) {
-            free_chain(space, chain);
-            chain = 0;
-            while (count > 0) {
-                priv_table_free(tables[--count]);
-                page_free(tables[count]);
-            }
-        }
-        if (i < USER_SLOTS && (root[i] & PTE_V)) {
-            tables[count++] = priv_pte_address(root[i]);
-            priv_pte_set(&root[i], 0);
-        }
-    }
+    clear_range(&batch, from, to);
+    batch_free(&batch);
 }
 
 static void destroy(struct space *space)
 {
-    uint32_t chain;
+    struct batch batch;
+    uint32_t    *root = (uint32_t *)space->root;
 
+    batch_begin(&batch, space);
     if (space->harts != 0)
         panic("a space in use on harts %x is given back", space->harts);
     space_commit(space);
-    chain = clear_range(space, USER_BASE, space->top, 0);
-    chain = clear_range(space, USER_STACK, USER_TOP, chain);
-    free_tables(space, chain);
+    clear_range(&batch, USER_BASE, space->top);
+    clear_range(&batch, USER_STACK, USER_TOP);
+    for (uint32_t i = 0; i < USER_SLOTS; i++)
+        if (root[i] & PTE_V)
+            batch_clear(&batch, &root[i], IS_TABLE);
+    batch_free(&batch);
     priv_table_free(space->root);
     page_free(space->root);
     give_up(space);
