@@ -158,8 +158,8 @@ static const char *config_bad(const struct hv_config *c)
         return "policy must be one of enum hv_policy";
     if (!sched_policies[c->policy])
         return "policy is not here yet";
-    if (c->period < c->slice)
-        return "period must be at least a slice";
+    if (c->period == 0)
+        return "period must be at least 1 tick";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
