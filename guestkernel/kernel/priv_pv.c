@@ -11,7 +11,6 @@
 #include "kernel/kernel.h"
 #include "kernel/priv.h"
 #include "kernel/pv.h"
-#include "kernel/sbi.h"
 #include "lib/string.h"
 
 const char priv_name[] = "pv";
@@ -243,30 +242,29 @@ void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len)
 
 /* Locks -------------------------------------------------------------------- */
 
-#define FEATURE_SCHED (1 << 5)
-#define CALL_POLL     22
-#define CALL_KICK     23
-#define CALL_YIELD_TO 24
-
 bool priv_lock_can_wait(void)
 {
-    return features & FEATURE_SCHED;
+    return features & PV_FEATURE_SCHED;
 }
 
 /* The hypervisor does not know that we wait for a lock, only that we do not want
  * to run before somebody kicks us. It does not let us sleep while an interrupt
- * is pending, which we may not be able to take here; then it is the holder that
- * should run in our place. */
+ * is pending, which we may not be able to take here; then the holder should run
+ * in our place, or, if the lock is free, the one whose turn it is. */
 void priv_lock_wait(uint32_t holder)
 {
-    sbi_call(SBI_EXT_HV, CALL_POLL, UINT32_MAX, UINT32_MAX, 0);
-    if (*shared(SI_IRQ_PENDING) != 0 && holder != cpu_self()->id)
-        sbi_call(SBI_EXT_HV, CALL_YIELD_TO, holder, 0, 0);
+    pv_must("poll", hcall_poll());
+    if (*shared(SI_IRQ_PENDING) == 0)
+        return;
+    if (holder != cpu_self()->id)
+        pv_must("yield_to", hcall_yield_to(holder));
+    else
+        pv_must("yield", hcall_yield());
 }
 
 void priv_lock_kick(uint32_t hart)
 {
-    sbi_call(SBI_EXT_HV, CALL_KICK, hart, 0, 0);
+    pv_must("kick", hcall_kick(hart));
 }
 
 /* Console and power -------------------------------------------------------- */
