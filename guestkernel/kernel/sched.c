@@ -168,7 +168,7 @@ void sched_interrupt(const struct proc *proc)
 
 /* Continue `to`; returns when it is our turn again, perhaps on another hart.
  * Interrupts are off, here and there. */
-static void switch_to(struct proc *to, enum after after)
+static void schedule(struct proc *to, enum after after)
 {
     struct cpu  *cpu = cpu_self();
     struct proc *from = cpu->current;
@@ -202,7 +202,7 @@ void sched_yield(void)
     struct proc *to = take(&queues[cpu_self()->id]);
 
     if (to != NULL)
-        switch_to(to, QUEUE_LEFT);
+        schedule(to, QUEUE_LEFT);
     priv_irq_restore(on);
 }
 
@@ -211,7 +211,7 @@ void sched_leave(void)
     struct proc *to = take_any();
 
     lock_must_be_mine(&table_lock);
-    switch_to(to != NULL ? to : &idles[cpu_self()->id], UNLOCK_TABLE);
+    schedule(to != NULL ? to : &idles[cpu_self()->id], UNLOCK_TABLE);
 }
 
 /* One round of an idle thread: run others as long as there are some, then sleep
@@ -222,7 +222,7 @@ static void idle(void)
     struct proc *to = take_any();
 
     if (to != NULL)
-        switch_to(to, NOTHING);
+        schedule(to, NOTHING);
     priv_background();
     __atomic_store_n(&cpu->idle, true, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
