@@ -71,8 +71,10 @@ static void start(uint32_t id)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     ret = sbi_call(SBI_EXT_HSM, SBI_HSM_START, id, (uint32_t)hart_entry,
                    (uint32_t)cpu);
-    if (ret.error != SBI_SUCCESS)
-        panic("hart %u does not start: %d", id, ret.error);
+    if (ret.error == SBI_SUCCESS)
+        return;
+    say("hart %u does not start: %d", id, ret.error);
+    page_free(cpu->stack);
 }
 
 void hart_start_others(void)

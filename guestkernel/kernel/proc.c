@@ -342,13 +342,12 @@ _Noreturn void proc_exit(uint32_t status)
 {
     struct proc *self = proc_current;
 
-    priv_irq_off();
     if (self == init)
         init_exit(status);
     space_enter(&kernel_space, self->stack + KERNEL_STACK_SIZE);
     space_leave(self->space);
     self->space = &kernel_space;
-    lock_take(&table_lock);
+    lock_take_irq(&table_lock); /* for good */
     orphan_children(self);
     self->status = status;
     self->state = PROC_ZOMBIE;
