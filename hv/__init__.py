@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from hv.guest import Guest
     from hv.hypervisor import Hypervisor
+    from hv.interleave import Interleaving, Round
     from hv.loader import Layout
     from hv.machine import Machine
     from hv.memory import Memory
@@ -106,6 +107,7 @@ __all__ = [
     "Hypervisor",
     "HypervisorBug",
     "ImageError",
+    "Interleaving",
     "Layout",
     "Machine",
     "Memory",
@@ -115,6 +117,7 @@ __all__ = [
     "Priv",
     "Profile",
     "Report",
+    "Round",
     "Run",
     "RunReason",
     "RunResult",
@@ -138,7 +141,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "sched", "events", "guest", "vm", "machine", "hypervisor", "comparison",
+    "interleave", "sched", "events", "guest", "vm", "machine", "hypervisor",
+    "comparison",
     "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 

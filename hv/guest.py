@@ -372,12 +372,12 @@ class Guest:
 
     @property
     def machine_counters(self) -> Counters:
-        """What the machine itself counted on its first hart.
+        """What the machine itself counted, summed over its harts.
 
         That is this guest's, and the hypervisor's work for it, if nobody else
         runs there.
         """
-        return self.host.counters(0, lib.HV_COUNTERS_HART)
+        return self.host.hart_counters()
 
     def translate(
         self, va: int, access: str = "load", vcpu: int = 0

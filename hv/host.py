@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from hv import core
@@ -45,7 +47,9 @@ CHUNK_AUDIT = 1_000
 _TAKE = 64 << 10
 
 # Of HostConfig, what goes to C as it is.
-_NUMBERS = ("harts", "asid_bits", "time_div", "slice", "period", "fill")
+_NUMBERS = (
+    *("harts", "asid_bits", "time_div", "slice", "period", "quantum", "fill"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class HostConfig:
     slice: int | None = None
     policy: str = Policy.RR
     period: int | None = None
+    quantum: int | None = None
     audit: bool = False
     fill: int | None = None
     admission: str = Admission.STRICT
@@ -300,7 +305,7 @@ class Host:
 
         :raises UsageError: if there is no such hart.
         """
-        integer("a hart", hart, 0, lib.MAX_HARTS - 1)
+        integer("hart", hart, 0, self.harts - 1)
         kind = to_c("HV_", choose(Access, access, "access"))
         out = ffi.new("struct hv_tlb_entry *")
         entries: list[TlbEntry] = []
@@ -315,6 +320,16 @@ class Host:
                     TlbEntry(index, out.va, out.pa, out.context, bool(out.mega))
                 )
             index += 1
+
+    def hart_counters(self, hart: int | None = None) -> Counters:
+        """Return what the machine counted on one hart; None: on all of them.
+
+        :raises UsageError: if there is no such hart.
+        """
+        if hart is None:
+            return reduce(add, map(self.hart_counters, range(self.harts)))
+        integer("hart", hart, 0, self.harts - 1)
+        return self.counters(hart, lib.HV_COUNTERS_HART)
 
     def counters(self, number: int, group: int) -> Counters:
         """Return a group of counters of a hart or a VM.

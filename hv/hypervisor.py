@@ -30,6 +30,7 @@ from hv.facts import (
     integer,
 )
 from hv.host import Host, HostConfig
+from hv.interleave import Interleave, Interleaving
 from hv.sched import HartInfo
 from hv.units import parse_size
 from hv.vm import VM
@@ -41,6 +42,9 @@ class Hypervisor:
     :param ram: machine memory; VMs get theirs from it.
     :param engine: which interpreter executes it.
     :param profile: ``clean`` or ``leaky``: how virtualizable it is.
+    :param harts: of the machine.
+    :param quantum: cycles of a turn where several harts take turns.
+    :param interleave: a seed or a list of rounds: in which order they do.
     :param asid_bits: 9, or 0 for a TLB that has to be flushed at each switch.
     :param policy: how the scheduler chooses who runs: :class:`hv.Policy`.
     :param slice: a scheduler time slice, in ticks of ``time``.
@@ -65,6 +69,8 @@ class Hypervisor:
         engine: str = Engine.FAST,
         profile: str = Profile.CLEAN,
         harts: int | None = None,
+        quantum: int | None = None,
+        interleave: Interleave = 0,
         asid_bits: int | None = None,
         policy: str = Policy.RR,
         slice: int | None = None,  # noqa: A002 -- the scheduler's word
@@ -82,6 +88,7 @@ class Hypervisor:
                 engine=engine,
                 profile=profile,
                 harts=harts,
+                quantum=quantum,
                 asid_bits=asid_bits,
                 policy=policy,
                 slice=slice,
@@ -94,6 +101,12 @@ class Hypervisor:
             )
         )
         self._vms: dict[int, VM] = {}
+        try:
+            self.interleaving = Interleaving(self.host)
+            self.interleaving.set(interleave)
+        except BaseException:
+            self.host.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return itself; :meth:`close` is called at the end."""
@@ -328,5 +341,4 @@ class Hypervisor:
 
         :raises UsageError: if there is no such hart.
         """
-        integer("hart", hart, 0, lib.MAX_HARTS - 1)
-        return self.host.counters(hart, lib.HV_COUNTERS_HART)
+        return self.host.hart_counters(hart)

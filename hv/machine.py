@@ -5,8 +5,6 @@ What every style of virtualization is compared with.
 
 import os
 from collections.abc import Mapping
-from functools import reduce
-from operator import add
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +19,10 @@ from hv.facts import (
     Profile,
     TlbEntry,
     choose,
-    integer,
 )
 from hv.guest import Guest
 from hv.host import Host, HostConfig
+from hv.interleave import Interleave, Interleaving
 from hv.loader import read_program
 
 NATIVE = "native"
@@ -38,6 +36,8 @@ class Machine(Guest):
         runs as machine code in M-mode and is told what to start by
         fw_dynamic_info, as OpenSBI is.
     :param harts: 1 to 8.
+    :param quantum: cycles of a turn where several harts take turns.
+    :param interleave: a seed or a list of rounds: in which order they do.
     :param costs: cycles per elementary step, by name, where not the default.
     :raises UsageError: if a value is out of range.
     :raises ImageError: if the firmware cannot be loaded.
@@ -55,6 +55,8 @@ class Machine(Guest):
         profile: str = Profile.CLEAN,
         firmware: str | os.PathLike[str] = NATIVE,
         harts: int | None = None,
+        quantum: int | None = None,
+        interleave: Interleave = 0,
         asid_bits: int | None = None,
         ad_fault: bool | None = None,
         time_div: int | None = None,
@@ -70,6 +72,7 @@ class Machine(Guest):
                 engine=engine,
                 profile=profile,
                 harts=harts,
+                quantum=quantum,
                 asid_bits=asid_bits,
                 ad_fault=ad_fault,
                 time_div=time_div,
@@ -78,6 +81,8 @@ class Machine(Guest):
         )
         try:
             super().__init__(host, 0, "the machine")
+            self.interleaving = Interleaving(host)
+            self.interleaving.set(interleave)
         except BaseException:
             host.close()
             raise
@@ -105,15 +110,14 @@ class Machine(Guest):
     @property
     def counters(self) -> Counters:
         """What the machine counted, summed over its harts."""
-        return reduce(add, map(self.hart_counters, range(len(self.cpu))))
+        return self.host.hart_counters()
 
     def hart_counters(self, hart: int = 0) -> Counters:
         """Return what the machine counted on one hart.
 
         :raises UsageError: if there is no such hart.
         """
-        integer("hart", hart, 0, len(self.cpu) - 1)
-        return self.host.counters(hart, lib.HV_COUNTERS_HART)
+        return self.host.hart_counters(hart)
 
     def tlb(self, hart: int = 0, access: str = "load") -> list[TlbEntry]:
         """Return the valid entries of a hart's TLB for one kind of access.

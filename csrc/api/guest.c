@@ -159,7 +159,6 @@ static enum hv_vm_state vm_api_state(const struct vm *vm)
 static void bare_info(hv_host *host, struct hv_vm_info *out)
 {
     struct power power = machine_power(host->machine);
-    struct hart *hart = machine_hart(host->machine, 0);
 
     *out = (struct hv_vm_info){
         .state = power.off      ? HV_VM_OFF
@@ -170,9 +169,13 @@ static void bare_info(hv_host *host, struct hv_vm_info *out)
         .vcpus = host->config.harts,
         .mem_size = host->config.ram_size,
         .frames = host->config.ram_size / PAGE_SIZE,
-        .insns = hart->instret,
-        .cycles = hart->cycle - hart->count.idle_cycles,
     };
+    for (uint32_t i = 0; i < host->config.harts; i++) {
+        const struct hart *hart = machine_hart(host->machine, i);
+
+        out->insns += hart->instret;
+        out->cycles += hart->cycle - hart->count.idle_cycles;
+    }
 }
 
 int hv_vm_info(hv_host *host, uint32_t id, struct hv_vm_info *out)
@@ -280,20 +283,27 @@ int hv_vm_resume(hv_host *host, uint32_t id)
     return HV_OK;
 }
 
+/* Out of reset, as QEMU does it: all harts at once, at the same address. */
+static void code_boot(struct hart *hart, uint32_t entry, uint32_t a1,
+                      uint32_t a2)
+{
+    hart->regs = (struct regs){ .pc = entry };
+    hart->regs.x[REG_A0] = hart->id;
+    hart->regs.x[REG_A1] = a1;
+    hart->regs.x[REG_A2] = a2;
+    hart_set_priv(hart, PRIV_M);
+}
+
 static void bare_boot(hv_host *host, uint32_t entry, uint32_t a1, uint32_t a2)
 {
-    struct hart *hart = machine_hart(host->machine, 0);
-
+    host->booted = true;
     if (host->config.m_mode == HV_M_FIRMWARE) {
         firmware_power_on(&host->fw, host->machine, entry, a1);
-    } else {
-        hart->regs = (struct regs){ .pc = entry };
-        hart->regs.x[REG_A0] = hart->id;
-        hart->regs.x[REG_A1] = a1;
-        hart_set_priv(hart, PRIV_M);
+        machine_hart(host->machine, 0)->regs.x[REG_A2] = a2;
+        return;
     }
-    hart->regs.x[REG_A2] = a2;
-    host->booted = true;
+    for (uint32_t i = 0; i < host->config.harts; i++)
+        code_boot(machine_hart(host->machine, i), entry, a1, a2);
 }
 
 int hv_vm_boot(hv_host *host, uint32_t id, uint32_t entry, uint32_t a1,

@@ -10,6 +10,7 @@
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
 #define DEFAULT_PERIOD   100000
+#define DEFAULT_QUANTUM  1000 /* cycles: 10 us at the default time_div */
 
 _Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
                    (int)HV_ENGINE_FAST == (int)ENGINE_FAST,
@@ -130,6 +131,7 @@ void hv_config_default(struct hv_config *config)
         .time_div = DEFAULT_TIME_DIV,
         .slice = DEFAULT_SLICE,
         .period = DEFAULT_PERIOD,
+        .quantum = DEFAULT_QUANTUM,
     };
     memcpy(config->cost, cost_defaults, sizeof(cost_defaults));
 }
@@ -143,8 +145,10 @@ static const char *config_bad(const struct hv_config *c)
         return "engine must be one of enum hv_engine";
     if (c->profile > HV_PROFILE_LEAKY)
         return "profile must be one of enum hv_profile";
-    if (c->harts != 1)
-        return "harts must be 1: more are not run yet";
+    if (c->harts < 1 || c->harts > MAX_HARTS)
+        return "harts must be in 1..8";
+    if (c->quantum == 0)
+        return "quantum must be at least 1 cycle";
     if (c->ram_size == 0 || c->ram_size % PAGE_SIZE || c->ram_size > MAX_RAM)
         return "ram_size must be a multiple of 4096 up to 1 GiB";
     if (c->asid_bits != 0 && c->asid_bits != 9 &&
@@ -154,8 +158,8 @@ static const char *config_bad(const struct hv_config *c)
         return "policy must be one of enum hv_policy";
     if (!sched_policies[c->policy])
         return "policy is not here yet";
-    if (c->period < c->slice)
-        return "period must be at least a slice";
+    if (c->period == 0)
+        return "period must be at least 1 tick";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
@@ -225,6 +229,7 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         free(host);
         return HV_ERR_NO_MEMORY;
     }
+    interleave_init(&host->interleave, config->harts, config->quantum);
     *out = host;
     return HV_OK;
 }
@@ -236,6 +241,7 @@ void hv_host_free(hv_host *host)
     if (host_has_hyp(host) && !setjmp(host->hal.unwind))
         hosted_fini(&host->hal);
     channel_free(&host->uart_in);
+    interleave_fini(&host->interleave);
     machine_free(host->machine);
     free(host);
 }
@@ -249,12 +255,12 @@ int hv_host_info(hv_host *host, struct hv_host_info *out)
 {
     if (!host || !out)
         return HV_ERR_INVALID;
-    const struct hart *hart = machine_hart(host->machine, 0);
     *out = (struct hv_host_info){
         .frames = host->config.ram_size / PAGE_SIZE,
-        .cycles = hart->cycle,
-        .insns = hart->instret,
+        .cycles = machine_hart(host->machine, 0)->cycle,
     };
+    for (uint32_t i = 0; i < host->config.harts; i++)
+        out->insns += machine_hart(host->machine, i)->instret;
     if (!host_has_hyp(host))
         return HV_OK;
     const struct hyp *hyp = &host->hal.hyp;

@@ -2,6 +2,7 @@
 #ifndef HV_API_HOST_H
 #define HV_API_HOST_H
 
+#include "api/interleave.h"
 #include "hyp/sched.h"
 #include "include/hv.h"
 #include "machine/machine.h"
@@ -23,6 +24,7 @@ struct hv_host {
     struct breakpoint breaks[MAX_BREAKS];
     uint32_t          nr_breaks;
     bool              at_break; /* stopped there last: run over it */
+    struct interleave interleave;
 };
 
 static inline bool host_has_hyp(const struct hv_host *host)
@@ -46,6 +48,12 @@ bool host_watch_full(const hv_host *host);
 
 /* Instructions retired by a vCPU, up to now. */
 uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu);
+
+/* Hand queued input to the bare machine's UART, as far as that has room. */
+void host_feed(hv_host *host);
+
+/* True, or the host is broken, if it is to be audited at every exit. */
+bool host_audit_ok(hv_host *host);
 
 /* Text for the caller of an API function that failed. */
 void host_say(char *why, size_t n, const char *format, ...)

@@ -1,10 +1,14 @@
-/* run.c - executing: until something happens, or one step.
+/* run.c - executing until something happens.
  *
  * A budget counts instructions, and one that traps counts as one, so that a
  * guest that only traps uses its budget up too. Instructions that the
  * hypervisor emulates count once. Every instruction costs at least a cycle, so
- * running the hart for as many cycles as there are instructions left never
- * overshoots. */
+ * running a hart for as many cycles as there are instructions left never
+ * overshoots.
+ *
+ * One pass of the loop, run_more(), moves one hart: the only one, or the one
+ * whose turn it is (interleave.h). All that a later pass needs to know is in
+ * the host, so the loop may be left and entered between any two. */
 #include "api/host.h"
 
 #define FOREVER UINT64_MAX
@@ -12,21 +16,31 @@
 /* A run that is under way. */
 struct run {
     hv_host       *host;
-    struct hart   *hart;
+    struct hart   *hart;  /* whose turn it is, */
+    uint64_t       until; /* ... which ends at this cycle */
     struct hv_run *args;
     uint64_t       start; /* of the count */
     uint64_t       done;  /* instructions so far, when last looked */
 };
 
 /* Everything that moves a guest forward. */
-static uint64_t progress(hv_host *host)
+static uint64_t hart_progress(hv_host *host, uint32_t id)
 {
-    const struct hart *hart = machine_hart(host->machine, 0);
+    const struct hart *hart = machine_hart(host->machine, id);
     uint64_t n = hart->instret + hart->count.traps_s + hart->count.traps_vs;
 
     if (host_has_hyp(host))
-        return n + host->hal.hyp.cpu[0].retired;
+        return n + host->hal.hyp.cpu[id].retired;
     return n + hart->count.traps_m + hart->count.irqs_s + hart->count.irqs_m;
+}
+
+static uint64_t progress(hv_host *host)
+{
+    uint64_t n = 0;
+
+    for (uint32_t id = 0; id < host->config.harts; id++)
+        n += hart_progress(host, id);
+    return n;
 }
 
 uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu)
@@ -46,30 +60,45 @@ static bool report(struct run *run, enum hv_run_reason reason, uint32_t vm)
     return false;
 }
 
+/* The vCPU on the hart; NULL if there is none, or no hypervisor. */
+static struct vcpu *run_vcpu(const struct run *run)
+{
+    return host_has_hyp(run->host)
+               ? run->host->hal.hyp.cpu[run->hart->id].current
+               : NULL;
+}
+
 /* What the hart is about to execute is a breakpoint of the running guest. */
 static bool at_breakpoint(struct run *run)
 {
     hv_host     *host = run->host;
-    struct vcpu *vcpu = host_has_hyp(host) ? host->hal.hyp.cpu[0].current
-                                           : NULL;
+    struct vcpu *vcpu = run_vcpu(run);
     uint32_t     vm = vcpu ? vcpu->vm->id : 0;
 
     for (uint32_t i = 0; i < host->nr_breaks; i++)
         if (host->breaks[i].vm == vm &&
             host->breaks[i].pc == run->hart->regs.pc) {
-            run->args->vcpu = vcpu ? vcpu->id : 0;
+            run->args->vcpu = vcpu ? vcpu->id : run->hart->id;
             report(run, HV_RUN_BREAK, vm);
             return true;
         }
     return false;
 }
 
+/* What all its vCPUs have retired by now. */
+static uint64_t host_vm_insns(hv_host *host, struct vm *vm)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        n += host_vcpu_insns(host, &vm->vcpu[i]);
+    return n;
+}
+
 /* How many cycles may pass before somebody's budget must be looked at. */
 static uint64_t allowance(struct run *run)
 {
-    struct vcpu *vcpu = host_has_hyp(run->host)
-                            ? run->host->hal.hyp.cpu[0].current
-                            : NULL;
+    struct vcpu *vcpu = run_vcpu(run);
     uint64_t     left = FOREVER;
 
     if (run->host->nr_breaks)
@@ -77,8 +106,7 @@ static uint64_t allowance(struct run *run)
     if (run->args->max_insns)
         left = run->args->max_insns - run->done;
     if (vcpu && vcpu->vm->config.max_insns) {
-        uint64_t used = vm_insns(vcpu->vm) - vcpu->insns +
-                        host_vcpu_insns(run->host, vcpu);
+        uint64_t used = host_vm_insns(run->host, vcpu->vm);
         uint64_t budget = vcpu->vm->config.max_insns;
 
         if (used >= budget)
@@ -95,14 +123,14 @@ static uint64_t allowance(struct run *run)
 static enum hart_exit run_hart(struct run *run, uint64_t cycles)
 {
     struct hart *hart = run->hart;
-    uint64_t     until = hart->cycle + cycles;
+    uint64_t     left = run->until - hart->cycle;
 
     if (run->host->config.cost[COST_trap] == 0 || hart->waiting)
         return hart_step(hart);
-    return hart_run(hart, until < hart->cycle ? FOREVER : until);
+    return hart_run(hart, cycles < left ? hart->cycle + cycles : run->until);
 }
 
-static bool audit_ok(hv_host *host)
+bool host_audit_ok(hv_host *host)
 {
     char why[sizeof(host->hal.why)];
 
@@ -111,25 +139,114 @@ static bool audit_ok(hv_host *host)
     hal_halt(&host->hal, why);
 }
 
-/* Nobody runs: choose, or let time pass. False: the run ends here. */
+/* Everybody waits, and nothing but the outside will change that. */
+static bool report_idle(struct run *run)
+{
+    const struct hyp *hyp = &run->host->hal.hyp;
+    bool              alive = !host_has_hyp(run->host);
+
+    for (uint32_t slot = 1; !alive && slot < MAX_VMS; slot++)
+        alive = hyp->slot[slot] && hyp->slot[slot]->state == VM_LIVE;
+    return report(run, alive ? HV_RUN_IDLE : HV_RUN_DONE, 0);
+}
+
+/* --- turns --------------------------------------------------------------- */
+
+static bool takes_turns(const hv_host *host)
+{
+    return host->config.harts > 1;
+}
+
+/* The first cycle at which a hart can do something, as hart_ready_cycle()
+ * says; beneath the hypervisor the harts wait in it, and not in wfi. */
+static uint64_t ready_cycle(hv_host *host, uint32_t id)
+{
+    const struct hal  *hal = &host->hal;
+    const struct hart *hart = machine_hart(host->machine, id);
+
+    if (!host_has_hyp(host))
+        return hart_ready_cycle(hart);
+    return hal->waiting[id] ? hosted_wakes(hal, id) : hart->cycle;
+}
+
+/* Nobody's clock is before this cycle any more, unless it is in reset, where
+ * there is no time. */
+static void skip_all(hv_host *host, uint64_t cycle)
+{
+    for (uint32_t id = 0; id < host->config.harts; id++) {
+        struct hart *hart = machine_hart(host->machine, id);
+
+        if (!hart->stopped)
+            hart_skip(hart, cycle);
+    }
+}
+
+/* Begin a round when somebody can run: if need be later than now. False, with
+ * nothing changed, if nobody ever will. */
+static bool next_round(hv_host *host)
+{
+    struct interleave *il = &host->interleave;
+    uint64_t           first = CYCLE_NEVER;
+
+    for (uint32_t id = 0; id < il->harts; id++) {
+        uint64_t ready = ready_cycle(host, id);
+
+        first = ready < first ? ready : first;
+    }
+    if (first == CYCLE_NEVER)
+        return false;
+    if (first < il->end) /* just started, by one who was ahead of it */
+        first = il->end;
+    skip_all(host, first);
+    interleave_begin(il, first);
+    return true;
+}
+
+/* Find out whose turn it is. False if everybody waits. A hart has had its turn
+ * when its clock is at the end of the round, which is where it is moved if it
+ * could only wait until then. */
+static bool next_turn(struct run *run)
+{
+    hv_host           *host = run->host;
+    struct interleave *il = &host->interleave;
+
+    do {
+        for (; il->turn < il->harts; il->turn++) {
+            uint32_t     id = il->round.order[il->turn];
+            struct hart *hart = machine_hart(host->machine, id);
+            uint64_t     ready = ready_cycle(host, id);
+
+            if (ready < il->end) {
+                hart_skip(hart, ready);
+                run->hart = hart;
+                run->until = il->end;
+                return true;
+            }
+            if (!hart->stopped)
+                hart_skip(hart, il->end);
+        }
+    } while (next_round(host));
+    return false;
+}
+
+/* --- with a hypervisor --------------------------------------------------- */
+
+/* Nobody runs on this hart: let time pass. False: the run ends here. */
 static bool hyp_idle(struct run *run)
 {
     struct hal *hal = &run->host->hal;
-    bool        alive = false;
+    uint32_t    id = run->hart->id;
 
-    if (hosted_wakes(hal, 0) != CYCLE_NEVER) {
-        hosted_idle(hal, 0, CYCLE_NEVER);
-        return true;
-    }
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++)
-        alive = alive ||
-                (hal->hyp.slot[slot] && hal->hyp.slot[slot]->state == VM_LIVE);
-    return report(run, alive ? HV_RUN_IDLE : HV_RUN_DONE, 0);
+    if (!takes_turns(run->host) && hosted_wakes(hal, id) == CYCLE_NEVER)
+        return report_idle(run);
+    hosted_idle(hal, id, run->until);
+    return true;
 }
 
 static bool hyp_advance(struct run *run)
 {
     struct hal *hal = &run->host->hal;
+    uint32_t    id = run->hart->id;
 
     if (hal->hyp.ended) {
         report(run, HV_RUN_ENDED, hal->hyp.ended);
@@ -140,21 +257,23 @@ static bool hyp_advance(struct run *run)
         return report(run, HV_RUN_EVENTS, 0);
     if (hal->console_full)
         return report(run, HV_RUN_CONSOLE, hal->console_full);
-    if (hal->waiting[0])
+    if (hal->waiting[id])
         return hyp_idle(run);
     uint64_t cycles = allowance(run);
-    if (hal->hyp.cpu[0].resched) { /* a budget ran out just now */
-        hyp_schedule(&hal->pcpu[0]);
+    if (hal->hyp.cpu[id].resched) { /* a budget ran out just now */
+        hyp_schedule(&hal->pcpu[id]);
         return true;
     }
     if (run_hart(run, cycles) == HART_TRAP_M) {
-        hosted_serve(hal, 0);
-        return audit_ok(run->host);
+        hosted_serve(hal, id);
+        return host_audit_ok(run->host);
     }
     return true;
 }
 
-static void bare_feed(hv_host *host)
+/* --- bare ---------------------------------------------------------------- */
+
+void host_feed(hv_host *host)
 {
     struct channel *in = &host->uart_in;
 
@@ -167,7 +286,7 @@ static bool bare_advance(struct run *run)
 {
     hv_host *host = run->host;
 
-    bare_feed(host);
+    host_feed(host);
     if (machine_uart_pending(host->machine) > CONSOLE_LIMIT)
         return report(run, HV_RUN_CONSOLE, 0);
     switch (run_hart(run, allowance(run))) {
@@ -177,18 +296,25 @@ static bool bare_advance(struct run *run)
     case HART_OFF:
         return report(run, HV_RUN_DONE, 0);
     case HART_IDLE:
-        return report(run, HV_RUN_IDLE, 0);
+        return takes_turns(host) || report_idle(run);
     case HART_UNTIL:
         break;
     }
     return true;
 }
 
+/* --- the loop ------------------------------------------------------------ */
+
 static bool run_more(struct run *run)
 {
     run->done = progress(run->host) - run->start;
     if (run->args->max_insns && run->done >= run->args->max_insns)
         return report(run, HV_RUN_BUDGET, 0);
+    if (takes_turns(run->host)) {
+        host_feed(run->host); /* it may end somebody's wait */
+        if (!next_turn(run))
+            return report_idle(run);
+    }
     if (run->host->nr_breaks && !run->host->at_break && at_breakpoint(run)) {
         run->host->at_break = true;
         return false;
@@ -210,6 +336,7 @@ int hv_run(hv_host *host, struct hv_run *args)
     struct run run = {
         .host = host,
         .hart = machine_hart(host->machine, 0),
+        .until = FOREVER,
         .args = args,
         .start = progress(host),
     };
@@ -217,107 +344,5 @@ int hv_run(hv_host *host, struct hv_run *args)
     while (run_more(&run))
         ;
     args->insns = progress(host) - run.start;
-    return HV_OK;
-}
-
-/* One step of the bare machine: what the native firmware does counts as one,
- * like the instruction that called it. */
-static int bare_step(hv_host *host)
-{
-    struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t before = hart->instret + hart->count.traps_s + hart->count.irqs_s;
-
-    bare_feed(host);
-    do {
-        switch (hart_step(hart)) {
-        case HART_TRAP_M:
-            if (hart->csr.mcause == CAUSE_ECALL_S) {
-                firmware_serve(&host->fw, hart);
-                return HV_OK;
-            }
-            firmware_serve(&host->fw, hart);
-            break;
-        case HART_IDLE:
-        case HART_OFF:
-            return HV_ERR_STATE;
-        case HART_UNTIL:
-            break;
-        }
-    } while (hart->instret + hart->count.traps_s + hart->count.irqs_s ==
-             before);
-    return HV_OK;
-}
-
-/* Steps of a guest: what it retired, what the hypervisor did for it, and the
- * traps that it took without us. */
-static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
-{
-    return vcpu->steps + hart->instret + hart->count.traps_s +
-           hart->count.irqs_s + hart->count.traps_vs + hart->count.irqs_vs;
-}
-
-static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
-{
-    struct hal  *hal = &host->hal;
-    struct hart *hart = machine_hart(host->machine, 0);
-    uint64_t     before = hyp_steps(vcpu, hart);
-
-    while (vm->state == VM_LIVE && hyp_steps(vcpu, hart) == before) {
-        if (vcpu->state == VCPU_BLOCKED) {
-            if (hosted_wakes(hal, 0) == CYCLE_NEVER)
-                return HV_ERR_STATE;
-            hosted_idle(hal, 0, CYCLE_NEVER);
-            continue;
-        }
-        if (!hyp_switch_to(&hal->pcpu[0], vcpu))
-            return HV_ERR_STATE;
-        hyp_deliver(&hal->pcpu[0]);
-        if (vcpu->on && hyp_steps(vcpu, hart) == before &&
-            hart_step(hart) == HART_TRAP_M) {
-            hosted_serve(hal, 0);
-            audit_ok(host);
-        }
-    }
-    return vm->state == VM_LIVE || hyp_steps(vcpu, hart) != before
-               ? HV_OK
-               : HV_ERR_STATE;
-}
-
-int hv_step(hv_host *host, uint32_t id, uint32_t n)
-{
-    struct vm *vm;
-    int        status = host_vcpu(host, id, n, &vm);
-
-    if (status != HV_OK)
-        return status;
-    if (vm ? vm->state != VM_LIVE : !host->booted)
-        return HV_ERR_STATE;
-    if (setjmp(host->hal.unwind) != 0)
-        return HV_ERR_BROKEN;
-    if (!vm)
-        return bare_step(host);
-    host->hal.hyp.cpu[0].stepping = true;
-    status = hyp_step(host, vm, &vm->vcpu[n]);
-    host->hal.hyp.cpu[0].stepping = false;
-    return status;
-}
-
-int hv_break(hv_host *host, uint32_t id, uint32_t pc, int on)
-{
-    struct vm *vm;
-    int        status = host_guest(host, id, &vm);
-    uint32_t   i = 0;
-
-    if (status != HV_OK)
-        return status;
-    while (i < host->nr_breaks &&
-           (host->breaks[i].vm != id || host->breaks[i].pc != pc))
-        i++;
-    if (on && i == MAX_BREAKS)
-        return HV_ERR_NO_MEMORY;
-    if (on && i == host->nr_breaks)
-        host->breaks[host->nr_breaks++] = (struct breakpoint){ id, pc };
-    if (!on && i < host->nr_breaks)
-        host->breaks[i] = host->breaks[--host->nr_breaks];
     return HV_OK;
 }

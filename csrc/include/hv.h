@@ -96,6 +96,7 @@ struct hv_config {
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
     uint32_t policy;    /* enum hv_policy */
     uint32_t period;    /* ticks that caps and credits are given out for */
+    uint32_t quantum;   /* cycles of a turn where several harts take turns */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
     uint32_t fill;      /* byte that fresh hypervisor memory is filled with */
     uint32_t admission; /* enum hv_admission */
@@ -165,6 +166,12 @@ struct hv_run {
     uint32_t reason;    /* out: enum hv_run_reason */
     uint32_t vm, vcpu;  /* out: whom it is about */
     uint64_t insns;     /* out: instructions executed by this call */
+};
+
+/* A round of several harts: see hv_interleave_seed(). */
+struct hv_round {
+    uint32_t length;   /* cycles from where the last one ended, at least 1 */
+    uint8_t  order[8]; /* of the harts; behind them 0, and ignored */
 };
 
 struct hv_host_info {
@@ -363,6 +370,28 @@ int hv_run(hv_host *host, struct hv_run *run);
 int hv_step(hv_host *host, uint32_t vm, uint32_t vcpu);
 int hv_break(hv_host *host, uint32_t vm, uint32_t pc, int on);
 
+/* Harts take turns in rounds: each runs once, until its clock reaches the end
+ * of the round. So their clocks are a quantum apart at most, and what the last
+ * instruction or exit of a turn takes; a hart that waits has its clock moved
+ * along, and when all wait, all are moved to the next timer. One hart alone has
+ * no rounds. hv_step() is outside of them: the hart that it moved ahead is
+ * waited for. What follows is about rounds that have not begun:
+ *
+ * Draw order and length (1 to the quantum) of a round from (seed, number of the
+ * round); interleave.c says how. 0: the order of their numbers, and cuts at the
+ * multiples of the quantum. */
+int hv_interleave_seed(hv_host *host, uint64_t seed);
+/* So many rounds are to be these, whatever the seed. INVALID if one has length
+ * 0 or does not name each hart once. */
+int hv_interleave_set(hv_host *host, const struct hv_round *rounds, uint32_t n);
+/* Begin a new record of rounds, or stop. Where it began before the first run,
+ * it is all that hv_interleave_set() needs to make the same run again. Get: at
+ * most `max` are written, from number `first` on (0 is the oldest), *count is
+ * how many there are; NO_MEMORY if there was none to note a round. */
+int hv_interleave_record(hv_host *host, int on);
+int hv_interleave_get(hv_host *host, uint32_t first, struct hv_round *out,
+                      uint32_t max, uint32_t *count);
+
 /* A guest's state. Memory is by guest-physical address; a write populates. */
 int hv_mem_read(hv_host *host, uint32_t vm, uint32_t gpa, void *to, size_t len);
 int hv_mem_write(hv_host *host, uint32_t vm, uint32_t gpa, const void *from,
@@ -375,6 +404,7 @@ int hv_reg_set(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t reg,
  * -1 and *gpa valid, or the cause of the fault. Changes nothing. */
 int hv_translate(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t gva,
                  int access, uint32_t *gpa, int *fault);
+/* `id` is that of a hart or of a VM. */
 int hv_counters(hv_host *host, uint32_t id, int group, uint64_t *out,
                 uint32_t n);
 

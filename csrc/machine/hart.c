@@ -46,6 +46,21 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The timer, if mie lets it end this hart's wfi. */
+static uint64_t hart_wait_end(const struct hart *hart)
+{
+    return hart->csr.mie & MIP_MTIP ? hart_timer_cycle(hart) : CYCLE_NEVER;
+}
+
+uint64_t hart_ready_cycle(const struct hart *hart)
+{
+    if (hart->stopped)
+        return CYCLE_NEVER;
+    if (!hart->waiting || (hart_mip(hart) & hart->csr.mie))
+        return hart->cycle;
+    return hart_wait_end(hart);
+}
+
 /*
  * A hart waits in wfi and its clock is below `until`. Move the clock to what
  * comes first: the timer, if mie lets it wake the hart, or `until`. False, and
@@ -58,8 +73,7 @@ static bool hart_wait(struct hart *hart, uint64_t until)
         hart->waiting = false;
         return true;
     }
-    uint64_t wake = hart->csr.mie & MIP_MTIP ? hart_timer_cycle(hart)
-                                             : CYCLE_NEVER;
+    uint64_t wake = hart_wait_end(hart);
     if (wake == CYCLE_NEVER)
         return false;
     hart_skip(hart, earlier(wake, until));

@@ -181,6 +181,10 @@ void hart_hfence_gvma(struct hart *hart, bool one_vmid, uint32_t vmid);
 /* Has the time of mtimecmp come? */
 bool hart_timer_due(const struct hart *hart);
 
+/* The first cycle at which this hart can execute: now, or, in wfi with nothing
+ * pending, when its timer ends that; CYCLE_NEVER if nothing of its own will. */
+uint64_t hart_ready_cycle(const struct hart *hart);
+
 /* time, as this hart reads it with V = 0, and the first cycle at which it reads t. */
 uint64_t hart_time(const struct hart *hart);
 #define CYCLE_NEVER UINT64_MAX /* ... if t lies beyond the end of the clock */

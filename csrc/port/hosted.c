@@ -491,6 +491,8 @@ bool hosted_idle(struct hal *hal, uint32_t id, uint64_t until)
         hyp_schedule(&hal->pcpu[id]);
         return true;
     }
+    if (wakes == CYCLE_NEVER && until == CYCLE_NEVER)
+        return false;
     hart_skip(hart, wakes < until ? wakes : until);
     if (hart->cycle < wakes)
         return false;

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import rich_click as click
 
@@ -15,6 +15,7 @@ from hv.cli.table import count, table
 from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
 from hv.facts import (
     U32,
+    U64,
     Engine,
     Profile,
     RunReason,
@@ -34,6 +35,7 @@ STYLES = (BARE, *(style.value for style in Style))
 # How much more memory than its VM the machine has, for shadow tables.
 HEADROOM = 16 << 20
 INTERRUPTED = 130
+MAX_HARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,27 @@ class Ending:
     help="How virtualizable the machine is.",
 )
 @click.option(
+    "--harts",
+    type=click.IntRange(1, MAX_HARTS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Harts of the machine, and of the guest.",
+)
+@click.option(
+    "--quantum",
+    type=click.IntRange(1, U32),
+    metavar="Q",
+    help="Cycles that a hart runs before it is another's turn.",
+)
+@click.option(
+    "--interleave",
+    type=click.IntRange(0, U64),
+    default=0,
+    metavar="SEED",
+    help="Draw the order and the length of turns; 0: in order, of length Q.",
+)
+@click.option(
     "--firmware", metavar="F", help="Firmware to run as M-mode code (bare)."
 )
 @click.option("--initrd", metavar="F", help="A RAM disk for the kernel.")
@@ -111,6 +134,9 @@ def run(
     mem: str,
     engine: str,
     profile: str,
+    harts: int,
+    quantum: int | None,
+    interleave: int,
     firmware: str | None,
     initrd: str | None,
     append: str,
@@ -138,9 +164,12 @@ def run(
         style,
         sync,
         mem,
-        engine,
-        profile,
         resolve(firmware)[0] if firmware else None,
+        engine=engine,
+        profile=profile,
+        harts=harts,
+        quantum=quantum,
+        interleave=interleave,
     ) as guest:
         guest.load(path, append=append, initrd=initrd, flat=flat or None)
         guest.boot()
@@ -157,14 +186,23 @@ def run(
     return ending.status
 
 
+class _Options(TypedDict):
+    """What a machine and one with a hypervisor are told alike."""
+
+    engine: str
+    profile: str
+    harts: int
+    quantum: int | None
+    interleave: int
+
+
 @contextmanager
 def _computer(
     style: str,
     sync: str,
     mem: str,
-    engine: str,
-    profile: str,
     firmware: str | os.PathLike[str] | None,
+    **options: Unpack[_Options],
 ) -> Iterator["Guest"]:
     """Make the guest: a bare machine, or a VM on one that is large enough."""
     from hv.hypervisor import Hypervisor  # noqa: PLC0415 -- loads the core
@@ -172,18 +210,19 @@ def _computer(
 
     if style == BARE:
         with Machine(
-            ram=mem,
-            engine=engine,
-            profile=profile,
-            firmware=firmware or NATIVE,
+            ram=mem, firmware=firmware or NATIVE, **options
         ) as machine:
             yield machine
     else:
         size = parse_size(mem)
         ram = integer("--mem (in bytes)", size, 0, U32 - HEADROOM) + HEADROOM
-        with Hypervisor(ram=ram, engine=engine, profile=profile) as host:
+        with Hypervisor(ram=ram, **options) as host:
             yield host.create(
-                name="the guest", style=style, sync=sync, mem=size
+                name="the guest",
+                style=style,
+                sync=sync,
+                mem=size,
+                vcpus=options["harts"],
             )
 
 
