@@ -159,6 +159,7 @@ class Host:
         self._raw = ffi.gc(out[0], lib.hv_host_free)
         self.harts = int(c_config.harts)
         self.time_div = int(c_config.time_div)
+        self.slice = int(c_config.slice)
         self.tap: Callable[[], None] | None = None
 
     @property
