@@ -5,8 +5,27 @@
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
  * p2m.c, walk.c, shadow.c, tag.c (memory); services.h (what is done with it);
- * pt_type.c, direct.c (memory whose tables are the guest's own); sched.c,
- * timer.c (time); audit.c (what must always hold). */
+ * pt_type.c, direct.c (memory whose tables are the guest's own); policy.h,
+ * sched.c, cap.c, account.c, timer.c (time; the policies are in csrc/sched);
+ * audit.c (what must always hold).
+ *
+ * Several harts, one lock. A hart takes it when it comes into the hypervisor
+ * and gives it back when it goes out (trap.c), so all of csrc/hyp and csrc/sched
+ * runs on one hart at a time, and every structure is whole whenever another
+ * comes in: guests run in parallel, exits do not. For the few harts that one
+ * hypervisor has, that costs little and cannot go wrong (Peters et al., For a
+ * microkernel, a big lock is fine, APSys 2015). What remains to be said:
+ *
+ *   hyp->inside   names the hart that holds it. NULL: none, or the floor above
+ *                 works between two turns, when no hart is in its guest either
+ *   its own       a hart changes its own registers, CSRs, timer and clock, and
+ *                 no other's. What another is to see or do: a bit in `raised`,
+ *                 `resched`, and a kick, which it answers by coming in
+ *   its guest     the state of a vCPU with `entered` set is in its hart; only
+ *                 that hart can put it back (vcpu_leave_world)
+ *   its TLB       who takes a translation away sees to it that no TLB knows it
+ *                 before the frame means anything else: tag_forget(), which
+ *                 stops the harts in question, and tag_forget_page() */
 #ifndef HV_HYP_HYP_H
 #define HV_HYP_HYP_H
 

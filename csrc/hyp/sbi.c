@@ -55,7 +55,8 @@ static struct sbi_ret sbi_base(struct vcpu *vcpu, uint32_t fn,
         return OK(1);
     case SBI_BASE_PROBE:
         return OK(has_extension(arg[0]) ||
-                  (arg[0] == SBI_EXT_HV && vcpu->vm->style->hypercalls));
+                  ((arg[0] == SBI_EXT_HV || arg[0] == SBI_EXT_STA) &&
+                   vcpu->vm->style->hypercalls));
     case SBI_BASE_MVENDORID:
     case SBI_BASE_MARCHID:
     case SBI_BASE_MIMPID:
@@ -291,6 +292,10 @@ bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
         return true;
     case SBI_EXT_DBCN:
         *ret = sbi_dbcn(vcpu, fn, arg);
+        return true;
+    case SBI_EXT_STA:
+        if (fn == SBI_STA_SET_SHMEM && vcpu->vm->style->hypercalls)
+            *ret = steal_set(vcpu, arg);
         return true;
     default:
         return false;

@@ -11,6 +11,7 @@
  *   that partition) */
 #include "hyp/sched.h"
 #include "hyp/assert.h"
+#include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/timer.h"
 #include "hyp/trace.h"
@@ -453,6 +454,8 @@ static void take_off(struct vcpu *vcpu)
     hal_wait(pcpu);
     trace(pcpu, EVENT_stop, vcpu, runnable(vcpu));
     runstate_update(vcpu);
+    if (runnable(vcpu))
+        steal_tell(vcpu, false);
 }
 
 /* It has been running, and still could: back to a queue, or to wait for the
@@ -505,6 +508,7 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     vcpu_resume(vcpu);
     vcpu->vm->count.switches++;
     hal_charge(pcpu, HAL_COST_world_switch, 1);
+    steal_tell(vcpu, true);
     trace(pcpu, EVENT_run, vcpu, 0);
     trace(pcpu, EVENT_queue, NULL, cpu->queue.len);
 }

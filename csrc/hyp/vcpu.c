@@ -128,6 +128,7 @@ void vcpu_wake(struct vcpu *vcpu)
     if (vcpu->state != VCPU_BLOCKED)
         return;
     vcpu->state = VCPU_RUNNABLE;
+    vcpu->pv.polls = false;
     sched_wake(vcpu);
 }
 

@@ -34,6 +34,10 @@ struct pv_state {
     bool     entry_set;
     uint32_t entry, stack;
     bool     block_unmask; /* unmask interrupts when the block ends */
+    bool     kicked;       /* since the last poll */
+    bool     polls;        /* it is in one */
+    bool     sta_set;      /* it wants to know its steal time ... */
+    gpa_t    sta;          /* ... here */
 };
 
 struct vcpu {

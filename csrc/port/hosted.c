@@ -172,6 +172,8 @@ void hal_enter(struct pcpu *pcpu, const struct world *world)
     struct hart *hart = hart_of(pcpu);
     uint32_t     mode = world->mode;
 
+    if (pcpu->hal->inside && pcpu->hal->inside != pcpu)
+        hal_halt(pcpu->hal, "a hart enters the guest of another");
     pcpu->hal->waiting[pcpu->id] = false;
     pcpu->hal->kicked[pcpu->id] = false;
     pcpu->hal->kind[pcpu->id] = world->kind;
@@ -257,14 +259,14 @@ void hal_kicked(struct pcpu *pcpu)
 /* One handler runs at a time, to its end: the lock is always free. */
 void hal_lock(struct pcpu *pcpu)
 {
-    if (pcpu->hal->locked)
+    if (pcpu->hal->inside)
         hal_halt(pcpu->hal, "a hart comes into the hypervisor while one is in");
-    pcpu->hal->locked = true;
+    pcpu->hal->inside = pcpu;
 }
 
 void hal_unlock(struct pcpu *pcpu)
 {
-    pcpu->hal->locked = false;
+    pcpu->hal->inside = NULL;
 }
 
 void hal_event(struct pcpu *pcpu, enum hal_event kind, uint32_t vm,

@@ -35,7 +35,7 @@ struct hal {
     struct event   *event;        /* what was noted and not fetched yet */
     uint32_t        nr_events, max_events;
     uint64_t        lost_events; /* for which there was no room */
-    bool            locked;
+    struct pcpu    *inside;      /* who has the lock */
     uint8_t         fill; /* fresh memory of the hypervisor is full of this */
     bool            broken;
     char            why[160];
