@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         NoMemory,
         UsageError,
     )
+    from hv.events import Event, EventKind, Events, Watch
     from hv.facts import (
         Access,
         Admission,
@@ -46,10 +47,12 @@ if TYPE_CHECKING:
         GuestPhys,
         GuestVirt,
         HostInfo,
+        Policy,
         Priv,
         Profile,
         RunReason,
         RunResult,
+        Runstate,
         State,
         Style,
         Sync,
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from hv.loader import Layout
     from hv.machine import Machine
     from hv.memory import Memory
+    from hv.sched import HartInfo, Schedule, VcpuInfo
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
     from hv.views.walk import Verdict, Walk, walk
@@ -84,6 +88,9 @@ __all__ = [
     "Counters",
     "Cpu",
     "Engine",
+    "Event",
+    "EventKind",
+    "Events",
     "Fault",
     "Frame",
     "FrameMap",
@@ -94,6 +101,7 @@ __all__ = [
     "GuestKilled",
     "GuestPhys",
     "GuestVirt",
+    "HartInfo",
     "HostInfo",
     "HvError",
     "Hypervisor",
@@ -105,6 +113,7 @@ __all__ = [
     "Memory",
     "NoMemory",
     "PageTable",
+    "Policy",
     "Priv",
     "Profile",
     "Report",
@@ -112,13 +121,17 @@ __all__ = [
     "Run",
     "RunReason",
     "RunResult",
+    "Runstate",
+    "Schedule",
     "State",
     "Style",
     "Sync",
     "TlbEntry",
     "UsageError",
+    "VcpuInfo",
     "Verdict",
     "Walk",
+    "Watch",
     "compare",
     "frame_map",
     "page_table",
@@ -128,7 +141,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "guest", "vm", "machine", "hypervisor", "comparison",
+    "interleave", "sched", "events", "guest", "vm", "machine", "hypervisor",
+    "comparison",
     "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
-FLOORS = ("api", "machine", "dev", "hyp", "port")
+FLOORS = ("api", "machine", "dev", "hyp", "sched", "port")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 
 

@@ -31,6 +31,10 @@ class Hypercall(IntEnum):
     BALLOON = 19
     BALLOON_GIVE = 20
     BALLOON_TAKE = 21
+    POLL = 22
+    KICK = 23
+    YIELD_TO = 24
+    RUNSTATE = 25
 
 
 class SbiError(IntEnum):

@@ -8,6 +8,7 @@ RISC-V ELF psABI for the flags.
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
 from hv.errors import ImageError
@@ -183,20 +184,25 @@ def read_symbols(data: bytes) -> dict[str, int]:
 
     Symbols help people and decide nothing, so a broken table is no error.
     """
+    return dict(_symbols(data))
+
+
+@lru_cache(maxsize=32)  # the same kernel is often loaded into many VMs
+def _symbols(data: bytes) -> tuple[tuple[str, int], ...]:
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415 -- slow
     from elftools.elf.sections import SymbolTableSection  # noqa: PLC0415
 
     try:
         table = ELFFile(BytesIO(data)).get_section_by_name(".symtab")
         if not isinstance(table, SymbolTableSection):
-            return {}
-        return {
-            symbol.name: int(symbol["st_value"])
+            return ()
+        return tuple(
+            (symbol.name, int(symbol["st_value"]))
             for symbol in table.iter_symbols()
             if symbol["st_shndx"] != "SHN_UNDEF"
             and symbol["st_info"]["type"] not in ("STT_FILE", "STT_SECTION")
             and symbol.name
             and symbol.name[0] not in ".$"  # the assembler's own
-        }
+        )
     except Exception:  # noqa: BLE001 -- pyelftools raises what it likes
-        return {}
+        return ()

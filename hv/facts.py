@@ -62,6 +62,26 @@ class Admission(StrEnum):
     OVERCOMMIT = "overcommit"  # their minimum; the rest while there is some
 
 
+class Policy(StrEnum):
+    """How the scheduler chooses who runs."""
+
+    RR = "rr"  # who has waited longest
+    CREDIT = "credit"  # weights, by credits given out each period
+    FAIR = "fair"  # weights, by virtual time
+    EDF = "edf"  # budgets and periods, earliest deadline first
+    SLOTS = "slots"  # a fixed table of time slots
+    SAMPLED = "sampled"  # credits by tick: an exhibit, and a mistake
+
+
+class Runstate(StrEnum):
+    """What a vCPU is doing."""
+
+    RUNNING = "running"
+    RUNNABLE = "runnable"  # ... but others run: what it waits is stolen
+    BLOCKED = "blocked"  # waits for an interrupt, or for memory
+    OFFLINE = "offline"  # stopped, or its VM is paused or has ended
+
+
 class BalloonState(StrEnum):
     """Why a balloon has the size it has."""
 
@@ -105,6 +125,7 @@ class RunReason(StrEnum):
     IDLE = "idle"
     CONSOLE = "console"
     ENDED = "ended"
+    EVENTS = "events"  # the trace was nearly full; a watch has taken it
 
 
 class Access(StrEnum):

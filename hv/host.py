@@ -25,6 +25,7 @@ from hv.facts import (
     Engine,
     HostInfo,
     MMode,
+    Policy,
     Profile,
     RunReason,
     RunResult,
@@ -46,7 +47,9 @@ CHUNK_AUDIT = 1_000
 _TAKE = 64 << 10
 
 # Of HostConfig, what goes to C as it is.
-_NUMBERS = ("harts", "asid_bits", "time_div", "slice", "quantum", "fill")
+_NUMBERS = (
+    *("harts", "asid_bits", "time_div", "slice", "period", "quantum", "fill"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class HostConfig:
     ad_fault: bool | None = None
     time_div: int | None = None
     slice: int | None = None
+    policy: str = Policy.RR
+    period: int | None = None
     quantum: int | None = None
     audit: bool = False
     fill: int | None = None
@@ -84,6 +89,9 @@ class HostConfig:
         )
         config.admission = to_c(
             "HV_ADMISSION_", choose(Admission, self.admission, "admission")
+        )
+        config.policy = to_c(
+            "HV_POLICY_", choose(Policy, self.policy, "policy")
         )
         config.audit = int(self.audit)
         if self.ram is not None:
@@ -129,6 +137,10 @@ def scaled_costs(factor: float) -> dict[str, int]:
     }
 
 
+# A piece is over, or what was full is empty again.
+_GO_ON = (RunReason.BUDGET, RunReason.CONSOLE, RunReason.EVENTS)
+
+
 class Host:
     """One machine, its M-mode software, and the consoles of its guests."""
 
@@ -146,6 +158,9 @@ class Host:
         check(status, "making a machine", core.text(why))
         self._raw = ffi.gc(out[0], lib.hv_host_free)
         self.harts = int(c_config.harts)
+        self.time_div = int(c_config.time_div)
+        self.slice = int(c_config.slice)
+        self.tap: Callable[[], None] | None = None
 
     @property
     def closed(self) -> bool:
@@ -177,6 +192,8 @@ class Host:
         :raises HvError: see :func:`hv.core.check`.
         """
         status = self.call(function, *args)
+        if self.tap is not None:
+            self.tap()
         if status != lib.HV_OK:
             check(status, what, self._reason(status))
 
@@ -189,6 +206,8 @@ class Host:
         """
         why = ffi.new("char[]", core.WHY_SIZE)
         status = self.call(function, *args, why, core.WHY_SIZE)
+        if self.tap is not None:
+            self.tap()
         check(status, what, self._reason(status) or core.text(why))
 
     def _reason(self, status: int) -> str:
@@ -203,9 +222,9 @@ class Host:
     def run(self, max_insns: int = 0) -> RunResult:
         """Run until something happens that the caller should know of.
 
-        That is everything but a full console and a piece's end. Ctrl-C is
-        raised between two pieces; the run can go on afterwards as if it had
-        not been interrupted.
+        That is everything but a full console or trace, and a piece's end.
+        Ctrl-C is raised between two pieces; the run can go on afterwards as if
+        it had not been interrupted.
 
         :param max_insns: stop after exactly so many; 0 is no limit.
         :raises HvError: if C reports an error.
@@ -218,7 +237,7 @@ class Host:
             result = self._run_piece(min(left, self.chunk))
             done += result.insns
             self.drain()
-            again = result.reason in (RunReason.BUDGET, RunReason.CONSOLE)
+            again = result.reason in _GO_ON
             if result.reason is RunReason.IDLE:
                 again = self.give_input()
             if not again or done >= max_insns > 0:

@@ -1,13 +1,14 @@
 """The hypervisor: VMs side by side on one machine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from hv import inside
+from hv import inside, sched
 from hv.core import ffi, lib, to_c
 from hv.counters import Counters
 from hv.errors import UsageError
+from hv.events import CAPACITY, Watch
 from hv.facts import (
     U32,
     U64,
@@ -18,6 +19,7 @@ from hv.facts import (
     HostInfo,
     MMode,
     NamedBy,
+    Policy,
     Profile,
     RunReason,
     RunResult,
@@ -29,6 +31,7 @@ from hv.facts import (
 )
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
+from hv.sched import HartInfo
 from hv.units import parse_size
 from hv.vm import VM
 
@@ -43,7 +46,9 @@ class Hypervisor:
     :param quantum: cycles of a turn where several harts take turns.
     :param interleave: a seed or a list of rounds: in which order they do.
     :param asid_bits: 9, or 0 for a TLB that has to be flushed at each switch.
+    :param policy: how the scheduler chooses who runs: :class:`hv.Policy`.
     :param slice: a scheduler time slice, in ticks of ``time``.
+    :param period: ticks that caps and credits are given out for.
     :param audit: check every invariant at every exit (slow).
     :param fill: byte that fresh hypervisor memory is filled with.
     :param admission: ``strict`` promises every VM all its memory;
@@ -67,7 +72,9 @@ class Hypervisor:
         quantum: int | None = None,
         interleave: Interleave = 0,
         asid_bits: int | None = None,
+        policy: str = Policy.RR,
         slice: int | None = None,  # noqa: A002 -- the scheduler's word
+        period: int | None = None,
         ad_fault: bool | None = None,
         audit: bool = False,
         fill: int | None = None,
@@ -83,7 +90,9 @@ class Hypervisor:
                 harts=harts,
                 quantum=quantum,
                 asid_bits=asid_bits,
+                policy=policy,
                 slice=slice,
+                period=period,
                 ad_fault=ad_fault,
                 audit=audit,
                 fill=fill,
@@ -127,6 +136,11 @@ class Hypervisor:
         sync: str = Sync.DEFAULT,
         min_mem: int | str = 0,
         max_insns: int = 0,
+        weight: int | None = None,
+        cap: int | None = None,
+        budget: int | None = None,
+        period: int | None = None,
+        gang: bool | None = None,
     ) -> VM:
         """Make a VM, not yet booted.
 
@@ -137,7 +151,10 @@ class Hypervisor:
         :param sync: how its shadows follow its page tables.
         :param min_mem: what is promised of it where memory is over-committed.
         :param max_insns: end it after so many instructions; 0 is never.
-        :raises UsageError: if a value is out of range or the name is taken.
+        :param weight: its share of the harts; this and what follows is for
+            the scheduler: :class:`hv.Schedule`, also on what is the default.
+        :raises UsageError: if a value is out of range, the name is taken, or
+            the policy cannot promise so much.
         :raises NoMemory: if the machine cannot promise so much memory.
         """
         if name is not None and any(vm.name == name for vm in self.vms):
@@ -153,6 +170,10 @@ class Hypervisor:
             "min_mem (in bytes)", parse_size(min_mem), 0, U32
         )
         config.max_insns = integer("max_insns", max_insns, 0, U64)
+        schedule = sched.default_schedule().changed(
+            weight=weight, cap=cap, budget=budget, period=period, gang=gang
+        )
+        sched.fill(config.sched, schedule)
         number = ffi.new("uint32_t *")
         self.host.explained("creating a VM", lib.hv_vm_create, config, number)
         vm = VM(self.host, int(number[0]), name or f"vm{number[0]}")
@@ -196,6 +217,61 @@ class Hypervisor:
             again = result.reason is RunReason.ENDED and not on_end
             if not again or 0 < max_insns <= done:
                 return RunResult(result.reason, result.vm, result.vcpu, done)
+
+    @property
+    def policy(self) -> Policy:
+        """How the scheduler chooses who runs."""
+        return Policy(self.host.config.policy)
+
+    @property
+    def harts(self) -> tuple[HartInfo, ...]:
+        """What each hart of the machine does, and did."""
+        return tuple(
+            sched.hart_info(self.host, hart) for hart in range(self.host.harts)
+        )
+
+    def slots(self, rows: Iterable[tuple[VM | None, int]]) -> None:
+        """Give the policy ``slots`` a table, from its next turn on.
+
+        :param rows: whose turn it is, and for how many ticks of ``time``; None
+            is nobody's.
+        :raises UsageError: if a row is wrong, there are none or more than 64,
+            or the policy is another.
+        :raises ClosedError: if one of the VMs was destroyed.
+        """
+        sched.set_slots(self.host, (self._slot(row) for row in rows))
+
+    def _slot(self, row: object) -> tuple[int, int]:
+        match row:
+            case (None, int() as ticks):
+                return 0, ticks
+            case (VM() as vm, int() as ticks) if vm.host is self.host:
+                vm.schedule  # noqa: B018 -- raises if it was destroyed
+                return vm.number, ticks
+        raise UsageError(
+            f"a slot is (a VM of this hypervisor, or None; ticks), not {row!r}"
+        )
+
+    def watch(
+        self, kinds: Iterable[str] | None = None, *, capacity: int = CAPACITY
+    ) -> Watch:
+        """Note what happens from here on: a context manager.
+
+        :param kinds: which of :class:`hv.EventKind`; None is all of them.
+        :param capacity: how many events to hold before a run pauses to hand
+            them over. It never loses one.
+        :raises UsageError: if a kind or the capacity is wrong, or somebody
+            watches already.
+
+        >>> with Hypervisor() as hypervisor:
+        ...     vm = hypervisor.create()
+        ...     vm.boot(0x80000000)
+        ...     with hypervisor.watch(["run", "exit"]) as watch:
+        ...         result = hypervisor.run(10)
+        ...     [str(event.kind) for event in watch.events[:2]]
+        ['run', 'exit']
+        """
+        return Watch(self.host, kinds, capacity)
 
     def share(self, frames: int = 0) -> int:
         """Keep guest pages that are equal only once; return how many went.

@@ -8,7 +8,7 @@ colours differently (https://jfly.uni-koeln.de/color/, 2008).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -110,6 +110,21 @@ class Canvas:
             f"x2='{number(end[0])}' y2='{number(end[1])}' "
             f"stroke='{stroke}'{pattern}/>"
         )
+
+    def boxes(
+        self,
+        boxes: Iterable[tuple[float, float, float, float]],
+        fill: str,
+        hint: str = "",
+    ) -> None:
+        """Fill many rectangles (x, y, width, height) in one colour, as one."""
+        path = "".join(
+            f"M{number(x)} {number(y)}h{number(w)}v{number(h)}h{number(-w)}z"
+            for x, y, w, h in boxes
+        )
+        inside = f"<title>{escape(hint)}</title>" if hint else ""
+        if path:
+            self.parts.append(f"<path d='{path}' fill='{fill}'>{inside}</path>")
 
     def arrow(
         self, start: tuple[float, float], end: tuple[float, float]

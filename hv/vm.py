@@ -1,6 +1,8 @@
 """A virtual machine: a guest with memory of its own, under the hypervisor."""
 
-from hv import inside
+from collections.abc import Iterable
+
+from hv import inside, sched
 from hv.core import ffi, from_c, lib, to_c
 from hv.facts import (
     U32,
@@ -14,6 +16,7 @@ from hv.facts import (
     integer,
 )
 from hv.guest import Guest
+from hv.sched import Schedule, VcpuInfo
 from hv.units import parse_size
 
 
@@ -44,6 +47,50 @@ class VM(Guest):
             lib.hv_vm_set_sync,
             self.number,
             to_c("HV_SYNC_", choose(Sync, sync, "sync")),
+        )
+
+    @property
+    def schedule(self) -> Schedule:
+        """What the scheduler is to do for it."""
+        return sched.get(self.host, self.number, self.name)
+
+    def change_schedule(
+        self,
+        *,
+        weight: int | None = None,
+        cap: int | None = None,
+        budget: int | None = None,
+        period: int | None = None,
+        gang: bool | None = None,
+    ) -> None:
+        """Let the scheduler do something else for it from here on.
+
+        Only what is named changes; see :class:`hv.Schedule`.
+
+        :raises UsageError: if a value is out of range, or the policy cannot
+            promise so much.
+        """
+        new = self.schedule.changed(
+            weight=weight, cap=cap, budget=budget, period=period, gang=gang
+        )
+        sched.change(self.host, self.number, self.name, new)
+
+    def pin(self, vcpu: int, harts: Iterable[int] | None) -> None:
+        """Let a vCPU run on some harts only.
+
+        :param harts: their numbers; None is all there are.
+        :raises UsageError: if there is no such vCPU or hart, or the policy has
+            given it another for good.
+        """
+        integer("vcpu", vcpu, 0, len(self.cpu) - 1)
+        sched.pin(self.host, self.number, self.name, vcpu, harts)
+
+    @property
+    def vcpus(self) -> tuple[VcpuInfo, ...]:
+        """What each of its vCPUs is doing, and what it got."""
+        return tuple(
+            sched.vcpu_info(self.host, self.number, self.name, vcpu)
+            for vcpu in range(len(self.cpu))
         )
 
     def pause(self) -> None:

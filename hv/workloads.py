@@ -35,6 +35,12 @@ WORKLOADS = {
     "thrash": "more pages than the TLB holds",
     "mixed": "some of everything",
 }
+# For kernels with several harts, and only run by name: see :data:`WORKLOADS`.
+PARALLEL = {
+    "parallel": "processes that have nothing to do with each other",
+    "locks": "processes that all want the same lock of their kernel",
+    "shoot": "threads whose memory is mapped elsewhere under them",
+}
 MEMORY = "16MiB"
 LIMIT = 10_000_000_000  # instructions after which a run counts as hanging
 
@@ -92,7 +98,8 @@ class Plan:
         ways = (Way(self.bare, BARE, BARE), *self.ways)
         for workload in self.workloads:
             runs = tuple(self._run(way, workload) for way in ways)
-            yield Comparison(workload, WORKLOADS[workload], runs)
+            about = (WORKLOADS | PARALLEL)[workload]
+            yield Comparison(workload, about, runs)
 
     def _run(self, way: Way, workload: str) -> Run:
         if way.style == BARE:
@@ -162,7 +169,8 @@ def compare(
 
     :param kernels: images, by name; default: the shipped kernels.
     :param styles: which ways; default: all in which the images run.
-    :param workloads: default: all of :data:`WORKLOADS`.
+    :param workloads: default: all of :data:`WORKLOADS`; those of
+        :data:`PARALLEL` may be named as well.
     :param engine: which interpreter; the counts are the same.
     :param scale: how much work each program does.
     :param costs: cycles per elementary step, by name, where not the default.
@@ -198,7 +206,7 @@ def plan(
     chosen = _kernels(kernels)
     ways = _ways(chosen, styles)
     names = list(WORKLOADS) if workloads is None else list(workloads)
-    _known("workload", names, WORKLOADS)
+    _known("workload", names, WORKLOADS | PARALLEL)
     return Plan(
         bare=next(
             (image for image in chosen if BARE in image.styles),

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # other: only a port, and the API above both, knows that both exist.
 INCLUDES = {
     "abi": {"abi"},
+    "sched": {"sched", "hyp", "dev", "abi"},
     "include": set(),
     "dev": {"dev", "abi"},
     "machine": {"machine", "dev", "abi"},
@@ -37,7 +38,7 @@ INCLUDES = {
 
 # Headers that need no C library. The other floors run on a host that has one.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h"}
-NO_LIBC = {"abi", "include", "dev", "hyp"}
+NO_LIBC = {"abi", "include", "dev", "hyp", "sched"}
 
 # The modules of hv that may touch the C core; everybody else uses `import hv`.
 NATIVE = {"hv._native", "hv.core"}
@@ -215,7 +216,7 @@ def riscv32_link(root: Path = ROOT) -> Iterator[str]:
     compile_it = [*compiler.compile, *WARN, "-ffreestanding", "-O2", "-Icsrc"]
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for floor in ("dev", "hyp"):
+        for floor in ("dev", "hyp", "sched"):
             for path in sorted((root / "csrc" / floor).glob("*.c")):
                 objects.append(f"{folder}/{floor}-{path.stem}.o")
                 done = run(

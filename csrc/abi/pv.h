@@ -18,6 +18,7 @@
 #define PV_FEATURE_CONSOLE   (1 << 2)
 #define PV_FEATURE_DIRECT    (1 << 3) /* tables are the guest's own */
 #define PV_FEATURE_BALLOON   (1 << 4)
+#define PV_FEATURE_SCHED     (1 << 5) /* poll, kick, yield_to, runstate */
 
 #define SI_VCPU_SIZE   64
 #define SI_IRQ_ENABLED 0  /* guest writes: 0 masks every interrupt */
@@ -55,6 +56,10 @@
 #define PV_BALLOON_STUCK 2
 
 #define PV_CONSOLE_MAX 4096 /* bytes taken by one console call */
+
+/* runstate: four sums of 64 bits, in ticks of `time`: running; runnable, while
+ * others ran (the steal time); blocked; stopped, or the whole VM paused. */
+#define PV_RUNSTATE_SIZE 32
 
 #define PV_SHUTDOWN_POWEROFF 0
 #define PV_SHUTDOWN_REBOOT   1

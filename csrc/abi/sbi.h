@@ -71,6 +71,15 @@
 #define SBI_DBCN_READ       1
 #define SBI_DBCN_WRITE_BYTE 2
 
+/* Steal time (chapter 16). The shared memory is 64 bytes, aligned to as many. */
+#define SBI_EXT_STA       0x535441
+#define SBI_STA_SET_SHMEM 0
+#define STA_SIZE          64
+#define STA_SEQUENCE      0 /* odd while the rest is being written */
+#define STA_FLAGS         4
+#define STA_STEAL         8  /* nanoseconds that others took (lo, hi) */
+#define STA_PREEMPTED     16 /* 1: it could run, but does not */
+
 /* hv's own calls: in the firmware-specific range, "HV" in the low bytes.
  * Their functions are in hypercalls.def. */
 #define SBI_EXT_HV 0x0a004856

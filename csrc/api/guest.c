@@ -6,11 +6,17 @@
 
 void hv_vm_config_default(struct hv_vm_config *config)
 {
-    *config = (struct hv_vm_config){ .mem_size = DEFAULT_MEM, .vcpus = 1 };
+    *config = (struct hv_vm_config){
+        .mem_size = DEFAULT_MEM,
+        .vcpus = 1,
+        .sched = { .weight = WEIGHT_DEFAULT },
+    };
 }
 
 static const char *config_bad(const struct hv_vm_config *c)
 {
+    if (host_sched_bad(&c->sched))
+        return host_sched_bad(&c->sched);
     if (c->style >= HV_NR_STYLES)
         return "style must be one of enum hv_style";
     if (c->mem_size == 0 || c->mem_size % PAGE_SIZE || c->mem_size > (1u << 30))
@@ -88,6 +94,7 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
         .max_insns = config->max_insns,
         .minimum = config->min_size / PAGE_SIZE,
         .sync = sync_policy(config->sync, styles[config->style]),
+        .sched = host_sched(&config->sched),
     };
     const char *reason = "";
     struct vm  *made = vm_create(&host->hal.hyp, &c, &reason);

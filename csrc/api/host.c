@@ -9,7 +9,8 @@
 #define MAX_RAM          (1u << 30)
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
-#define DEFAULT_QUANTUM  5000  /* cycles: 50 us at the default time_div */
+#define DEFAULT_PERIOD   100000
+#define DEFAULT_QUANTUM  1000 /* cycles: 10 us at the default time_div */
 
 _Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
                    (int)HV_ENGINE_FAST == (int)ENGINE_FAST,
@@ -129,6 +130,7 @@ void hv_config_default(struct hv_config *config)
         .asid_bits = HV_ASIDS_DEFAULT,
         .time_div = DEFAULT_TIME_DIV,
         .slice = DEFAULT_SLICE,
+        .period = DEFAULT_PERIOD,
         .quantum = DEFAULT_QUANTUM,
     };
     memcpy(config->cost, cost_defaults, sizeof(cost_defaults));
@@ -145,8 +147,6 @@ static const char *config_bad(const struct hv_config *c)
         return "profile must be one of enum hv_profile";
     if (c->harts < 1 || c->harts > MAX_HARTS)
         return "harts must be in 1..8";
-    if (c->harts != 1 && c->m_mode == HV_M_HYPERVISOR)
-        return "harts must be 1 beneath a hypervisor";
     if (c->quantum == 0)
         return "quantum must be at least 1 cycle";
     if (c->ram_size == 0 || c->ram_size % PAGE_SIZE || c->ram_size > MAX_RAM)
@@ -154,6 +154,12 @@ static const char *config_bad(const struct hv_config *c)
     if (c->asid_bits != 0 && c->asid_bits != 9 &&
         c->asid_bits != HV_ASIDS_DEFAULT)
         return "asid_bits must be 0 or 9";
+    if (c->policy >= HV_NR_POLICIES)
+        return "policy must be one of enum hv_policy";
+    if (!sched_policies[c->policy])
+        return "policy is not here yet";
+    if (c->period == 0)
+        return "period must be at least 1 tick";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
@@ -205,6 +211,8 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         .slice = config->slice,
         .ad_fault = config->ad_fault != 0,
         .overcommit = config->admission == HV_ADMISSION_OVERCOMMIT,
+        .policy = sched_policies[config->policy],
+        .period = config->period,
     };
     hv_host *host = calloc(1, sizeof(*host));
     if (host) {

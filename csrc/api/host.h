@@ -3,6 +3,7 @@
 #define HV_API_HOST_H
 
 #include "api/interleave.h"
+#include "hyp/sched.h"
 #include "include/hv.h"
 #include "machine/machine.h"
 #include "port/firmware.h"
@@ -36,6 +37,14 @@ static inline bool host_has_hyp(const struct hv_host *host)
 int host_guest(hv_host *host, uint32_t id, struct vm **vm);
 /* The same, and its vCPU or hart must exist. */
 int host_vcpu(hv_host *host, uint32_t id, uint32_t n, struct vm **vm);
+
+/* sched.c: by enum hv_policy. */
+extern const struct policy *const sched_policies[HV_NR_POLICIES];
+/* NULL, or what is wrong with them; and what the hypervisor makes of them. */
+const char *host_sched_bad(const struct hv_sched *sched);
+struct sched_params host_sched(const struct hv_sched *sched);
+/* There may be no room for the events of one more exit. */
+bool host_watch_full(const hv_host *host);
 
 /* Instructions retired by a vCPU, up to now. */
 uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu);

@@ -137,19 +137,19 @@ static bool guest_entry_ok(hv_host *host, const struct tlb_entry *entry,
 }
 
 /* What this hart flushes before it enters a guest, need not be true. */
-static bool tag_kind_live(hv_host *host, enum tag_kind kind)
+static bool tag_kind_live(hv_host *host, uint32_t hart, enum tag_kind kind)
 {
     const struct hyp *hyp = &host->hal.hyp;
 
-    return hyp->cpu[0].tags[kind] == hyp->tags[kind].generation;
+    return hyp->cpu[hart].tags[kind] == hyp->tags[kind].generation;
 }
 
-static bool tlb_ok(hv_host *host, uint32_t *va)
+static bool tlb_ok(hv_host *host, uint32_t id, uint32_t *va)
 {
-    struct hart *hart = machine_hart(host->machine, 0);
+    struct hart *hart = machine_hart(host->machine, id);
     uint32_t     root[NR_ASIDS];
-    bool         asids = tag_kind_live(host, TAG_ASID);
-    bool         vmids = tag_kind_live(host, TAG_VMID);
+    bool         asids = tag_kind_live(host, id, TAG_ASID);
+    bool         vmids = tag_kind_live(host, id, TAG_VMID);
 
     find_roots(host, root);
     for (int access = 0; access < NR_ACCESS; access++)
@@ -189,12 +189,13 @@ int hv_audit(hv_host *host, char *why, size_t n)
         host_say(why, n, "%s (frame %05x)", bad, (unsigned)frame);
         return HV_ERR_AUDIT;
     }
-    if (!tlb_ok(host, &va)) {
-        host_say(why, n,
-                 "P10: the TLB has an entry that no table has (va %08x)",
-                 (unsigned)va);
-        return HV_ERR_AUDIT;
-    }
+    for (uint32_t i = 0; i < host->config.harts; i++)
+        if (!tlb_ok(host, i, &va)) {
+            host_say(why, n,
+                     "P10: the TLB has an entry that no table has (va %08x)",
+                     (unsigned)va);
+            return HV_ERR_AUDIT;
+        }
     return HV_OK;
 }
 
@@ -203,6 +204,20 @@ static uint64_t hash_words(uint64_t hash, const uint32_t *words, size_t n)
     for (size_t i = 0; i < n; i++)
         hash = mix(hash, words[i]);
     return hash;
+}
+
+/* Who will run when. */
+static uint64_t hash_sched(uint64_t hash, const struct vcpu *vcpu)
+{
+    const struct sched_vcpu *s = &vcpu->sched;
+
+    hash = mix(hash, s->home ? s->home->pcpu->id : NO_FRAME);
+    hash = mix(mix(hash, s->key), s->affinity);
+    hash = mix(hash, (uint64_t)s->parked << 1 | s->queued);
+    hash = mix(mix(hash, s->granted), s->vtime);
+    hash = mix(mix(hash, (uint64_t)s->credit.credit), s->credit.boost);
+    hash = mix(mix(hash, s->edf.deadline), (uint64_t)s->edf.left);
+    return mix(hash, vcpu->charged);
 }
 
 static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
@@ -234,7 +249,7 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
     hash = mix(hash, vcpu_regs(vcpu)->pc);
     hash = hash_words(hash, words, sizeof(words) / sizeof(words[0]));
     hash = mix(hash, vcpu->timer);
-    return mix(hash, vcpu->insns);
+    return mix(hash_sched(hash, vcpu), vcpu->insns);
 }
 
 /* Which of its pages are tables decides what its calls will answer. */

@@ -58,8 +58,10 @@ static int scan(hv_host *host, uint32_t frames, uint32_t *merged)
 
     if (setjmp(hal->unwind) != 0)
         return HV_ERR_BROKEN;
+    hyp_work_begin(&hal->pcpu[0]);
     bool done = share_scan(&hal->hyp, &hal->pcpu[0],
                            frames ? frames : SHARE_ROUND, merged);
+    hyp_work_end(&hal->pcpu[0]);
     hyp_refresh(&hal->hyp);
     return done ? HV_OK : HV_ERR_NO_MEMORY;
 }

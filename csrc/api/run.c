@@ -166,11 +166,9 @@ static uint64_t ready_cycle(hv_host *host, uint32_t id)
 
     if (!host_has_hyp(host))
         return hart_ready_cycle(hart);
-    if (!hal->waiting[id] || hal->hyp.queue_head || hart_timer_due(hart) ||
-        machine_msip(host->machine, id))
+    if (!hal->waiting[id] || hosted_wakes(hal, id) < hart->cycle)
         return hart->cycle;
-    return machine_time_to_cycle(host->machine,
-                                 machine_mtimecmp(host->machine, id));
+    return hosted_wakes(hal, id);
 }
 
 /* Nobody's clock is before this cycle any more, unless it is in reset, where
@@ -235,19 +233,16 @@ static bool next_turn(struct run *run)
 
 /* --- with a hypervisor --------------------------------------------------- */
 
-/* Nobody runs on this hart: choose, or let time pass. False: the run ends
- * here. */
+/* Nobody runs on this hart: let time pass. False: the run ends here. */
 static bool hyp_idle(struct run *run)
 {
     struct hal *hal = &run->host->hal;
     uint32_t    id = run->hart->id;
 
-    /* Among several, one with nothing to choose from need not look. */
-    if (!takes_turns(run->host) || hal->hyp.queue_head)
-        hyp_schedule(&hal->pcpu[id]);
-    if (!hal->waiting[id] || hosted_idle(hal, id, run->until))
-        return true;
-    return takes_turns(run->host) || report_idle(run);
+    if (!takes_turns(run->host) && hosted_wakes(hal, id) == CYCLE_NEVER)
+        return report_idle(run);
+    hosted_idle(hal, id, run->until);
+    return true;
 }
 
 static bool hyp_advance(struct run *run)
@@ -260,6 +255,8 @@ static bool hyp_advance(struct run *run)
         hal->hyp.ended = 0;
         return false;
     }
+    if (host_watch_full(run->host))
+        return report(run, HV_RUN_EVENTS, 0);
     if (hal->console_full)
         return report(run, HV_RUN_CONSOLE, hal->console_full);
     if (hal->waiting[id])

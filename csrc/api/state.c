@@ -30,7 +30,9 @@ static int vm_store(hv_host *host, struct vm *vm, gpa_t gpa, const void *from,
     enum p2m_result ready = vm_ready(vm, NULL, gpa, len);
 
     if (ready == P2M_EXHAUSTED) {
+        hyp_work_begin(&host->hal.pcpu[0]);
         share_scan(hyp, &host->hal.pcpu[0], SHARE_ROUND, &merged);
+        hyp_work_end(&host->hal.pcpu[0]);
         ready = vm_ready(vm, NULL, gpa, len);
     }
     if (ready == P2M_OK)

@@ -36,10 +36,12 @@ static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
            hart->count.irqs_s + hart->count.traps_vs + hart->count.irqs_vs;
 }
 
-/* Where it is stepped: on its hart, or on the first. */
+/* Where it is stepped: on its hart, where it waits, or on the first. */
 static struct pcpu *step_pcpu(hv_host *host, const struct vcpu *vcpu)
 {
-    return vcpu->on ? vcpu->on : &host->hal.pcpu[0];
+    if (vcpu->on)
+        return vcpu->on;
+    return vcpu->sched.home ? vcpu->sched.home->pcpu : &host->hal.pcpu[0];
 }
 
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)

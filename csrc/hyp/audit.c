@@ -237,7 +237,7 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
         struct vcpu *vcpu = &vm->vcpu[i];
         bool ready = vcpu->state == VCPU_RUNNABLE && vm->state == VM_LIVE;
 
-        if (vcpu->queued != (ready && !vcpu->on))
+        if (vcpu->sched.queued != (ready && !vcpu->on && !vcpu->sched.parked))
             return "P26: a runnable vCPU is not queued, or the reverse";
         if (vcpu->on && vcpu->on->hyp->current != vcpu)
             return "P16: two vCPUs claim one hart";
@@ -252,6 +252,9 @@ static const char *audit_vcpus(struct audit *a, struct vm *vm)
         hfn_t shared;
         if (vcpu->pv.shared_set &&
             p2m_lookup(vm, gpa_frame(vcpu->pv.shared), &shared))
+            audit_count(a, shared.raw, true);
+        if (vcpu->pv.sta_set &&
+            p2m_lookup(vm, gpa_frame(vcpu->pv.sta), &shared))
             audit_count(a, shared.raw, true);
     }
     return NULL;
@@ -338,8 +341,11 @@ static uint32_t audit_owed(const struct p2m *p2m)
 
 static const char *audit_all(struct audit *a)
 {
-    uint32_t promised = 0;
+    uint32_t    promised = 0;
+    const char *order = audit_sched(a->hyp);
 
+    if (order)
+        return order;
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
         a->refs[i] = a->uses[i] = a->traced[i] = a->shares[i] = a->whose[i] = 0;
     for (uint32_t slot = 1; slot < MAX_VMS; slot++) {

@@ -27,5 +27,7 @@ const char *audit_traced(struct audit *a, struct vm *vm,
                          const struct shadow *shadow);
 const char *audit_stage2(struct audit *a, struct vm *vm);
 const char *audit_direct(struct audit *a, struct vm *vm);
+/* audit_sched.c: the same of all queues and accounts. */
+const char *audit_sched(const struct hyp *hyp);
 
 #endif

@@ -46,6 +46,14 @@ struct sbi_ret pv_set_entry(struct vcpu *vcpu, uint32_t entry, uint32_t stack);
 bool pv_iret(struct vcpu *vcpu);
 struct sbi_ret pv_block(struct vcpu *vcpu);
 
+/* steal.c: tell a vCPU what others took of its time (SBI, chapter 16): where,
+ * and, whenever it goes on a hart or off it, how much. */
+struct sbi_ret steal_set(struct vcpu *vcpu, const uint32_t *arg);
+void steal_forget(struct vcpu *vcpu);
+void steal_tell(struct vcpu *vcpu, bool runs);
+/* What it did with all its time. */
+struct sbi_ret steal_runstate(struct vcpu *vcpu, uint32_t id, gpa_t to);
+
 /* Bytes between a guest's memory and its console; at most PV_CONSOLE_MAX, and
  * *value is how many. */
 struct sbi_ret console_write(struct vcpu *vcpu, gpa_t from, uint32_t len);

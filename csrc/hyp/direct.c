@@ -163,8 +163,9 @@ static enum trap_action direct_fault(struct vcpu *vcpu, enum access access,
 static void direct_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
                          gva_t va)
 {
+    (void)pcpu;
     if (one_page)
-        hal_fence(pcpu, (struct fence){ .va = va, .size = PAGE_SIZE });
+        tag_forget_page(vm, va);
     else
         tag_forget(vm);
 }

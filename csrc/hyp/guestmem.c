@@ -72,10 +72,13 @@ bool vm_hold(struct vm *vm, struct pcpu *pcpu, gpa_t pa)
 
 bool vm_holds(const struct vm *vm, gfn_t gfn)
 {
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
-        if (vm->vcpu[i].pv.shared_set &&
-            gpa_frame(vm->vcpu[i].pv.shared).raw == gfn.raw)
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        const struct pv_state *pv = &vm->vcpu[i].pv;
+
+        if ((pv->shared_set && gpa_frame(pv->shared).raw == gfn.raw) ||
+            (pv->sta_set && gpa_frame(pv->sta).raw == gfn.raw))
             return true;
+    }
     return false;
 }
 

@@ -19,6 +19,7 @@ struct pcpu {
     uint32_t     id;
     struct regs *regs; /* of the guest that trapped, until hyp_trap returns */
     struct hyp_cpu *hyp;
+    uint32_t        traced; /* mask of enum hal_event: somebody wants these */
 };
 
 /* Elementary steps that cost cycles: abi/costs.def. */
@@ -27,6 +28,14 @@ enum hal_cost {
 #include "abi/costs.def"
 #undef COST
     HAL_NR_COSTS
+};
+
+/* What can be told of: hyp/events.def. */
+enum hal_event {
+#define EVENT(name, doc) EVENT_##name,
+#include "hyp/events.def"
+#undef EVENT
+    NR_EVENTS
 };
 
 /* The supervisor CSRs that a guest kernel believes to be its hart's. */
@@ -97,8 +106,10 @@ uint32_t hal_leave(struct pcpu *pcpu, struct vcsr *csr);
 uint32_t hal_asids(struct hal *hal);
 /* The same of guests with a second stage; 0 without extension H. */
 uint32_t hal_vmids(struct hal *hal);
-/* Nothing to run: hyp_trap() is called again at the next interrupt. */
+/* Nothing to run: hyp_trap() is called again at the next interrupt, or
+ * hyp_schedule() after a kick. */
 void hal_wait(struct pcpu *pcpu);
+/* Of this hart or another: when it returns, its TLB has forgotten. */
 void hal_fence(struct pcpu *pcpu, struct fence what);
 /* Forget all translations of all guests with a second stage. */
 void hal_fence_vmids(struct pcpu *pcpu);
@@ -113,6 +124,10 @@ uint64_t hal_instret(struct pcpu *pcpu);
 /* Traps that guests took in the hart itself, without an exit. */
 uint64_t hal_traps(struct pcpu *pcpu);
 void hal_set_timer(struct pcpu *pcpu, uint64_t time);
+/* Cycles in a tick of `time`. */
+uint32_t hal_tick(struct hal *hal);
+/* Do nothing until the clock is there, if it is not yet. */
+void hal_pad(struct pcpu *pcpu, uint64_t cycle);
 bool hal_timer_due(struct pcpu *pcpu);
 /* Work costs time: n elementary steps of this kind were done. */
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
@@ -120,6 +135,23 @@ void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
 /* A VM's console: output is never lost; input is -1 when there is none. */
 void hal_console_put(struct hal *hal, uint32_t vm, uint8_t byte);
 int hal_console_get(struct hal *hal, uint32_t vm);
+
+/* An event for the trace of this hart. A pcpu whose mask does not ask for it is
+ * not to be bothered: trace.h. */
+void hal_event(struct pcpu *pcpu, enum hal_event kind, uint32_t vm,
+               uint32_t vcpu, uint32_t arg);
+
+/* The one lock of the hypervisor. A hart that waits for it is out of its
+ * guest, and counts as stopped. */
+void hal_lock(struct pcpu *pcpu);
+void hal_unlock(struct pcpu *pcpu);
+
+/* Another hart: hyp_trap() is called there, with IRQ_MSI, before its guest
+ * executes another instruction; when this returns, it executes none. One that
+ * waits goes on as after hal_wait(). */
+void hal_kick(struct pcpu *pcpu);
+/* The kick has arrived: the interrupt is not pending any more. */
+void hal_kicked(struct pcpu *pcpu);
 
 /* A place, outside every locked region, where the port may run another pCPU's
  * handler first, to explore races. */

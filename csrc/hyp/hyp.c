@@ -1,5 +1,6 @@
 /* hyp.c - the hypervisor comes up and goes away. */
 #include "hyp/hyp.h"
+#include "hyp/sched.h"
 #include "hyp/timer.h"
 
 bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
@@ -13,12 +14,14 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
     hyp->ended = 0;
     hyp->share = (struct share){ .bucket = NULL };
     hyp->reclaim = (struct reclaim){ .at = TIME_NEVER };
-    hyp->queue_head = hyp->queue_tail = NULL;
     hyp->timers = NULL;
+    hyp->inside = NULL;
+    hyp->tick = hal_tick(hal);
     for (uint32_t i = 0; i < MAX_VMS; i++) {
         hyp->slot[i] = NULL;
         hyp->generation[i] = 0;
     }
+    sched_init(hyp);
     return frames_init(&hyp->frames, hal);
 }
 
@@ -27,6 +30,7 @@ void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu)
     struct hyp_cpu *cpu = &hyp->cpu[hyp->nr_cpus++];
 
     *cpu = (struct hyp_cpu){ .hyp = hyp, .pcpu = pcpu, .armed = TIME_NEVER };
+    cpu->mark = hal_cycles(pcpu);
     pcpu->hyp = cpu;
     hal_set_timer(pcpu, cpu->armed);
     hal_wait(pcpu);

@@ -32,7 +32,7 @@ static struct sbi_ret do_features(struct call *c)
         return OK(PV_VERSION);
     case 1:
         return OK(PV_FEATURE_PT_UPDATE | PV_FEATURE_MULTICALL |
-                  PV_FEATURE_CONSOLE |
+                  PV_FEATURE_CONSOLE | PV_FEATURE_SCHED |
                   (is_direct(c) ? PV_FEATURE_DIRECT : PV_FEATURE_BALLOON));
     default:
         return ERR(SBI_ERR_INVALID_PARAM);
@@ -177,7 +177,7 @@ static bool multicall_may(uint32_t nr)
     /* Those that replace or end the caller's state, itself, and those that
      * could take away the list. */
     return nr != HCALL_iret && nr != HCALL_deliver && nr != HCALL_block &&
-           nr != HCALL_shutdown && nr != HCALL_multicall &&
+           nr != HCALL_poll && nr != HCALL_shutdown && nr != HCALL_multicall &&
            nr != HCALL_balloon_give && nr != HCALL_balloon_take;
 }
 
@@ -259,6 +259,58 @@ static struct sbi_ret do_yield(struct call *c)
     return OK(0);
 }
 
+static struct sbi_ret do_poll(struct call *c)
+{
+    struct vcpu *vcpu = c->vcpu;
+    bool         kicked = vcpu->pv.kicked;
+
+    vcpu->pv.kicked = false;
+    if (!kicked && vcpu_sip(vcpu) == 0) {
+        vcpu_block(vcpu);
+        vcpu->pv.polls = vcpu->state == VCPU_BLOCKED;
+    }
+    return OK(kicked);
+}
+
+static bool sibling(struct call *c, struct vcpu **vcpu)
+{
+    struct vm *vm = c->vcpu->vm;
+
+    if (c->arg[0] >= vm->config.nr_vcpus)
+        return false;
+    *vcpu = &vm->vcpu[c->arg[0]];
+    return true;
+}
+
+static struct sbi_ret do_kick(struct call *c)
+{
+    struct vcpu *vcpu;
+
+    if (!sibling(c, &vcpu))
+        return ERR(SBI_ERR_INVALID_PARAM);
+    vcpu->pv.kicked = true;
+    if (vcpu->state == VCPU_BLOCKED && vcpu->pv.polls) {
+        vcpu->pv.kicked = false;
+        vcpu_wake(vcpu);
+    }
+    return OK(0);
+}
+
+static struct sbi_ret do_yield_to(struct call *c)
+{
+    struct vcpu *vcpu;
+
+    if (!sibling(c, &vcpu))
+        return ERR(SBI_ERR_INVALID_PARAM);
+    sched_give_way_to(c->vcpu, vcpu);
+    return OK(0);
+}
+
+static struct sbi_ret do_runstate(struct call *c)
+{
+    return steal_runstate(c->vcpu, c->arg[0], (gpa_t){ c->arg[1] });
+}
+
 static struct sbi_ret do_block(struct call *c)
 {
     return pv_block(c->vcpu);
@@ -270,7 +322,7 @@ static struct sbi_ret do_set_timer(struct call *c)
     uint64_t born = c->vcpu->vm->born_time;
 
     timer_set(c->vcpu, when >= TIME_NEVER - born ? TIME_NEVER : when + born);
-    timer_expire(c->vcpu->vm->hyp, hal_time(c->vcpu->on));
+    timer_expire(c->vcpu->on->hyp, hal_time(c->vcpu->on));
     return OK(0);
 }
 

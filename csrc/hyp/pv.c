@@ -37,6 +37,7 @@ void pv_reset(struct vcpu *vcpu)
 {
     if (vcpu->pv.shared_set)
         vm_release(vcpu->vm, vcpu->pv.shared);
+    steal_forget(vcpu);
     vcpu->pv = (struct pv_state){ .entry = 0 };
     if (vcpu->vm->style->direct)
         direct_load(vcpu, NO_ROOTS);

@@ -7,6 +7,7 @@
 #include "hyp/hyp.h"
 #include "hyp/sched.h"
 #include "hyp/timer.h"
+#include "hyp/trace.h"
 
 #define OK(v)  ((struct sbi_ret){ SBI_SUCCESS, (v) })
 #define ERR(e) ((struct sbi_ret){ (e), 0 })
@@ -25,7 +26,7 @@ static void set_timer(struct vcpu *vcpu, uint64_t deadline)
         timer_set(vcpu, TIME_NEVER);
     else
         timer_set(vcpu, deadline + born);
-    timer_expire(vcpu->vm->hyp, hal_time(vcpu->on));
+    timer_expire(vcpu->on->hyp, hal_time(vcpu->on));
 }
 
 /* 4. Base */
@@ -54,7 +55,8 @@ static struct sbi_ret sbi_base(struct vcpu *vcpu, uint32_t fn,
         return OK(1);
     case SBI_BASE_PROBE:
         return OK(has_extension(arg[0]) ||
-                  (arg[0] == SBI_EXT_HV && vcpu->vm->style->hypercalls));
+                  ((arg[0] == SBI_EXT_HV || arg[0] == SBI_EXT_STA) &&
+                   vcpu->vm->style->hypercalls));
     case SBI_BASE_MVENDORID:
     case SBI_BASE_MARCHID:
     case SBI_BASE_MIMPID:
@@ -81,15 +83,17 @@ static bool mask_has(uint32_t mask, uint32_t base, uint32_t id)
 }
 
 /* 7. IPI */
-static struct sbi_ret send_ipi(struct vm *vm, uint32_t mask, uint32_t base)
+static struct sbi_ret send_ipi(struct vcpu *vcpu, uint32_t mask, uint32_t base)
 {
+    struct vm *vm = vcpu->vm;
+
     if (!mask_valid(vm, mask, base))
         return ERR(SBI_ERR_INVALID_PARAM);
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         if (!mask_has(mask, base, i) || vm->vcpu[i].state == VCPU_STOPPED)
             continue;
-        vm->vcpu[i].csr.sip |= MIP_SSIP;
-        vcpu_wake(&vm->vcpu[i]);
+        trace(vcpu->on, EVENT_ipi, vcpu, i);
+        vcpu_raise(&vm->vcpu[i], MIP_SSIP);
     }
     return OK(0);
 }
@@ -216,7 +220,7 @@ static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
     if (!legacy_mask(vcpu, va, &mask))
         return ERR(SBI_ERR_INVALID_ADDRESS);
     if (ext == SBI_LEGACY_SEND_IPI)
-        return send_ipi(vcpu->vm, mask, 0);
+        return send_ipi(vcpu, mask, 0);
     if (ext == SBI_LEGACY_FENCE_I)
         hal_fence_i(vcpu->on);
     else
@@ -275,7 +279,7 @@ bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
         return true;
     case SBI_EXT_IPI:
         if (fn == SBI_IPI_SEND)
-            *ret = send_ipi(vcpu->vm, arg[0], arg[1]);
+            *ret = send_ipi(vcpu, arg[0], arg[1]);
         return true;
     case SBI_EXT_RFNC:
         *ret = remote_fence(vcpu, fn, arg);
@@ -288,6 +292,10 @@ bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
         return true;
     case SBI_EXT_DBCN:
         *ret = sbi_dbcn(vcpu, fn, arg);
+        return true;
+    case SBI_EXT_STA:
+        if (fn == SBI_STA_SET_SHMEM && vcpu->vm->style->hypercalls)
+            *ret = steal_set(vcpu, arg);
         return true;
     default:
         return false;

@@ -94,7 +94,7 @@ static void forget_entry(struct vcpu *vcpu, const struct shadow *table,
     if (table->links > 1)
         tag_forget(vcpu->vm);
     else
-        hal_fence(vcpu->on, (struct fence){ page, PAGE_SIZE });
+        tag_forget_page(vcpu->vm, page);
 }
 
 /* marker: shadow-fill */

@@ -339,7 +339,7 @@ void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
     else if (!one_page)
         forget_all(vm, pcpu);
     else if (!forget_page(vm, pcpu, va)) {
-        hal_fence(pcpu, (struct fence){ .va = va, .size = PAGE_SIZE });
+        tag_forget_page(vm, va);
         return;
     }
     tag_forget(vm);

@@ -39,11 +39,34 @@ uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
         flush(pcpu, kind);
         pcpu->hyp->tags[kind] = tags->generation;
     }
+    vm->harts |= 1u << pcpu->id;
     return tag->id;
 }
 /* marker: end */
 
+/* marker: shootdown */
 void tag_forget(struct vm *vm)
 {
+    struct hyp *hyp = vm->hyp;
+
     vm->tags++;
+    vm->harts = 0;
+    if (hyp->nr_cpus == 1)
+        return;
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
+        struct vcpu *current = hyp->cpu[i].current;
+
+        if (current && current->vm == vm && current->entered)
+            cpu_kick(&hyp->cpu[i]);
+    }
+}
+/* marker: end */
+
+void tag_forget_page(struct vm *vm, gva_t page)
+{
+    const struct hyp *hyp = vm->hyp;
+
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++)
+        if (vm->harts >> i & 1)
+            hal_fence(hyp->cpu[i].pcpu, (struct fence){ page, PAGE_SIZE });
 }

@@ -38,7 +38,10 @@ bool tag_valid(const struct vm *vm, enum tag_kind kind, const struct tag *tag);
 /* The tag to enter this root with; flushes this hart's TLB if need be. */
 uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
                  struct tag *tag);
-/* Whatever any TLB knows of this VM is forgotten, before its guest runs. */
+/* Whatever any TLB knows of this VM is forgotten, before its guest runs: harts
+ * that run it at present are stopped, and enter it anew. */
 void tag_forget(struct vm *vm);
+/* The same of one page. */
+void tag_forget_page(struct vm *vm, gva_t page);
 
 #endif

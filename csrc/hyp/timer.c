@@ -30,18 +30,34 @@ void timer_set(struct vcpu *vcpu, uint64_t time)
     *at = vcpu;
 }
 
-void timer_expire(struct hyp *hyp, uint64_t now)
+static bool at_home(const struct vcpu *vcpu, const struct hyp_cpu *cpu)
 {
-    while (hyp->timers && hyp->timers->timer <= now) {
-        struct vcpu *vcpu = hyp->timers;
-
-        timer_remove(vcpu);
-        vcpu->csr.sip |= MIP_STIP;
-        vcpu_wake(vcpu);
-    }
+    return vcpu->sched.home == cpu;
 }
 
-uint64_t timer_next(const struct hyp *hyp)
+struct vcpu *timer_expire(struct hyp_cpu *cpu, uint64_t now)
 {
-    return hyp->timers ? hyp->timers->timer : TIME_NEVER;
+    struct vcpu *vcpu = cpu->hyp->timers, *next, *owner = NULL;
+
+    for (; vcpu && vcpu->timer <= now; vcpu = next) {
+        next = vcpu->timer_next;
+        if (!at_home(vcpu, cpu))
+            continue;
+        timer_remove(vcpu);
+        vcpu_raise(vcpu, MIP_STIP);
+        if (vcpu != cpu->current)
+            owner = vcpu;
+    }
+    return owner;
+}
+
+uint64_t timer_next(const struct hyp_cpu *cpu)
+{
+    const struct policy *policy = cpu->hyp->config.policy;
+    const struct vcpu   *vcpu = cpu->hyp->timers;
+
+    while (vcpu && !(at_home(vcpu, cpu) &&
+                     (!policy->hears || policy->hears(cpu, vcpu))))
+        vcpu = vcpu->timer_next;
+    return vcpu ? vcpu->timer : TIME_NEVER;
 }

@@ -12,6 +12,7 @@
 #include "hyp/mmio.h"
 #include "hyp/sched.h"
 #include "hyp/timer.h"
+#include "hyp/trace.h"
 
 /* A guest whose trap handler traps at once, again and again, makes no
  * progress, and never will. */
@@ -112,6 +113,7 @@ static enum trap_action deliver(struct vcpu *vcpu, struct trap fault)
         vcpu->on->hyp->retired++;
     }
     hal_charge(vcpu->on, HAL_COST_inject, 1);
+    trace(vcpu->on, EVENT_inject, vcpu, fault.cause);
     return vm->style->inject(vcpu, fault);
 }
 
@@ -156,6 +158,8 @@ static void trap_interrupt(struct pcpu *pcpu, uint32_t irq)
 {
     struct vcpu *vcpu = pcpu->hyp->current;
 
+    if (irq == IRQ_MSI)
+        trace(pcpu, EVENT_kicked, vcpu, 0);
     if (vcpu && irq == IRQ_MTI)
         vcpu->vm->count.exit_timer++;
     else if (vcpu)
@@ -190,19 +194,45 @@ static void enter(struct pcpu *pcpu)
     sched_arm(pcpu);
     if (!vcpu)
         return;
-    vcpu->insns_base = hal_instret(pcpu);
-    vcpu->cycles_in = hal_cycles(pcpu);
-    vcpu->traps_base = hal_traps(pcpu);
+    vcpu_resume(vcpu);
+    trace(pcpu, EVENT_enter, vcpu, 0);
 }
 
-/* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
- * that is gone), so it goes round until what is chosen can run. */
-static void hyp_leave(struct pcpu *pcpu)
+/* Into the hypervisor: the hart's time up to here was its guest's, or idle. */
+static void come_in(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
 
+    hal_lock(pcpu);
+    HV_ASSERT(pcpu->hal, !cpu->hyp->inside);
+    cpu->hyp->inside = cpu;
+    hal_kicked(pcpu);
+    hyp_work_begin(pcpu);
+}
+
+/* ... and out of it: whoever is next pays what nobody has been charged for. */
+static void go_out(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    account(cpu, SPENT_HYP, cpu->current);
+    HV_ASSERT(pcpu->hal, cpu->hyp->inside == cpu);
+    cpu->hyp->inside = NULL;
+    hal_unlock(pcpu);
+}
+
+/* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
+ * that is gone), so it goes round until what is chosen can run. `payer` had
+ * this exit; but if it was for the sake of another's timer, that one pays. */
+static void hyp_leave(struct pcpu *pcpu, struct vcpu *payer)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+    struct vcpu    *owner = NULL;
+
     if (hal_timer_due(pcpu))
-        sched_tick(pcpu, hal_time(pcpu));
+        owner = sched_tick(pcpu, hal_time(pcpu));
+    if (owner || payer)
+        account(cpu, SPENT_HYP, owner ? owner : payer);
     reclaim_tick(pcpu);
     do {
         sched_leave(pcpu);
@@ -210,18 +240,17 @@ static void hyp_leave(struct pcpu *pcpu)
             deliver_interrupt(pcpu);
     } while (cpu->resched);
     enter(pcpu);
+    go_out(pcpu);
 }
 
 void hyp_trap(struct pcpu *pcpu, struct trap trap)
 {
-    struct hyp_cpu *cpu = pcpu->hyp;
-    struct vcpu    *vcpu = cpu->current;
-    uint32_t        vm_id = vcpu ? vcpu->vm->id : 0;
-    uint64_t        start = hal_cycles(pcpu);
+    struct vcpu *vcpu = pcpu->hyp->current;
+    bool         kicked = trap.cause == (CAUSE_INTERRUPT | IRQ_MSI);
 
+    come_in(pcpu);
+    trace(pcpu, EVENT_exit, vcpu, trap.cause);
     if (vcpu) {
-        vcpu_leave_world(vcpu);
-        vcpu_account(vcpu);
         vcpu->vm->count.exits++;
         check_budget(vcpu->vm);
         check_stuck(vcpu);
@@ -231,27 +260,32 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
         trap_interrupt(pcpu, trap.cause & ~CAUSE_INTERRUPT);
     else if (vcpu && !vm_ended(vcpu->vm))
         trap_exception(vcpu, trap);
-    hyp_leave(pcpu);
-    struct vm *vm = hyp_vm(cpu->hyp, vm_id);
-    if (vm)
-        vm->count.hyp_cycles += hal_cycles(pcpu) - start;
-}
-
-/* The guest of this hart did not trap, but was stopped from outside. */
-static void interrupt_guest(struct pcpu *pcpu)
-{
-    struct vcpu *vcpu = pcpu->hyp->current;
-
-    if (!vcpu)
-        return;
-    vcpu_leave_world(vcpu);
-    vcpu_account(vcpu);
+    hyp_leave(pcpu, kicked ? NULL : vcpu);
 }
 
 void hyp_schedule(struct pcpu *pcpu)
 {
-    interrupt_guest(pcpu);
-    hyp_leave(pcpu);
+    come_in(pcpu);
+    hyp_leave(pcpu, NULL);
+}
+
+void hyp_work_begin(struct pcpu *pcpu)
+{
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    if (!vcpu) {
+        account(pcpu->hyp, SPENT_IDLE, NULL);
+        return;
+    }
+    vcpu_leave_world(vcpu);
+    vcpu_account(vcpu);
+}
+
+void hyp_work_end(struct pcpu *pcpu)
+{
+    account(pcpu->hyp, SPENT_HYP, NULL);
+    if (pcpu->hyp->current)
+        vcpu_enter_world(pcpu->hyp->current);
 }
 
 void hyp_refresh(struct hyp *hyp)
@@ -269,10 +303,14 @@ void hyp_refresh(struct hyp *hyp)
 /* Timers are not looked at: the machine's own interrupt tells about them. */
 void hyp_deliver(struct pcpu *pcpu)
 {
-    interrupt_guest(pcpu);
+    struct vcpu *vcpu = pcpu->hyp->current;
+
+    come_in(pcpu);
     deliver_interrupt(pcpu);
-    if (pcpu->hyp->resched)
-        hyp_leave(pcpu);
-    else
+    if (pcpu->hyp->resched) {
+        hyp_leave(pcpu, vcpu);
+    } else {
         enter(pcpu);
+        go_out(pcpu);
+    }
 }

@@ -15,6 +15,8 @@ void vcpu_init(struct vcpu *vcpu, struct vm *vm, uint32_t id)
         .mode = PRIV_S,
         .timer = TIME_NEVER,
         .roots = NO_ROOTS,
+        .sched = { .affinity = ALL_HARTS, .seen = vm->born_cycle },
+        .run = { .state = RUN_OFFLINE, .since = vm->born_time },
     };
 }
 
@@ -68,15 +70,20 @@ void vcpu_retire(struct vcpu *vcpu)
 
 void vcpu_account(struct vcpu *vcpu)
 {
-    uint64_t insns = hal_instret(vcpu->on), cycles = hal_cycles(vcpu->on);
+    uint64_t insns = hal_instret(vcpu->on);
 
+    account(vcpu->on->hyp, SPENT_GUEST, vcpu);
     if (insns == vcpu->insns_base)
         vcpu->stuck += (uint32_t)(hal_traps(vcpu->on) - vcpu->traps_base);
     vcpu->traps_base = hal_traps(vcpu->on);
     vcpu->insns += insns - vcpu->insns_base;
-    vcpu->vm->count.guest_cycles += cycles - vcpu->cycles_in;
     vcpu->insns_base = insns;
-    vcpu->cycles_in = cycles;
+}
+
+void vcpu_resume(struct vcpu *vcpu)
+{
+    vcpu->insns_base = hal_instret(vcpu->on);
+    vcpu->traps_base = hal_traps(vcpu->on);
 }
 
 enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval)
@@ -103,11 +110,17 @@ uint64_t vcpu_cycles(struct vcpu *vcpu)
 
 uint32_t vcpu_sip(struct vcpu *vcpu)
 {
-    uint32_t sip = vcpu->csr.sip;
+    uint32_t sip = vcpu->csr.sip | vcpu->raised;
 
     if (plic_pending(&vcpu->vm->plic, 2 * vcpu->id + 1))
         sip |= MIP_SEIP;
     return sip;
+}
+
+static void vcpu_take_raised(struct vcpu *vcpu)
+{
+    vcpu->csr.sip |= vcpu->raised;
+    vcpu->raised = 0;
 }
 
 void vcpu_wake(struct vcpu *vcpu)
@@ -115,21 +128,40 @@ void vcpu_wake(struct vcpu *vcpu)
     if (vcpu->state != VCPU_BLOCKED)
         return;
     vcpu->state = VCPU_RUNNABLE;
+    vcpu->pv.polls = false;
     sched_wake(vcpu);
+}
+
+/* Its hart has it: only that may touch what it will put back. */
+static void stop_to_see(struct vcpu *vcpu)
+{
+    if (vcpu->entered)
+        cpu_kick(vcpu->on->hyp);
+}
+
+void vcpu_raise(struct vcpu *vcpu, uint32_t bits)
+{
+    vcpu->raised |= bits;
+    if (!vcpu->entered)
+        vcpu_take_raised(vcpu);
+    stop_to_see(vcpu);
+    vcpu_wake(vcpu);
 }
 
 void vcpu_kick(struct vcpu *vcpu)
 {
-    if (vcpu->vm->style->wakes(vcpu))
-        vcpu_wake(vcpu);
+    if (!vcpu->vm->style->wakes(vcpu))
+        return;
+    stop_to_see(vcpu);
+    vcpu_wake(vcpu);
 }
 
 void vcpu_block(struct vcpu *vcpu)
 {
-    uint64_t now = hal_time(some_pcpu(vcpu));
+    uint64_t now = hal_time(vcpu->on);
     bool     due = vcpu->timer <= now;
 
-    timer_expire(vcpu->vm->hyp, now);
+    timer_expire(vcpu->on->hyp, now);
     if (due || vcpu->vm->style->wakes(vcpu))
         return;
     vcpu->state = VCPU_BLOCKED;
@@ -151,6 +183,7 @@ void vcpu_leave_world(struct vcpu *vcpu)
 {
     vcpu_pull(vcpu);
     vcpu->entered = false;
+    vcpu_take_raised(vcpu);
 }
 
 void vcpu_enter_world(struct vcpu *vcpu)

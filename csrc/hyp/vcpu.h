@@ -10,8 +10,10 @@
 
 #include "abi/csr.h"
 #include "abi/regs.h"
+#include "hyp/account.h"
 #include "hyp/direct.h"
 #include "hyp/hal.h"
+#include "hyp/policy.h"
 #include "hyp/style.h"
 #include "hyp/tag.h"
 
@@ -32,6 +34,10 @@ struct pv_state {
     bool     entry_set;
     uint32_t entry, stack;
     bool     block_unmask; /* unmask interrupts when the block ends */
+    bool     kicked;       /* since the last poll */
+    bool     polls;        /* it is in one */
+    bool     sta_set;      /* it wants to know its steal time ... */
+    gpa_t    sta;          /* ... here */
 };
 
 struct vcpu {
@@ -43,6 +49,7 @@ struct vcpu {
     struct regs     saved;
     uint32_t        mode; /* PRIV_U or PRIV_S: vU or vS */
     struct vcsr     csr;
+    uint32_t        raised; /* bits for csr.sip, once its hart lets go of it */
     struct pv_state pv;
     struct shadow  *root;    /* the shadow it runs on; holds a reference */
     struct roots    roots;   /* direct: what it runs on instead; holds them */
@@ -52,12 +59,13 @@ struct vcpu {
 
     uint64_t     timer; /* machine time of its timer interrupt; ~0: never */
     struct vcpu *timer_next;
-    struct vcpu *queue_next;
-    bool         queued;
+
+    struct sched_vcpu sched;
+    struct runtimes   run;
+    uint64_t          charged; /* cycles it ran, and was worked for */
 
     uint64_t insns;      /* retired, emulated ones included */
     uint64_t insns_base; /* hal_instret() when it was last entered */
-    uint64_t cycles_in;  /* hal_cycles() when it was last entered */
     uint64_t traps_base; /* hal_traps() then */
     uint64_t steps;      /* emulated instructions and delivered traps */
     uint32_t fruitless;  /* exceptions in a row without progress ... */
@@ -81,6 +89,8 @@ void vcpu_step_over(struct vcpu *vcpu);
 
 /* The guest's own time ends here: count what it ran since it was entered. */
 void vcpu_account(struct vcpu *vcpu);
+/* It goes on, or begins: count from here. */
+void vcpu_resume(struct vcpu *vcpu);
 
 /* Note an exception for the guest; returns TRAP_REFLECT. */
 enum trap_action vcpu_fault(struct vcpu *vcpu, uint32_t cause, uint32_t tval);
@@ -91,6 +101,8 @@ uint64_t vcpu_cycles(struct vcpu *vcpu);
 
 /* sip as the guest would read it, PLIC line included. */
 uint32_t vcpu_sip(struct vcpu *vcpu);
+/* Interrupts for it (bits of sip), from whatever hart. */
+void vcpu_raise(struct vcpu *vcpu, uint32_t bits);
 /* An interrupt line may have changed: wake it if it waits for that. */
 void vcpu_kick(struct vcpu *vcpu);
 /* The firmware of a bare machine would have been interrupted (its timer, an

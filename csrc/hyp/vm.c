@@ -92,14 +92,18 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     hyp->nr_vms++;
+    vm->born_time = hal_time(hyp->cpu[0].pcpu);
+    vm->born_cycle = hal_cycles(hyp->cpu[0].pcpu);
     for (uint32_t i = 0; i < config->nr_vcpus; i++)
         vcpu_init(&vm->vcpu[i], vm, i);
     if (config->style->direct)
         direct_populate(vm);
     uart_reset(&vm->uart);
     plic_reset(&vm->plic, 2 * config->nr_vcpus);
-    vm->born_time = hal_time(hyp->cpu[0].pcpu);
-    vm->born_cycle = hal_cycles(hyp->cpu[0].pcpu);
+    if (!sched_admit(vm, &config->sched, why)) {
+        vm_destroy(vm);
+        return NULL;
+    }
     return vm;
 }
 
@@ -129,6 +133,7 @@ void vm_destroy(struct vm *vm)
     if (vm->style->direct)
         direct_fini(vm);
     p2m_fini(vm);
+    sched_forget(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
     if (hyp->ended == vm->id)
         hyp->ended = 0;

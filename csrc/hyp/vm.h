@@ -30,6 +30,7 @@ struct vm_config {
     enum sync_policy    sync;
     uint64_t            max_insns; /* 0: no budget */
     uint32_t            minimum;   /* frames promised if over-committed */
+    struct sched_params sched;
 };
 
 /* balloon.c: what the host wants, and what the guest last said of it. */
@@ -58,8 +59,11 @@ struct vm {
     struct balloon      balloon;
     struct shadows      shadows;
     struct stage2       stage2;
-    enum sync_policy    sync; /* config.sync, or what it was changed to */
-    uint32_t            tags; /* tag.h: what its tables are tagged with now */
+    enum sync_policy    sync;  /* config.sync, or what it was changed to */
+    uint32_t            tags;  /* tag.h: what its tables are tagged with now */
+    uint32_t            harts; /* mask: whose TLBs may know its present tags */
+    struct sched_params sched;
+    int64_t             cap_left; /* cycles in this period: cap.c */
     struct tag         *root_tag; /* direct: of the root in each guest frame */
     struct uart         uart;
     struct plic         plic;

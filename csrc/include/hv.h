@@ -66,6 +66,17 @@ enum hv_sync {
     HV_NR_SYNCS
 };
 
+/* How the scheduler chooses who runs: csrc/sched. */
+enum hv_policy {
+    HV_POLICY_RR,      /* round robin: who has waited longest */
+    HV_POLICY_CREDIT,  /* weights, by credits given out each period */
+    HV_POLICY_FAIR,    /* weights, by virtual time */
+    HV_POLICY_EDF,     /* budgets and periods, earliest deadline first */
+    HV_POLICY_SLOTS,   /* a fixed table of time slots */
+    HV_POLICY_SAMPLED, /* credits by tick: an exhibit, and a mistake */
+    HV_NR_POLICIES
+};
+
 /* 9 beneath a hypervisor, which uses them; 0 on the bare machine. A VM's own
  * satp never has ASIDs. */
 #define HV_ASIDS_DEFAULT 0xffff
@@ -83,11 +94,22 @@ struct hv_config {
                            has it */
     uint32_t time_div;  /* cycles per tick of `time` */
     uint32_t slice;     /* a scheduler time slice, in ticks of `time` */
+    uint32_t policy;    /* enum hv_policy */
+    uint32_t period;    /* ticks that caps and credits are given out for */
     uint32_t quantum;   /* cycles of a turn where several harts take turns */
     uint32_t audit;     /* 1: audit at every exit (slow, for debugging) */
     uint32_t fill;      /* byte that fresh hypervisor memory is filled with */
     uint32_t admission; /* enum hv_admission */
     uint32_t cost[32];  /* cycles per step, by hv_cost_name() */
+};
+
+/* What the scheduler is to do for a VM; it depends on the policy what counts. */
+struct hv_sched {
+    uint32_t weight; /* 1..65535: its share, against the other VMs' */
+    uint32_t cap;    /* percent of one hart that it gets at most; 0: no cap */
+    uint32_t budget; /* edf: ticks of `time` that each vCPU gets ... */
+    uint32_t period; /* ... in each period of so many ticks; 0, 0: none */
+    uint32_t gang;   /* 1: its vCPUs run at the same time */
 };
 
 struct hv_vm_config {
@@ -99,6 +121,7 @@ struct hv_vm_config {
     uint32_t min_size;  /* bytes promised on a host that over-commits; as much
                           as mem_size, or more: all of it */
     uint64_t max_insns; /* end the VM after so many instructions; 0: never */
+    struct hv_sched sched;
 };
 
 enum hv_vm_state {
@@ -133,6 +156,7 @@ enum hv_run_reason {
     HV_RUN_IDLE,    /* everybody waits, and only outside input can help */
     HV_RUN_CONSOLE, /* a console has much to drain; drain and run again */
     HV_RUN_ENDED,   /* a VM ended (off, killed, budget): vm says which */
+    HV_RUN_EVENTS,  /* the trace is nearly full; fetch it and run again */
 };
 
 /* Instructions here are those executed, also one that ends in a trap; so a
@@ -160,6 +184,43 @@ struct hv_host_info {
     uint32_t vms;             /* that exist */
     uint64_t cycles;          /* of hart 0 */
     uint64_t insns;           /* of all harts */
+};
+
+enum hv_runstate {
+    HV_RUNSTATE_RUNNING,
+    HV_RUNSTATE_RUNNABLE, /* ... but others run: what it waits is stolen */
+    HV_RUNSTATE_BLOCKED,  /* waits for an interrupt, or for memory */
+    HV_RUNSTATE_OFFLINE,  /* stopped, or its VM is paused or has ended */
+    HV_NR_RUNSTATES
+};
+
+struct hv_vcpu_info {
+    uint32_t state;    /* enum hv_runstate */
+    uint32_t hart;     /* where it runs, or waits, or was last; or HV_NONE */
+    uint32_t affinity; /* mask of the harts that it may run on */
+    uint32_t parked;   /* 1: runnable, but a cap or budget forbids it */
+    uint64_t time[4];  /* ticks of `time` in each state */
+    uint64_t charged;  /* cycles that it ran, and was worked for */
+    int64_t  credit;   /* cycles of credit or budget left, if there are any */
+    uint64_t insns;
+};
+
+struct hv_hart_info {
+    uint64_t cycles; /* guest + hypervisor + idle, exactly */
+    uint64_t guest, hypervisor, idle;
+    uint32_t waiting;  /* vCPUs in its queue */
+    uint32_t vm, vcpu; /* that it runs; vm 0: none */
+};
+
+/* A row of the table of fixed slots: whose turn it is, for how many ticks.
+ * VM 0 is nobody. */
+struct hv_slot { uint32_t vm, ticks; };
+
+/* What happened, when (the clock of that hart, in cycles), and to whom. */
+struct hv_event {
+    uint64_t cycle;
+    uint32_t kind; /* by hv_event_name() */
+    uint32_t hart, vm, vcpu, arg;
 };
 
 #define HV_NONE         0xffffffff /* no frame, no shadow, no ASID */
@@ -346,6 +407,30 @@ int hv_translate(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t gva,
 /* `id` is that of a hart or of a VM. */
 int hv_counters(hv_host *host, uint32_t id, int group, uint64_t *out,
                 uint32_t n);
+
+/* Scheduling. Parameters may change at any time; INVALID, with `why`, if they
+ * are out of range, and STATE if the policy cannot promise so much. */
+int hv_sched_get(hv_host *host, uint32_t vm, struct hv_sched *out);
+int hv_sched_set(hv_host *host, uint32_t vm, const struct hv_sched *sched,
+                 char *why, size_t n);
+int hv_affinity_set(hv_host *host, uint32_t vm, uint32_t vcpu, uint32_t harts,
+                    char *why, size_t n);
+/* At most 64 rows, of at least one tick and `slice` ticks in all; from the next
+ * turn of the present table on. UNSUPPORTED under another policy. */
+int hv_slots_set(hv_host *host, const struct hv_slot *slots, uint32_t count,
+                 char *why, size_t n);
+int hv_vcpu_info(hv_host *host, uint32_t vm, uint32_t vcpu,
+                 struct hv_vcpu_info *out);
+int hv_hart_info(hv_host *host, uint32_t hart, struct hv_hart_info *out);
+
+/* Watching. Events of the kinds in `mask` are noted, `capacity` of them at
+ * most; hv_run() returns before there are more than that. A new watch, or mask
+ * 0, forgets the old. Take returns how many it wrote, oldest first. */
+uint32_t hv_event_count(void);
+const char *hv_event_name(uint32_t i); /* NULL past the end */
+const char *hv_event_doc(uint32_t i);
+int hv_watch(hv_host *host, uint32_t mask, uint32_t capacity);
+uint32_t hv_watch_take(hv_host *host, struct hv_event *out, uint32_t max);
 
 /* Consoles: what the guest has written since last asked (returns the number of
  * bytes), and input for it (returns how many bytes were taken). */

@@ -78,7 +78,7 @@ struct fast_page {
 #define FUSED_MAX 6
 
 /* Pages beyond this number: all are dropped, and decoding starts anew. */
-#define FAST_MAX_PAGES 512 /* 8 MiB */
+#define FAST_MAX_PAGES 8192 /* 128 MiB */
 /* A page that is written this often is data, not code. */
 #define FAST_MAX_WRITES 256
 

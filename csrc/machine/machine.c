@@ -189,7 +189,7 @@ void machine_set_msip(struct machine *m, uint32_t hart, bool on)
 
 bool machine_msip(const struct machine *m, uint32_t hart)
 {
-    return clint_software(&m->clint, hart);
+    return hart < m->config.nr_harts && clint_software(&m->clint, hart);
 }
 
 void machine_set_mtimecmp(struct machine *m, uint32_t hart, uint64_t time)

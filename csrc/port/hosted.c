@@ -172,7 +172,10 @@ void hal_enter(struct pcpu *pcpu, const struct world *world)
     struct hart *hart = hart_of(pcpu);
     uint32_t     mode = world->mode;
 
+    if (pcpu->hal->inside && pcpu->hal->inside != pcpu)
+        hal_halt(pcpu->hal, "a hart enters the guest of another");
     pcpu->hal->waiting[pcpu->id] = false;
+    pcpu->hal->kicked[pcpu->id] = false;
     pcpu->hal->kind[pcpu->id] = world->kind;
     switch (world->kind) {
     case WORLD_DEPRIVILEGED:
@@ -226,9 +229,82 @@ uint32_t hal_vmids(struct hal *hal)
     return machine_config(hal->machine)->h_ext ? HGATP_VMID_MASK + 1 : 0;
 }
 
+/* A kick that came while its guest ran is not lost with it. */
 void hal_wait(struct pcpu *pcpu)
 {
-    pcpu->hal->waiting[pcpu->id] = true;
+    struct hal *hal = pcpu->hal;
+
+    hal->waiting[pcpu->id] = true;
+    if (machine_msip(hal->machine, pcpu->id))
+        hal->kicked[pcpu->id] = true;
+    machine_set_msip(hal->machine, pcpu->id, false);
+}
+
+void hal_kick(struct pcpu *pcpu)
+{
+    struct hal *hal = pcpu->hal;
+
+    if (hal->waiting[pcpu->id])
+        hal->kicked[pcpu->id] = true;
+    else
+        machine_set_msip(hal->machine, pcpu->id, true);
+}
+
+void hal_kicked(struct pcpu *pcpu)
+{
+    pcpu->hal->kicked[pcpu->id] = false;
+    machine_set_msip(pcpu->hal->machine, pcpu->id, false);
+}
+
+/* One handler runs at a time, to its end: the lock is always free. */
+void hal_lock(struct pcpu *pcpu)
+{
+    if (pcpu->hal->inside)
+        hal_halt(pcpu->hal, "a hart comes into the hypervisor while one is in");
+    pcpu->hal->inside = pcpu;
+}
+
+void hal_unlock(struct pcpu *pcpu)
+{
+    pcpu->hal->inside = NULL;
+}
+
+void hal_event(struct pcpu *pcpu, enum hal_event kind, uint32_t vm,
+               uint32_t vcpu, uint32_t arg)
+{
+    struct hal *hal = pcpu->hal;
+
+    if (hal->nr_events == hal->max_events) {
+        hal->lost_events++;
+        return;
+    }
+    hal->event[hal->nr_events++] = (struct event){
+        .cycle = hal_cycles(pcpu),
+        .kind = kind,
+        .hart = pcpu->id,
+        .vm = vm,
+        .vcpu = vcpu,
+        .arg = arg,
+    };
+}
+
+bool hosted_watch(struct hal *hal, uint32_t mask, uint32_t capacity)
+{
+    struct event *event = NULL;
+
+    if (mask) {
+        event = malloc((size_t)capacity * sizeof(*event));
+        if (!event)
+            return false;
+    }
+    free(hal->event);
+    hal->event = event;
+    hal->nr_events = 0;
+    hal->lost_events = 0;
+    hal->max_events = mask ? capacity : 0;
+    for (uint32_t i = 0; i < machine_config(hal->machine)->nr_harts; i++)
+        hal->pcpu[i].traced = mask;
+    return true;
 }
 
 void hal_fence(struct pcpu *pcpu, struct fence what)
@@ -271,6 +347,16 @@ uint64_t hal_traps(struct pcpu *pcpu)
 void hal_set_timer(struct pcpu *pcpu, uint64_t time)
 {
     machine_set_mtimecmp(pcpu->hal->machine, pcpu->id, time);
+}
+
+uint32_t hal_tick(struct hal *hal)
+{
+    return machine_config(hal->machine)->time_div;
+}
+
+void hal_pad(struct pcpu *pcpu, uint64_t cycle)
+{
+    hart_skip(hart_of(pcpu), cycle);
 }
 
 bool hal_timer_due(struct pcpu *pcpu)
@@ -372,6 +458,7 @@ void hosted_fini(struct hal *hal)
 {
     if (!hal->broken)
         hyp_fini(&hal->hyp);
+    free(hal->event);
     for (uint32_t i = 0; i < MAX_VMS; i++) {
         channel_free(&hal->out[i]);
         channel_free(&hal->in[i]);
@@ -389,23 +476,27 @@ void hosted_serve(struct hal *hal, uint32_t id)
                              });
 }
 
+uint64_t hosted_wakes(const struct hal *hal, uint32_t id)
+{
+    if (hal->kicked[id])
+        return 0;
+    return machine_time_to_cycle(hal->machine,
+                                 machine_mtimecmp(hal->machine, id));
+}
+
 bool hosted_idle(struct hal *hal, uint32_t id, uint64_t until)
 {
-    struct hart *hart = machine_hart(hal->machine, id);
-    uint64_t     timer = machine_mtimecmp(hal->machine, id);
-    uint64_t     cycle = machine_time_to_cycle(hal->machine, timer);
+    struct hart *hart = hal->hart[id];
+    uint64_t     wakes = hosted_wakes(hal, id);
 
-    if (machine_msip(hal->machine, id)) {
-        machine_set_msip(hal->machine, id, false);
-        hyp_trap(&hal->pcpu[id],
-                 (struct trap){ .cause = CAUSE_INTERRUPT | IRQ_MSI });
+    if (hal->kicked[id]) {
+        hyp_schedule(&hal->pcpu[id]);
         return true;
     }
-    /* Not armed, or for a time that the clock will never reach. */
-    if (timer == UINT64_MAX || cycle == CYCLE_NEVER)
+    if (wakes == CYCLE_NEVER && until == CYCLE_NEVER)
         return false;
-    hart_skip(hart, cycle < until ? cycle : until);
-    if (cycle > until)
+    hart_skip(hart, wakes < until ? wakes : until);
+    if (hart->cycle < wakes)
         return false;
     hyp_trap(&hal->pcpu[id],
              (struct trap){ .cause = CAUSE_INTERRUPT | IRQ_MTI });

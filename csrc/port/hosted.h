@@ -28,9 +28,14 @@ struct hal {
     struct pcpu     pcpu[MAX_HARTS];
     struct hart    *hart[MAX_HARTS];
     bool            waiting[MAX_HARTS];        /* nothing to run on this hart */
+    bool            kicked[MAX_HARTS];         /* ... but another one called */
     enum world_kind kind[MAX_HARTS];           /* what its guest runs in */
     struct channel  out[MAX_VMS], in[MAX_VMS]; /* by VM slot */
     uint32_t        console_full; /* a VM with much unfetched output, or 0 */
+    struct event   *event;        /* what was noted and not fetched yet */
+    uint32_t        nr_events, max_events;
+    uint64_t        lost_events; /* for which there was no room */
+    struct pcpu    *inside;      /* who has the lock */
     uint8_t         fill; /* fresh memory of the hypervisor is full of this */
     bool            broken;
     char            why[160];
@@ -45,10 +50,20 @@ void hosted_fini(struct hal *hal);
 /* The hart took a trap to M. */
 void hosted_serve(struct hal *hal, uint32_t hart);
 
-/* Nothing runs on this hart: serve another's interrupt, or let time pass to its
- * timer, but no further than cycle `until`, and serve that. False: it still
- * waits. */
+/* Nothing runs on this hart: serve a kick, or let time pass to its timer and
+ * serve that, but no further than to cycle `until`. False: it has not come to
+ * that, and the hart still waits. */
 bool hosted_idle(struct hal *hal, uint32_t hart, uint64_t until);
+/* When something of its own will wake a waiting hart: 0 now, CYCLE_NEVER. */
+uint64_t hosted_wakes(const struct hal *hal, uint32_t hart);
+
+/* Watching: an event for whoever made this host. */
+struct event {
+    uint64_t cycle;
+    uint32_t kind, hart, vm, vcpu, arg;
+};
+/* Note events of these kinds (a mask), up to so many; mask 0: none. */
+bool hosted_watch(struct hal *hal, uint32_t mask, uint32_t capacity);
 
 void channel_put(struct channel *channel, uint8_t byte, bool *failed);
 size_t channel_take(struct channel *channel, uint8_t *to, size_t max);

@@ -4,9 +4,10 @@
  * Every few ticks it asks how many the hypervisor would like to have; as long
  * as there are some to move, it moves a list of them every tick. A page that is
  * given back is no memory: its number is noted elsewhere, in pages of the
- * ledger. */
+ * ledger. All this is done by the first hart alone, so it needs no lock. */
 #include "abi/pte.h"
 #include "abi/pv.h"
+#include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/page.h"
 #include "kernel/priv.h"
@@ -68,7 +69,11 @@ static void inflate(uint32_t wanted)
 
     while (n < wanted && n < PV_BALLOON_MAX && page_count_free() > RESERVE &&
            ledger_room()) {
-        list[n] = page_alloc_dirty() >> PAGE_SHIFT;
+        uint32_t page = page_alloc_dirty();
+
+        if (page == 0) /* another hart was faster */
+            break;
+        list[n] = page >> PAGE_SHIFT;
         ledger->page[ledger->count++] = list[n++];
     }
     said = n == 0 ? PV_BALLOON_STUCK : PV_BALLOON_WORKS;
@@ -102,7 +107,7 @@ void priv_background(void)
 {
     struct hcall_ret surplus;
 
-    if ((int32_t)(trap_ticks() - due) < 0)
+    if (cpu_self()->id != boot_info.hart || (int32_t)(trap_ticks() - due) < 0)
         return;
     due = trap_ticks() + 1;
     surplus = hcall_balloon(said);

@@ -9,6 +9,12 @@
 /* Messages of the kernel itself are wanted, or not. */
 void console_set_quiet(bool quiet);
 
+/* A line of the kernel that was asked for, quiet or not. */
+void console_print(const char *form, ...) __attribute__((format(printf, 1, 2)));
+
+/* Write what a program gives, in one piece; false if it is not its to give. */
+bool console_write_user(uint32_t va, size_t len);
+
 /* Get ready for input. */
 void console_init(void);
 

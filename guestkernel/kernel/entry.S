@@ -1,4 +1,5 @@
 /* entry.S - the kernel's first instructions, and the context switch. */
+#include "kernel/cpu.h"
 #include "kernel/layout.h"
 
 /*
@@ -16,6 +17,28 @@ _start:
     la      sp, boot_stack + KERNEL_STACK_SIZE
     call    kernel_main
 2:  j       2b
+
+/*
+ *   in    a1 = struct cpu of this hart; translation and interrupts off
+ *   does  takes its stack, calls hart_main()
+ */
+    .globl hart_entry
+hart_entry:
+    mv      tp, a1
+    lw      sp, CPU_STACK(tp)
+    li      t0, KERNEL_STACK_SIZE
+    add     sp, sp, t0
+    call    hart_main
+3:  j       3b
+
+/*
+ *   in    sp = struct trapframe of a new process; interrupts off
+ *   does  what context_switch() returns to otherwise, then enters user mode
+ */
+    .globl proc_entry
+proc_entry:
+    call    sched_switched
+    j       priv_trap_return
 
 /*
  * void context_switch(struct context *from, const struct context *to)

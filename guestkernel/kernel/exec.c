@@ -9,6 +9,7 @@
 #include "kernel/layout.h"
 #include "kernel/priv.h"
 #include "kernel/proc.h"
+#include "kernel/space.h"
 #include "lib/elf.h"
 #include "lib/string.h"
 
@@ -137,7 +138,7 @@ static bool load(struct space *space, struct trapframe *frame,
     if (!map_elf(space, program) ||
         !space_map(space, USER_STACK, USER_TOP, PTE_R | PTE_W))
         return false;
-    space_commit();
+    space_commit(space);
     fill_elf(space, program);
     fill_stack(space, frame, program->name, args);
     frame->epc = ((const struct elf_header *)(const void *)program->elf)->entry;
@@ -148,18 +149,18 @@ int32_t exec_program(const char *name, const char *args)
 {
     const struct program *program = program_find(name);
     struct proc          *proc = proc_current;
-    struct space          fresh, old = proc->space;
+    struct space         *old = proc->space, *fresh;
     struct trapframe      frame = { .epc = 0 };
 
-    if (program == NULL || !space_create(&fresh))
+    if (program == NULL || (fresh = space_create()) == NULL)
         return -1;
-    if (!load(&fresh, &frame, program, args)) {
-        space_destroy(&fresh);
+    if (!load(fresh, &frame, program, args)) {
+        space_leave(fresh);
         return -1;
     }
     proc->space = fresh;
-    priv_switch(fresh.root, proc->stack + KERNEL_STACK_SIZE);
-    space_destroy(&old);
+    space_enter(fresh, proc->stack + KERNEL_STACK_SIZE);
+    space_leave(old);
     memset(proc->name, 0, NAME_SIZE);
     for (uint32_t i = 0; i + 1 < NAME_SIZE && program->name[i]; i++)
         proc->name[i] = program->name[i];

@@ -5,6 +5,7 @@
  * children, then ends. One pass collects the properties of a node as they
  * come and looks at them when its first child or its end is reached. */
 #include "kernel/fdt.h"
+#include "abi/memmap.h"
 #include "kernel/kernel.h"
 #include "lib/string.h"
 
@@ -102,6 +103,8 @@ static void look_at_node(const struct node *node, const struct node *parent,
 
     if (lists(&node->type, "memory") && info->ram.end == 0)
         info->ram = reg;
+    if (lists(&node->type, "cpu") && reg.start < MAX_HARTS)
+        info->harts |= 1u << reg.start;
     if (string_equal(node->name, "chosen")) {
         if (node->args.data != NULL)
             info->args = (const char *)node->args.data;

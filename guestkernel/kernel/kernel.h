@@ -11,7 +11,9 @@ struct range { uint32_t start, end; };
 
 /* What the device tree told us; zero where it said nothing. */
 struct boot_info {
-    uint32_t     hart;
+    uint32_t     hart;     /* the one that started */
+    uint32_t     harts;    /* a bit for each hart id */
+    uint32_t     hart_end; /* above the highest */
     struct range dtb, ram, initrd;
     const char  *args;     /* the command line, "" if there is none */
     uint32_t     timebase; /* ticks of `time` per second */

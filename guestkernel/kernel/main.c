@@ -1,12 +1,16 @@
 /* main.c - from the first line of C to the last process, and off. */
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/exec.h"
 #include "kernel/fdt.h"
+#include "kernel/hart.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
+#include "kernel/lock.h"
 #include "kernel/page.h"
 #include "kernel/priv.h"
 #include "kernel/proc.h"
+#include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -27,6 +31,9 @@ static void read_device_tree(uint32_t hart, uint32_t dtb)
         panic("no memory where this kernel is");
     if (boot_info.ram.end < (uint32_t)kernel_end) /* 2 GiB end at 2^32 */
         boot_info.ram.end = 0xfffff000;
+    boot_info.harts |= 1u << hart;
+    while (boot_info.harts >> boot_info.hart_end != 0)
+        boot_info.hart_end++;
     if (words_find(boot_info.args, "quiet") != NULL)
         console_set_quiet(true);
 }
@@ -49,8 +56,10 @@ _Noreturn void kernel_main(uint32_t hart, uint32_t dtb)
     char     name[NAME_SIZE];
     uint32_t status, pages;
 
+    hart_init(hart);
     read_device_tree(hart, dtb);
     priv_init();
+    lock_init();
     page_init();
     priv_memory_init();
     say("%s, hart %u, %u KiB of memory", priv_name, hart,
@@ -61,20 +70,26 @@ _Noreturn void kernel_main(uint32_t hart, uint32_t dtb)
     space_init();
     priv_paging_on(kernel_space.root);
     console_init();
-    proc_init();
+    sched_init(cpu_self());
     trap_start_timer();
+    if (hart_count() > 1) {
+        say("%u harts", hart_count());
+        hart_start_others();
+    }
 
     pages = page_count_free();
     init_name(name);
     if (strlen(boot_info.args) >= ARGS_SIZE)
         panic("the command line is longer than %u bytes", ARGS_SIZE - 1);
     proc_start_init(name, boot_info.args);
-    status = proc_run_all();
+    sched_run_all();
+    status = proc_bury_init();
 
     pages -= page_count_free() + priv_pages_lent();
     if (pages != 0)
         panic("%d pages are lost", (int32_t)pages);
     say("%u ticks, %u switches, no page lost; off with status %u", trap_ticks(),
-        proc_count_switches(), status);
+        sched_count_switches(), status);
+    lock_print_statistics();
     priv_power_off(status);
 }

@@ -8,10 +8,11 @@
  * A freed page is filled with junk, so that who still uses it soon fails; and
  * junk that changed says at the next allocation that someone did.
  *
- * The interrupt handlers do not allocate, so nothing here needs a lock. */
+ * Pages are cleared and filled outside the lock. */
 #include "kernel/page.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
+#include "kernel/lock.h"
 #include "lib/string.h"
 
 #define JUNK      0x5a
@@ -22,6 +23,9 @@ struct free_page {
     uint32_t          junk[PAGE_SIZE / 4 - 1];
 };
 
+static struct lock page_lock = { .rank = LOCK_PAGE };
+
+/* All with the lock. */
 static struct free_page *used; /* pages that were given back */
 static uint32_t          fresh, fresh_end;
 static uint32_t          nr_free;
@@ -83,10 +87,15 @@ static uint32_t take_fresh(void)
 
 uint32_t page_alloc_dirty(void)
 {
-    if (nr_free == 0)
-        return 0;
-    nr_free--;
-    return used != NULL ? take_used() : take_fresh();
+    uint32_t page = 0;
+
+    lock_take(&page_lock);
+    if (nr_free != 0) {
+        nr_free--;
+        page = used != NULL ? take_used() : take_fresh();
+    }
+    lock_drop(&page_lock);
+    return page;
 }
 
 uint32_t page_alloc(void)
@@ -102,13 +111,16 @@ void page_free(uint32_t page)
 {
     struct free_page *freed = (struct free_page *)page;
 
-    if (page % PAGE_SIZE != 0 || page < (uint32_t)kernel_end || page >= fresh ||
+    if (page % PAGE_SIZE != 0 || page < (uint32_t)kernel_end ||
+        page >= __atomic_load_n(&fresh, __ATOMIC_RELAXED) ||
         page_reserved(page))
         panic("%08x is not a page to free", page);
     memset(freed, JUNK, PAGE_SIZE);
+    lock_take(&page_lock);
     freed->next = used;
     used = freed;
     nr_free++;
+    lock_drop(&page_lock);
 }
 
 uint32_t page_count_free(void)

@@ -15,7 +15,8 @@ uint32_t page_alloc_dirty(void);
 /* Give a page back. */
 void page_free(uint32_t page);
 
-/* How many pages can still be had. */
+/* How many pages can still be had; at least, if other harts are at it, could
+ * just now. */
 uint32_t page_count_free(void);
 
 #endif

@@ -20,11 +20,11 @@ extern const char priv_name[]; /* "native" or "pv" */
 
 /* Starting ----------------------------------------------------------------- */
 
-/* Take over the processor, interrupts off. Panics if it is not what it claims
- * to be. Before this only priv_console_write() and priv_power_off() work. */
+/* Take over this hart, interrupts off. Panics if it is not what it claims to be.
+ * Before this only priv_console_write() and priv_power_off() work. */
 void priv_init(void);
 
-/* Turn translation on; `root` maps everything that is in use. */
+/* Turn translation on, on this hart; `root` maps everything that is in use. */
 void priv_paging_on(uint32_t root);
 
 /* Traps -------------------------------------------------------------------- */
@@ -51,8 +51,10 @@ void priv_irq_restore(bool on);
  * off. */
 void priv_idle(void);
 
-/* Find out and silence what raised an external interrupt. */
+/* Find out and silence what raised an external interrupt, or take back the one
+ * that another hart raised. */
 void priv_external_irq(void);
+void priv_ipi_clear(void);
 
 /* Time: in units of 1 / timebase seconds. A timer interrupt stays pending
  * until the timer is set again. */
@@ -92,6 +94,15 @@ void priv_pte_flush(void);
  * current address space, which the caller found to lie at physical `pa`. */
 void priv_copy_in(void *to, uint32_t va, uint32_t pa, size_t len);
 void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len);
+
+/* Locks -------------------------------------------------------------------- */
+
+/* Is there anything better to do, for a hart that waits for a lock, than to look
+ * again? If so: sleep until it is kicked, perhaps less long; the lock is another
+ * hart's, or its own if it is free. A kick may come before the sleep. */
+bool priv_lock_can_wait(void);
+void priv_lock_wait(uint32_t holder);
+void priv_lock_kick(uint32_t hart);
 
 /* Console and power -------------------------------------------------------- */
 

@@ -17,12 +17,14 @@ native_trap_vector:
     csrrw   sp, sscratch, sp
     bnez    sp, from_user
     csrr    sp, sscratch        /* from the kernel: stay on its stack */
+    sw      tp, TF_X(0) - TF_SIZE(sp)
 from_user:
     addi    sp, sp, -TF_SIZE
     .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, \
             18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     sw      x\n, TF_X(\n)(sp)
     .endr
+    lw      tp, TF_X(0)(sp)
     csrrw   t0, sscratch, zero
     csrr    t1, sepc
     csrr    t2, scause
@@ -52,6 +54,7 @@ priv_trap_return:
     bnez    t0, to_kernel
     addi    t0, sp, TF_SIZE
     csrw    sscratch, t0
+    sw      tp, TF_X(0)(sp)     /* for the next trap */
 to_kernel:
     .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, \
             18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31

@@ -4,6 +4,7 @@
  * CSRs by privileged instructions, timer and power by SBI calls, console by
  * the devices that the device tree names (uart.c, plic.c, sbi.c). */
 #include "abi/csr.h"
+#include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
 #include "kernel/native.h"
@@ -53,7 +54,7 @@ void priv_init(void)
     CSR_WRITE(CSR_SSTATUS, 0);
     CSR_WRITE(CSR_SIE, 0);
     check_processor();
-    CSR_WRITE(CSR_SIE, MIP_STIP | MIP_SEIP);
+    CSR_WRITE(CSR_SIE, MIP_SSIP | MIP_STIP | MIP_SEIP);
 }
 
 void priv_paging_on(uint32_t root)
@@ -108,6 +109,11 @@ void priv_idle(void)
 void priv_external_irq(void)
 {
     plic_acknowledge();
+}
+
+void priv_ipi_clear(void)
+{
+    __asm__ volatile("csrci sip, %0" ::"i"(MIP_SSIP) : "memory");
 }
 
 uint64_t priv_time(void)
@@ -169,19 +175,19 @@ void priv_switch(uint32_t root, uint32_t stack)
     __asm__ volatile("sfence.vma" ::: "memory");
 }
 
-static bool pte_changed;
-
 void priv_pte_set(uint32_t *slot, uint32_t pte)
 {
     *(volatile uint32_t *)slot = pte;
-    pte_changed = true;
+    cpu_self()->pte_pending = 1;
 }
 
 void priv_pte_flush(void)
 {
-    if (pte_changed)
+    struct cpu *cpu = cpu_self();
+
+    if (cpu->pte_pending != 0)
         __asm__ volatile("sfence.vma" ::: "memory");
-    pte_changed = false;
+    cpu->pte_pending = 0;
 }
 
 /* SUM lets the kernel use the program's own addresses; it is set no longer
@@ -200,6 +206,25 @@ void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len)
     __asm__ volatile("csrs sstatus, %0" ::"r"(MSTATUS_SUM) : "memory");
     memcpy((void *)va, from, len);
     __asm__ volatile("csrc sstatus, %0" ::"r"(MSTATUS_SUM) : "memory");
+}
+
+/* Locks -------------------------------------------------------------------- */
+
+/* On a computer of our own the holder runs, so looking again is all there is
+ * to do. */
+bool priv_lock_can_wait(void)
+{
+    return false;
+}
+
+void priv_lock_wait(uint32_t holder)
+{
+    (void)holder;
+}
+
+void priv_lock_kick(uint32_t hart)
+{
+    (void)hart;
 }
 
 /* Console and power -------------------------------------------------------- */

@@ -4,6 +4,8 @@
  * instead of from CSRs, and `sret` became a call. */
 #include "abi/pv.h"
 #include "abi/sbi.h"
+#include "kernel/cpu.h"
+#include "kernel/pv.h"
 #include "kernel/trapframe.h"
 
     .text
@@ -24,16 +26,26 @@ hcall_##name: \
  *         the shared page describes the trap; interrupts off
  *   does  builds a struct trapframe on the kernel stack, trap_handle(frame)
  *   out   falls into priv_trap_return
+ *
+ * Each vCPU has an entry of its own, which knows its struct cpu.
  */
-    .balign 4
-    .globl pv_trap_entry
-pv_trap_entry:
+    .globl pv_trap_entries
+    .balign PV_TRAP_ENTRY_SIZE
+pv_trap_entries:
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7
+    .balign PV_TRAP_ENTRY_SIZE
     addi    sp, sp, -TF_SIZE
-    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, \
+    sw      tp, TF_X(4)(sp)
+    la      tp, cpus + CPU_SIZE * \n
+    j       pv_trap_entry
+    .endr
+    .balign PV_TRAP_ENTRY_SIZE
+pv_trap_entry:
+    .irp n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, \
             18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     sw      x\n, TF_X(\n)(sp)
     .endr
-    la      t5, pv_shared_page
+    lw      t5, CPU_SHARED(tp)
     lw      t0, SI_SP(t5)
     lw      t1, SI_EPC(t5)
     lw      t2, SI_CAUSE(t5)
@@ -55,7 +67,7 @@ pv_trap_entry:
  */
     .globl priv_trap_return
 priv_trap_return:
-    la      t5, pv_shared_page
+    lw      t5, CPU_SHARED(tp)
     lw      t0, TF_X(2)(sp)
     lw      t1, TF_EPC(sp)
     lw      t2, TF_STATUS(sp)

@@ -7,6 +7,7 @@
 #include "abi/csr.h"
 #include "abi/pte.h"
 #include "abi/pv.h"
+#include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/priv.h"
 #include "kernel/pv.h"
@@ -14,10 +15,17 @@
 
 const char priv_name[] = "pv";
 
-/* vCPU 0's part of the shared page, by its word offsets. */
+static uint32_t features; /* PV_FEATURE_x */
+
+/* This vCPU's part of the shared page, by its word offsets. */
 static volatile uint32_t *shared(uint32_t offset)
 {
-    return (volatile uint32_t *)(pv_shared_page + offset);
+    return (volatile uint32_t *)(cpu_self()->shared + offset);
+}
+
+static uint32_t trap_entry(void)
+{
+    return (uint32_t)pv_trap_entries + cpu_self()->id * PV_TRAP_ENTRY_SIZE;
 }
 
 uint32_t pv_must(const char *call, struct hcall_ret ret)
@@ -33,9 +41,12 @@ void priv_init(void)
 
     if (version < PV_VERSION)
         panic("hypervisor speaks version %u, we need %u", version, PV_VERSION);
-    pv_direct = pv_must("features", hcall_features(1)) & PV_FEATURE_DIRECT;
+    features = pv_must("features", hcall_features(1));
+    pv_direct = features & PV_FEATURE_DIRECT;
     pv_must("set_shared", hcall_set_shared((uint32_t)pv_shared_page));
-    pv_must("set_entry", hcall_set_entry((uint32_t)pv_trap_entry, 0));
+    pv_must("set_entry", hcall_set_entry(trap_entry(), 0));
+    cpu_self()->shared = (uint32_t)pv_shared_page +
+                         cpu_self()->id * SI_VCPU_SIZE;
 }
 
 void priv_paging_on(uint32_t root)
@@ -96,6 +107,11 @@ void priv_external_irq(void)
     /* There is no interrupt controller to ask: the console is all we have. */
 }
 
+void priv_ipi_clear(void)
+{
+    /* It was taken back when it was delivered. */
+}
+
 /* At the last trap, which is exact where time matters: in the timer's
  * handler. */
 uint64_t priv_time(void)
@@ -125,7 +141,7 @@ void priv_switch(uint32_t root, uint32_t stack)
 {
     struct multicall calls[] = {
         { HCALL_set_root, 0, { SATP_MODE | root >> PAGE_SHIFT } },
-        { HCALL_set_entry, 0, { (uint32_t)pv_trap_entry, stack } },
+        { HCALL_set_entry, 0, { trap_entry(), stack } },
     };
 
     if (pv_direct) {
@@ -139,22 +155,26 @@ void priv_switch(uint32_t root, uint32_t stack)
  * and forgets what it had derived from those before. */
 _Static_assert(sizeof(struct pt_update) == PV_PT_UPDATE_SIZE, "pt_update");
 
-static struct pt_update updates[PV_PT_UPDATE_MAX];
-static uint32_t         nr_updates;
+static struct pt_update updates[MAX_HARTS][PV_PT_UPDATE_MAX];
 
 void pv_update(uint32_t slot, uint32_t pte)
 {
-    updates[nr_updates++] = (struct pt_update){ slot, pte };
-    if (nr_updates == PV_PT_UPDATE_MAX)
+    struct cpu *cpu = cpu_self();
+
+    updates[cpu->id][cpu->pte_pending++] = (struct pt_update){ slot, pte };
+    if (cpu->pte_pending == PV_PT_UPDATE_MAX)
         pv_update_flush();
 }
 
 void pv_update_flush(void)
 {
-    if (nr_updates == 0)
+    struct cpu *cpu = cpu_self();
+
+    if (cpu->pte_pending == 0)
         return;
-    pv_must("pt_update", hcall_pt_update((uint32_t)updates, nr_updates));
-    nr_updates = 0;
+    pv_must("pt_update",
+            hcall_pt_update((uint32_t)updates[cpu->id], cpu->pte_pending));
+    cpu->pte_pending = 0;
     __asm__ volatile("" ::: "memory"); /* tables have changed */
 }
 
@@ -218,6 +238,33 @@ void priv_copy_out(uint32_t va, uint32_t pa, const void *from, size_t len)
 {
     (void)va;
     memcpy((void *)pa, from, len);
+}
+
+/* Locks -------------------------------------------------------------------- */
+
+bool priv_lock_can_wait(void)
+{
+    return features & PV_FEATURE_SCHED;
+}
+
+/* The hypervisor does not know that we wait for a lock, only that we do not want
+ * to run before somebody kicks us. It does not let us sleep while an interrupt
+ * is pending, which we may not be able to take here; then the holder should run
+ * in our place, or, if the lock is free, the one whose turn it is. */
+void priv_lock_wait(uint32_t holder)
+{
+    pv_must("poll", hcall_poll());
+    if (*shared(SI_IRQ_PENDING) == 0)
+        return;
+    if (holder != cpu_self()->id)
+        pv_must("yield_to", hcall_yield_to(holder));
+    else
+        pv_must("yield", hcall_yield());
+}
+
+void priv_lock_kick(uint32_t hart)
+{
+    pv_must("kick", hcall_kick(hart));
 }
 
 /* Console and power -------------------------------------------------------- */

@@ -1,150 +1,130 @@
-/* proc.c - processes: how they come to be, take turns, wait, and end.
+/* proc.c - processes: how they come to be, wait, and end.
  *
- * Each process has a kernel stack. The kernel itself is never preempted: it
- * gives up the processor in schedule() only, called when a process yields,
- * sleeps or ends, or when a tick came and it is about to return to user mode.
- * Interrupts do come while the kernel works, but their handlers only make
- * processes runnable.
- *
- * The thread that booted is `idle`: not in the table, without user memory, it
- * runs when no process can, and cleans up at the end. */
+ * Each has a kernel stack and an address space, its own or one that it shares.
+ * Who of them runs when, is in sched.c. */
 #include "kernel/proc.h"
+#include "abi/regs.h"
 #include "kernel/exec.h"
+#include "kernel/hart.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
 #include "kernel/page.h"
 #include "kernel/priv.h"
+#include "kernel/sched.h"
+#include "kernel/space.h"
+#include "kernel/trap.h"
 #include "lib/string.h"
 
-#define STACK_CANARY 0x57ac0bad
-
 /* entry.S */
-void context_switch(struct context *from, const struct context *to);
-extern char boot_stack[];
+extern char proc_entry[];
+
+struct lock table_lock = { .rank = LOCK_TABLE };
 
 static struct proc  procs[NR_PROCS];
-static struct proc  idle;
 static struct proc *init; /* adopts orphans; when it ends, all do */
-static uint32_t     last_pid, nr_switches;
-static bool         going_down;
+static uint32_t     last_pid;
+static bool         going_down, all_gone;
 static uint32_t     exit_status;
 
-struct proc *proc_current = &idle;
-
-/* Taking turns ------------------------------------------------------------ */
-
-void proc_init(void)
+bool proc_all_gone(void)
 {
-    idle.space = kernel_space;
-    idle.stack = (uint32_t)boot_stack;
-    *(uint32_t *)idle.stack = STACK_CANARY;
+    return __atomic_load_n(&all_gone, __ATOMIC_RELAXED);
 }
 
-/* The next one that can run, in a circle that starts after the current. */
-static struct proc *pick(void)
+/* The lock is free as soon as its hart has left its stack. */
+uint32_t proc_bury_init(void)
 {
-    uint32_t first = 0;
-
-    if (proc_current != &idle)
-        first = (uint32_t)(proc_current - procs) + 1;
-    for (uint32_t i = 0; i < NR_PROCS; i++) {
-        struct proc *proc = &procs[(first + i) % NR_PROCS];
-
-        if (proc->state == PROC_RUNNABLE)
-            return proc;
-    }
-    return &idle;
-}
-
-/* Continue whoever is next; returns when it is our turn again. Interrupts are
- * off, here and there. */
-static void schedule(void)
-{
-    struct proc *from = proc_current, *to = pick();
-
-    if (to == from)
-        return;
-    if (*(uint32_t *)from->stack != STACK_CANARY)
-        panic("kernel stack of %u %s overflowed", from->pid, from->name);
-    nr_switches++;
-    proc_current = to;
-    priv_switch(to->space.root, to->stack + KERNEL_STACK_SIZE);
-    context_switch(&from->context, &to->context);
-}
-
-void proc_yield(void)
-{
-    bool on = priv_irq_off();
-
-    schedule();
-    priv_irq_restore(on);
-}
-
-/* The kernel stack is what a zombie still has: it ran on it to the last. */
-static void reap(struct proc *proc)
-{
-    page_free(proc->stack);
-    proc->stack = 0;
-    proc->state = PROC_FREE;
-}
-
-uint32_t proc_run_all(void)
-{
-    struct proc *last = init;
-
-    priv_irq_off();
-    while (init != NULL) {
-        schedule();
-        priv_background();
-        if (pick() == &idle && init != NULL)
-            priv_idle();
-    }
-    reap(last);
+    lock_take(&table_lock);
+    init->state = PROC_FREE;
+    lock_drop(&table_lock);
+    page_free(init->stack);
     return exit_status;
 }
 
-uint32_t proc_count_switches(void)
+static void table_drop(void)
 {
-    return nr_switches;
+    lock_drop(&table_lock);
+    sched_wake();
 }
 
-/* Waiting ----------------------------------------------------------------- */
+static void table_drop_irq(bool on)
+{
+    table_drop();
+    priv_irq_restore(on);
+}
 
+/* Waiting ------------------------------------------------------------------ */
+
+/* With table_lock, as all that is static below. */
+static void make_runnable(struct proc *proc)
+{
+    proc->state = PROC_RUNNABLE;
+    sched_add(proc);
+}
+
+/* On the way, table_lock is released and taken again. */
 static bool sleep_as_set(void)
 {
-    if (proc_current->killed)
+    struct proc *self = proc_current;
+
+    if (self->killed)
         return false;
-    proc_current->state = PROC_SLEEPING;
-    schedule();
-    return !proc_current->killed;
+    self->state = PROC_SLEEPING;
+    sched_leave();
+    lock_take(&table_lock);
+    return !self->killed;
 }
 
-bool proc_sleep(const void *channel)
+bool proc_sleep(const void *channel, struct lock *lock)
 {
+    bool fine;
+
+    lock_take(&table_lock);
+    lock_drop(lock);
     proc_current->channel = channel;
-    return sleep_as_set();
+    fine = sleep_as_set();
+    lock_drop(&table_lock);
+    lock_take(lock);
+    return fine;
 }
 
 bool proc_sleep_until(uint32_t tick)
 {
-    proc_current->channel = NULL;
-    proc_current->wake_at = tick;
-    return sleep_as_set();
+    bool fine = true;
+
+    lock_take(&table_lock);
+    if ((int32_t)(tick - trap_ticks()) > 0) {
+        proc_current->channel = NULL;
+        proc_current->wake_at = tick;
+        fine = sleep_as_set();
+    }
+    lock_drop(&table_lock);
+    return fine;
+}
+
+static void wake_all(const void *channel)
+{
+    for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++)
+        if (proc->state == PROC_SLEEPING && proc->channel == channel)
+            make_runnable(proc);
 }
 
 void proc_wake(const void *channel)
 {
-    for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++)
-        if (proc->state == PROC_SLEEPING && proc->channel == channel)
-            proc->state = PROC_RUNNABLE;
+    bool on = lock_take_irq(&table_lock);
+
+    wake_all(channel);
+    table_drop_irq(on);
 }
 
 void proc_tick(uint32_t now)
 {
+    lock_take(&table_lock);
     for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++)
         if (proc->state == PROC_SLEEPING && proc->channel == NULL &&
             (int32_t)(now - proc->wake_at) >= 0)
-            proc->state = PROC_RUNNABLE;
+            make_runnable(proc);
+    table_drop();
 }
 
 /* Coming to be ------------------------------------------------------------ */
@@ -154,61 +134,122 @@ struct trapframe *proc_frame(const struct proc *proc)
     return (struct trapframe *)(proc->stack + KERNEL_STACK_SIZE - TF_SIZE);
 }
 
-/* A process with a kernel stack and an empty space, which will enter user
- * mode by its frame when it is made runnable. NULL if there is no room. */
-static struct proc *proc_create(void)
+/* An entry of the table that nobody else touches; NULL if all are in use. */
+static struct proc *reserve(void)
 {
+    bool         on = lock_take_irq(&table_lock);
     struct proc *proc = procs;
 
     while (proc < procs + NR_PROCS && proc->state != PROC_FREE)
         proc++;
     if (proc == procs + NR_PROCS)
-        return NULL;
-    *proc = (struct proc){ .stack = page_alloc_dirty() };
-    if (proc->stack == 0)
-        return NULL;
-    if (!space_create(&proc->space)) {
+        proc = NULL;
+    else
+        *proc = (struct proc){ .state = PROC_NEW, .hart = cpu_self()->id };
+    table_drop_irq(on);
+    return proc;
+}
+
+static void give_up(struct proc *proc)
+{
+    if (proc->stack != 0)
         page_free(proc->stack);
+    __atomic_store_n(&proc->state, PROC_FREE, __ATOMIC_RELEASE);
+}
+
+/* A process with a kernel stack, which will enter user mode by its frame when
+ * it is published. NULL if there is no room. */
+static struct proc *create(void)
+{
+    struct proc *proc = reserve();
+
+    if (proc == NULL)
+        return NULL;
+    proc->stack = page_alloc_dirty();
+    if (proc->stack == 0) {
+        give_up(proc);
         return NULL;
     }
     *(uint32_t *)proc->stack = STACK_CANARY;
-    proc->pid = ++last_pid;
-    proc->parent = proc_current;
-    proc->context.ra = (uint32_t)priv_trap_return;
+    proc->context.ra = (uint32_t)proc_entry;
     proc->context.sp = (uint32_t)proc_frame(proc);
+    memcpy(proc->name, proc_current->name, NAME_SIZE);
     return proc;
+}
+
+/* It is complete: from now on others know it. */
+static int32_t publish(struct proc *proc, bool held)
+{
+    bool    on = lock_take_irq(&table_lock);
+    int32_t pid = (int32_t)++last_pid;
+
+    proc->pid = (uint32_t)pid;
+    proc->parent = proc_current;
+    proc->killed = going_down;
+    if (held && !going_down)
+        proc->state = PROC_HELD;
+    else
+        make_runnable(proc);
+    table_drop_irq(on);
+    return pid;
 }
 
 void proc_start_init(const char *program, const char *args)
 {
-    init = proc_create();
-    if (init == NULL)
+    struct cpu  *cpu = cpu_self();
+    struct proc *idle = cpu->current;
+
+    init = create();
+    if (init == NULL || (init->space = space_create()) == NULL)
         panic("no memory for the first process");
-    proc_current = init;
+    cpu->current = init;
     if (exec_program(program, args) < 0)
         panic("cannot start program %s", program);
-    proc_current = &idle;
-    priv_switch(idle.space.root, idle.stack + KERNEL_STACK_SIZE);
-    init->state = PROC_RUNNABLE;
+    cpu->current = idle;
+    space_enter(idle->space, idle->stack + KERNEL_STACK_SIZE);
+    publish(init, false);
 }
 
 int32_t proc_fork(bool held)
 {
-    struct proc *child = proc_create();
+    struct proc  *child = create();
+    struct space *own = proc_current->space;
+    bool          fine;
 
     if (child == NULL)
         return -1;
-    if (!space_copy(&child->space, &proc_current->space)) {
-        space_destroy(&child->space);
-        page_free(child->stack);
+    child->space = space_create();
+    if (child->space == NULL) {
+        give_up(child);
         return -1;
     }
-    space_commit();
-    memcpy(child->name, proc_current->name, NAME_SIZE);
+    lock_take(&own->lock);
+    fine = space_copy(child->space, own);
+    lock_drop(&own->lock);
+    if (!fine) {
+        space_leave(child->space);
+        give_up(child);
+        return -1;
+    }
+    space_commit(child->space);
     *proc_frame(child) = *proc_frame(proc_current);
-    proc_frame(child)->x[10] = 0; /* a0: what fork answers in the child */
-    child->state = held ? PROC_HELD : PROC_RUNNABLE;
-    return (int32_t)child->pid;
+    proc_frame(child)->x[REG_A0] = 0; /* what fork answers in the child */
+    return publish(child, held);
+}
+
+int32_t proc_thread(uint32_t entry, uint32_t arg, uint32_t stack)
+{
+    struct proc *thread = create();
+
+    if (thread == NULL)
+        return -1;
+    thread->space = space_share(proc_current->space);
+    struct trapframe *frame = proc_frame(thread);
+    *frame = (struct trapframe){ .epc = entry & ~3u };
+    frame->x[REG_A0] = arg;
+    frame->x[REG_SP] = stack & ~15u;
+    priv_frame_enter_user(frame);
+    return publish(thread, false);
 }
 
 /* Coming to an end -------------------------------------------------------- */
@@ -217,7 +258,7 @@ int32_t proc_fork(bool held)
 static void release(struct proc *proc)
 {
     if (proc->state == PROC_HELD)
-        proc->state = PROC_RUNNABLE;
+        make_runnable(proc);
 }
 
 static void kill(struct proc *proc)
@@ -225,27 +266,42 @@ static void kill(struct proc *proc)
     proc->killed = true;
     release(proc);
     if (proc->state == PROC_SLEEPING)
-        proc->state = PROC_RUNNABLE;
+        make_runnable(proc);
+    else
+        sched_interrupt(proc);
+}
+
+static bool is_alive(const struct proc *proc)
+{
+    return proc->state != PROC_FREE && proc->state != PROC_NEW &&
+           proc->state != PROC_ZOMBIE;
 }
 
 int32_t proc_kill(uint32_t pid)
 {
+    bool    on = lock_take_irq(&table_lock);
+    int32_t result = -1;
+
     for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++)
-        if (proc->pid == pid && proc->state != PROC_FREE &&
-            proc->state != PROC_ZOMBIE) {
+        if (proc->pid == pid && is_alive(proc)) {
             kill(proc);
-            return 0;
+            result = 0;
+            break;
         }
-    return -1;
+    table_drop_irq(on);
+    return result;
 }
 
 void proc_power_off(uint32_t status)
 {
+    bool on = lock_take_irq(&table_lock);
+
     going_down = true;
     exit_status = status;
     for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++)
-        if (proc != proc_current && proc->state != PROC_FREE)
+        if (proc != proc_current && is_alive(proc))
             kill(proc);
+    table_drop_irq(on);
 }
 
 static void orphan_children(const struct proc *parent)
@@ -272,50 +328,73 @@ static void init_exit(uint32_t status)
         ;
 }
 
+/* The first hart may be asleep. */
+static void tell_all_gone(void)
+{
+    __atomic_store_n(&all_gone, true, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (cpu_self()->id != boot_info.hart)
+        hart_interrupt(1u << boot_info.hart);
+}
+
+/* The kernel stack is what a zombie still has: it runs on it to the last. */
 _Noreturn void proc_exit(uint32_t status)
 {
     struct proc *self = proc_current;
 
-    priv_irq_off();
     if (self == init)
         init_exit(status);
+    space_enter(&kernel_space, self->stack + KERNEL_STACK_SIZE);
+    space_leave(self->space);
+    self->space = &kernel_space;
+    lock_take_irq(&table_lock); /* for good */
     orphan_children(self);
-    priv_switch(kernel_space.root, self->stack + KERNEL_STACK_SIZE);
-    space_destroy(&self->space);
-    self->space.root = kernel_space.root;
     self->status = status;
     self->state = PROC_ZOMBIE;
     if (self == init)
-        init = NULL;
+        tell_all_gone();
     else
-        proc_wake(self->parent);
-    schedule();
+        wake_all(self->parent);
+    sched_leave();
     panic("a zombie runs");
+}
+
+/* A zombie that is a child of ours: its entry is free then. */
+static struct proc *find_zombie(bool *waiting)
+{
+    *waiting = false;
+    for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++) {
+        if (proc->parent != proc_current || proc->state == PROC_FREE)
+            continue;
+        *waiting = true;
+        release(proc);
+        if (proc->state == PROC_ZOMBIE)
+            return proc;
+    }
+    return NULL;
 }
 
 /* Sleeps on the process itself: its children wake that. */
 int32_t proc_wait(uint32_t *status)
 {
-    bool    on = priv_irq_off(), waiting = true;
-    int32_t pid = -1;
+    bool         on = lock_take_irq(&table_lock), waiting;
+    struct proc *zombie;
+    uint32_t     stack = 0;
+    int32_t      pid = -1;
 
-    while (waiting && pid < 0) {
-        waiting = false;
-        for (struct proc *proc = procs; proc < procs + NR_PROCS; proc++) {
-            if (proc->parent != proc_current || proc->state == PROC_FREE)
-                continue;
-            waiting = true;
-            release(proc);
-            if (proc->state == PROC_ZOMBIE) {
-                pid = (int32_t)proc->pid;
-                *status = proc->status;
-                reap(proc);
-                break;
-            }
-        }
-        if (waiting && pid < 0)
-            waiting = proc_sleep(proc_current);
+    while ((zombie = find_zombie(&waiting)) == NULL && waiting) {
+        proc_current->channel = proc_current;
+        if (!sleep_as_set())
+            break;
     }
-    priv_irq_restore(on);
+    if (zombie != NULL) {
+        pid = (int32_t)zombie->pid;
+        *status = zombie->status;
+        stack = zombie->stack;
+        zombie->state = PROC_FREE;
+    }
+    table_drop_irq(on);
+    if (stack != 0)
+        page_free(stack);
     return pid;
 }

@@ -2,7 +2,8 @@
 #ifndef KERNEL_PROC_H
 #define KERNEL_PROC_H
 
-#include "kernel/space.h"
+#include "kernel/cpu.h"
+#include "kernel/lock.h"
 #include "kernel/trapframe.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,8 +18,9 @@
 
 enum proc_state {
     PROC_FREE,     /* this entry is not in use */
-    PROC_HELD,     /* forked, and may not run before its parent waits */
-    PROC_RUNNABLE, /* waits for its turn, or has it */
+    PROC_NEW,      /* being made by another process */
+    PROC_HELD,     /* made, and may not run before its parent waits */
+    PROC_RUNNABLE, /* waits for its turn in a queue (sched.c), or has it */
     PROC_SLEEPING, /* waits for `channel` or the tick `wake_at` */
     PROC_ZOMBIE,   /* ended; its parent has not asked how */
 };
@@ -26,60 +28,66 @@ enum proc_state {
 /* What context_switch() (entry.S) saves on leaving a kernel stack. */
 struct context { uint32_t ra, sp, s[12]; };
 
-/* Interrupt handlers make sleeping processes runnable, and touch nothing else
- * here. So interrupts must be off from checking a reason to sleep until the
- * sleep itself, and in schedule(). */
+/* What is at the far end of a kernel stack. */
+#define STACK_CANARY 0x57ac0bad
+
+/* Others change, and look at, the first group only with table_lock, and the
+ * last never; `next` and `hart` are sched.c's. */
 struct proc {
     enum proc_state state;
     uint32_t        pid;
     struct proc    *parent;
-    char            name[NAME_SIZE];
-    struct space    space;
-    uint32_t        stack; /* its kernel stack: one page */
-    struct context  context;
     const void     *channel; /* what it sleeps for, or NULL */
     uint32_t        wake_at; /* tick at which it wakes, if channel is NULL */
     uint32_t        status;  /* once it is a zombie */
     bool            killed;  /* must end before it sees user mode again */
+
+    struct proc *next; /* in the queue of a hart */
+    uint32_t     hart; /* where it ran last, or runs */
+
+    char           name[NAME_SIZE];
+    struct space  *space; /* threads share one */
+    uint32_t       stack; /* its kernel stack: one page */
+    struct context context;
 };
 
-extern struct proc *proc_current;
-
-/* The present thread becomes the one that runs when no process can. */
-void proc_init(void);
+/* Held from checking a reason to sleep, where the process table says it, until
+ * the sleep itself. */
+extern struct lock table_lock;
 
 /* Start the first process. Panics if that is not possible. */
 void proc_start_init(const char *program, const char *args);
 
-/* The loop of the idle thread: returns when the machine is to be switched
- * off and the last process is gone, with the exit status. */
-uint32_t proc_run_all(void);
+/* Is the machine to be switched off, and the last process gone? Then give back
+ * what it had last; with which status is it to be? */
+bool proc_all_gone(void);
+uint32_t proc_bury_init(void);
 
-/* Let others run, if any can. */
-void proc_yield(void);
-
-/* Sleep until proc_wake(channel), or until a tick. Call with interrupts off
- * and the reason checked, and check it again afterwards. False if the process
- * was killed and must not wait any longer. */
-bool proc_sleep(const void *channel);
+/* Sleep until proc_wake(channel), or until a tick. Call with interrupts off,
+ * the reason checked, and the lock held that makes it true, which is free
+ * during the sleep; and check again afterwards. False if the process was
+ * killed and must not wait any longer. proc_sleep_until() checks the ticks
+ * itself, and needs no lock. */
+bool proc_sleep(const void *channel, struct lock *lock);
 bool proc_sleep_until(uint32_t tick);
 void proc_wake(const void *channel);
+/* Time goes on. */
 void proc_tick(uint32_t now);
 
 /* The frame with which the process last came from user mode. */
 struct trapframe *proc_frame(const struct proc *proc);
 
-/* System calls: the result is a pid or 0, negative if it failed. */
+/* System calls: the result is a pid or 0, negative if it failed. A thread is a
+ * process in the same space, which begins at `entry` with that argument and
+ * stack. */
 int32_t proc_fork(bool held);
+int32_t proc_thread(uint32_t entry, uint32_t arg, uint32_t stack);
 int32_t proc_wait(uint32_t *status);
 int32_t proc_kill(uint32_t pid);
 _Noreturn void proc_exit(uint32_t status);
 
-/* End all processes but this one, and let proc_run_all() return `status` when
- * it has ended too. */
+/* End all processes but this one, and let proc_all_gone() be true when it has
+ * ended too. */
 void proc_power_off(uint32_t status);
-
-/* How many times one process took over from another. */
-uint32_t proc_count_switches(void);
 
 #endif

@@ -64,6 +64,15 @@ programs: /* struct program programs[] of exec.h: name, first byte, end */
     program mixed
     .incbin "mixed.bin"
     program_end mixed
+    program parallel
+    .incbin "parallel.bin"
+    program_end parallel
+    program locks
+    .incbin "locks.bin"
+    program_end locks
+    program shoot
+    .incbin "shoot.bin"
+    program_end shoot
 
     .section .rodata.programs, "a"
     .word   0, 0, 0

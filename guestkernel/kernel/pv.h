@@ -2,6 +2,10 @@
 #ifndef KERNEL_PV_H
 #define KERNEL_PV_H
 
+/* The entry for traps of vCPU n is at pv_trap_entries + n times this. */
+#define PV_TRAP_ENTRY_SIZE 32
+
+#ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +33,7 @@ enum hcall {
 #undef HYPERCALL
 
 extern char pv_shared_page[]; /* abi/pv.h says what is where */
-extern char pv_trap_entry[];
+extern char pv_trap_entries[];
 
 /* priv_pv.c. A call that cannot fail unless one of the two sides is wrong; an
  * entry to be stored with others, and all of them now. */
@@ -55,5 +59,7 @@ void direct_pte_set(uint32_t *slot, uint32_t pte);
 bool direct_table_make(uint32_t page, uint32_t level);
 void direct_table_free(uint32_t page);
 void direct_roots(uint32_t root, uint32_t *kernel, uint32_t *user);
+
+#endif
 
 #endif

@@ -9,21 +9,34 @@
  * read there. What was set is certain to be there after space_commit() only:
  * so many entries cost one fence, or one hypercall.
  *
+ * Another hart that runs a thread of the same space may remember an entry as
+ * well: the commit makes it forget (a "TLB shootdown"). Which harts may have
+ * loaded a space, it says itself. A hart sets its bit, then reads the tables; a
+ * commit stores entries, then reads the bits: who comes second sees the other.
+ *
  * Every leaf has A and D set in advance, so that the kernel also works on a
  * processor that traps to have them set. No page is writable and executable
  * at once. */
 #include "kernel/space.h"
+#include "kernel/cpu.h"
+#include "kernel/hart.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
 #include "kernel/page.h"
 #include "kernel/priv.h"
+#include "kernel/proc.h"
 #include "lib/string.h"
 
 #define USER_SLOTS (USER_TOP >> MEGAPAGE_SHIFT) /* of the root table */
 #define LEAF_BITS  (PTE_V | PTE_A | PTE_D)
 #define PTE_BITS   0x3ff /* of an entry: what is not its address */
 
+#define NR_SPACES (NR_PROCS + MAX_HARTS) /* one more each during an exec */
+
 struct space kernel_space;
+
+static struct space spaces[NR_SPACES];
+static struct lock  spaces_lock = { .rank = LOCK_SPACES }; /* for `users` */
 
 static uint32_t *root_slot(const struct space *space, uint32_t va)
 {
@@ -118,22 +131,76 @@ void space_init(void)
 
 /* User spaces ------------------------------------------------------------- */
 
-bool space_create(struct space *space)
+static struct space *reserve(void)
+{
+    struct space *space = spaces;
+
+    lock_take(&spaces_lock);
+    while (space < spaces + NR_SPACES && space->users != 0)
+        space++;
+    if (space == spaces + NR_SPACES)
+        panic("more spaces than processes");
+    space->users = 1;
+    lock_drop(&spaces_lock);
+    return space;
+}
+
+static void give_up(struct space *space)
+{
+    __atomic_store_n(&space->users, 0, __ATOMIC_RELEASE);
+}
+
+static bool make_root(struct space *space)
 {
     const uint32_t *from = (const uint32_t *)kernel_space.root;
     uint32_t       *root = (uint32_t *)page_alloc();
 
-    *space = (struct space){ .root = (uint32_t)root, .top = USER_BASE };
     if (root == NULL)
         return false;
-    if (!priv_table_make(space->root, 1)) {
-        page_free(space->root);
+    if (!priv_table_make((uint32_t)root, 1)) {
+        page_free((uint32_t)root);
         return false;
     }
     for (uint32_t i = USER_SLOTS; i < PT_ENTRIES; i++)
         if (from[i] & PTE_V)
             priv_pte_set(&root[i], from[i]);
+    space->root = (uint32_t)root;
     return true;
+}
+
+struct space *space_create(void)
+{
+    struct space *space = reserve();
+
+    *space = (struct space){ .lock.rank = LOCK_SPACE,
+                             .users = 1,
+                             .top = USER_BASE };
+    if (make_root(space))
+        return space;
+    give_up(space);
+    return NULL;
+}
+
+struct space *space_share(struct space *space)
+{
+    lock_take(&spaces_lock);
+    space->users++;
+    lock_drop(&spaces_lock);
+    return space;
+}
+
+void space_enter(struct space *space, uint32_t stack)
+{
+    struct cpu   *cpu = cpu_self();
+    struct space *before = cpu->space;
+    uint32_t      self = 1u << cpu->id;
+
+    if (before != space)
+        __atomic_fetch_or(&space->harts, self, __ATOMIC_SEQ_CST);
+    priv_switch(space->root, stack);
+    if (before != space && before != NULL)
+        __atomic_fetch_and(&before->harts, ~self, __ATOMIC_SEQ_CST);
+    cpu->space = space;
 }
 
 bool space_map(struct space *space, uint32_t from, uint32_t to, uint32_t rights)
@@ -153,97 +220,120 @@ bool space_map(struct space *space, uint32_t from, uint32_t to, uint32_t rights)
     return fine;
 }
 
-void space_commit(void)
+void space_commit(const struct space *space)
 {
+    uint32_t self = 1u << cpu_self()->id;
+
     priv_pte_flush();
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    hart_fence(__atomic_load_n(&space->harts, __ATOMIC_RELAXED) & ~self);
 }
 
 /*
- * Pages that are unmapped are freed only after the commit: before it, user
- * mode could still reach them. In between they hang in a chain through their
- * first words, which saves an array as large as a space.
+ * Pages that are unmapped are freed only after the commit: before it, a thread
+ * on another hart still reaches them. In between they are noted here, and not
+ * in the pages themselves, where that thread could read and change it.
  */
-static uint32_t clear_slots(uint32_t *slots, uint32_t count, uint32_t chain)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (slots[i] & PTE_V) {
-            uint32_t page = priv_pte_address(slots[i]);
+#define BATCH_SIZE 64
+#define IS_TABLE   1u /* beside the address */
 
-            *(uint32_t *)page = chain;
-            chain = page;
-            priv_pte_set(&slots[i], 0);
-        }
-    return chain;
+struct batch {
+    const struct space *space;
+    uint32_t            count;
+    uint32_t            page[BATCH_SIZE];
+};
+
+static void batch_begin(struct batch *batch, const struct space *space)
+{
+    batch->space = space;
+    batch->count = 0;
 }
 
-static uint32_t clear_range(const struct space *space, uint32_t from,
-                            uint32_t to, uint32_t chain)
+static void batch_free(struct batch *batch)
+{
+    space_commit(batch->space);
+    while (batch->count > 0) {
+        uint32_t page = batch->page[--batch->count];
+
+        if (page & IS_TABLE)
+            priv_table_free(page & ~IS_TABLE);
+        page_free(page & ~IS_TABLE);
+    }
+}
+
+/* Clear the slot of a page, or of a table that is empty. */
+static void batch_clear(struct batch *batch, uint32_t *slot, uint32_t kind)
+{
+    if (batch->count == BATCH_SIZE)
+        batch_free(batch);
+    batch->page[batch->count++] = priv_pte_address(*slot) | kind;
+    priv_pte_set(slot, 0);
+}
+
+static void clear_slots(struct batch *batch, uint32_t *slots, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (slots[i] & PTE_V)
+            batch_clear(batch, &slots[i], 0);
+}
+
+static void clear_range(struct batch *batch, uint32_t from, uint32_t to)
 {
     while (from < to) {
         uint32_t table_end = (from & ~(MEGAPAGE_SIZE - 1u)) + MEGAPAGE_SIZE;
         uint32_t until = to < table_end ? to : table_end;
-        uint32_t above = *root_slot(space, from);
+        uint32_t above = *root_slot(batch->space, from);
 
         if (above & PTE_V)
-            chain = clear_slots(leaf_slot(priv_pte_address(above), from),
-                                (until - from) / PAGE_SIZE, chain);
+            clear_slots(batch, leaf_slot(priv_pte_address(above), from),
+                        (until - from) / PAGE_SIZE);
         from = until;
-    }
-    return chain;
-}
-
-static void free_chain(uint32_t chain)
-{
-    space_commit();
-    while (chain != 0) {
-        uint32_t next = *(uint32_t *)chain;
-
-        page_free(chain);
-        chain = next;
     }
 }
 
 void space_unmap(struct space *space, uint32_t from, uint32_t to)
 {
-    space_commit(); /* what was just mapped is seen below */
-    free_chain(clear_range(space, from, to, 0));
+    struct batch batch;
+
+    lock_must_be_mine(&space->lock);
+    batch_begin(&batch, space);
+    space_commit(space); /* what was just mapped is seen below */
+    clear_range(&batch, from, to);
+    batch_free(&batch);
 }
 
-/* Tables are no pages to chain: nothing but priv_pte_set() writes to a table
- * that is in use. A space has few, so an array holds them, some at a time. */
-#define TABLES_AT_A_TIME 16
-
-static void free_tables(uint32_t *root, uint32_t chain)
+static void destroy(struct space *space)
 {
-    uint32_t tables[TABLES_AT_A_TIME], count = 0;
+    struct batch batch;
+    uint32_t    *root = (uint32_t *)space->root;
 
-    for (uint32_t i = 0; i <= USER_SLOTS; i++) {
-        if (i == USER_SLOTS || count == TABLES_AT_A_TIME) {
-            free_chain(chain);
-            chain = 0;
-            while (count > 0) {
-                priv_table_free(tables[--count]);
-                page_free(tables[count]);
-            }
-        }
-        if (i < USER_SLOTS && (root[i] & PTE_V)) {
-            tables[count++] = priv_pte_address(root[i]);
-            priv_pte_set(&root[i], 0);
-        }
-    }
-}
-
-void space_destroy(struct space *space)
-{
-    uint32_t chain;
-
-    space_commit();
-    chain = clear_range(space, USER_BASE, space->top, 0);
-    chain = clear_range(space, USER_STACK, USER_TOP, chain);
-    free_tables((uint32_t *)space->root, chain);
+    batch_begin(&batch, space);
+    if (space->harts != 0)
+        panic("a space in use on harts %x is given back", space->harts);
+    space_commit(space);
+    clear_range(&batch, USER_BASE, space->top);
+    clear_range(&batch, USER_STACK, USER_TOP);
+    for (uint32_t i = 0; i < USER_SLOTS; i++)
+        if (root[i] & PTE_V)
+            batch_clear(&batch, &root[i], IS_TABLE);
+    batch_free(&batch);
     priv_table_free(space->root);
     page_free(space->root);
-    *space = (struct space){ 0 };
+    give_up(space);
+}
+
+/* The last one is alone: only who is in a space can share it. */
+void space_leave(struct space *space)
+{
+    bool last;
+
+    lock_take(&spaces_lock);
+    last = space->users == 1;
+    if (!last)
+        space->users--;
+    lock_drop(&spaces_lock);
+    if (last)
+        destroy(space);
 }
 
 static uint32_t *mapped_slot(const struct space *space, uint32_t va)
@@ -253,6 +343,7 @@ static uint32_t *mapped_slot(const struct space *space, uint32_t va)
 
 void space_flip(struct space *space, uint32_t a, uint32_t b, uint32_t pages)
 {
+    lock_must_be_mine(&space->lock);
     for (uint32_t end = a + pages * PAGE_SIZE; a < end;
          a += PAGE_SIZE, b += PAGE_SIZE) {
         uint32_t *slot_a = mapped_slot(space, a);

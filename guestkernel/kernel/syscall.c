@@ -7,13 +7,17 @@
 #include "kernel/exec.h"
 #include "kernel/kernel.h"
 #include "kernel/layout.h"
+#include "kernel/lock.h"
 #include "kernel/priv.h"
 #include "kernel/proc.h"
+#include "kernel/sched.h"
+#include "kernel/space.h"
 #include "kernel/trap.h"
 #include "kernel/user.h"
 #include <stddef.h>
 
-#define PIECE 256 /* what is copied at a time; must fit on a kernel stack */
+#define PIECE       256 /* what is copied at a time; fits on a kernel stack */
+#define TALLY_WORDS 64
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -66,18 +70,9 @@ static int32_t sys_getpid(const uint32_t *arg)
 
 static int32_t sys_write(const uint32_t *arg)
 {
-    char   piece[PIECE];
-    size_t done = 0, len = smaller(arg[1], INT32_MAX);
+    size_t len = smaller(arg[1], INT32_MAX);
 
-    while (done < len) {
-        size_t part = smaller(len - done, sizeof(piece));
-
-        if (!user_read(piece, arg[0] + done, part))
-            return -1;
-        priv_console_write(piece, part);
-        done += part;
-    }
-    return (int32_t)done;
+    return console_write_user(arg[0], len) ? (int32_t)len : -1;
 }
 
 static int32_t sys_read(const uint32_t *arg)
@@ -93,11 +88,10 @@ static uint32_t page_above(uint32_t address)
     return (address + PAGE_MASK) & ~(uint32_t)PAGE_MASK;
 }
 
-static int32_t sys_sbrk(const uint32_t *arg)
+static int32_t move_brk(struct space *space, uint32_t delta)
 {
-    struct space *space = &proc_current->space;
-    uint32_t      old = space->brk, new = old + arg[0];
-    bool          grow = (int32_t)arg[0] >= 0;
+    uint32_t old = space->brk, new = old + delta;
+    bool     grow = (int32_t)delta >= 0;
 
     if (new < space->heap || new > USER_STACK - PAGE_SIZE ||
         (grow ? new < old : new > old))
@@ -109,9 +103,20 @@ static int32_t sys_sbrk(const uint32_t *arg)
         space_unmap(space, page_above(old), page_above(new));
         return -1;
     }
-    space_commit();
+    space_commit(space);
     space->brk = new;
     return (int32_t)old;
+}
+
+static int32_t sys_sbrk(const uint32_t *arg)
+{
+    struct space *space = proc_current->space;
+    int32_t       result;
+
+    lock_take(&space->lock);
+    result = move_brk(space, arg[0]);
+    lock_drop(&space->lock);
+    return result;
 }
 
 static bool in_heap(const struct space *space, uint32_t start, uint32_t pages)
@@ -122,34 +127,43 @@ static bool in_heap(const struct space *space, uint32_t start, uint32_t pages)
            pages <= (end - start) / PAGE_SIZE;
 }
 
-static int32_t sys_flip(const uint32_t *arg)
+static int32_t flip(struct space *space, uint32_t a, uint32_t b, uint32_t pages)
 {
-    struct space *space = &proc_current->space;
-    uint32_t      a = arg[0], b = arg[1], pages = arg[2];
-    uint32_t      apart = a < b ? b - a : a - b;
+    uint32_t apart = a < b ? b - a : a - b;
 
     if (!in_heap(space, a, pages) || !in_heap(space, b, pages) ||
         pages > apart / PAGE_SIZE)
         return -1;
     space_flip(space, a, b, pages);
-    space_commit();
+    space_commit(space);
     return 0;
+}
+
+static int32_t sys_flip(const uint32_t *arg)
+{
+    struct space *space = proc_current->space;
+    int32_t       result;
+
+    lock_take(&space->lock);
+    result = flip(space, arg[0], arg[1], arg[2]);
+    lock_drop(&space->lock);
+    return result;
 }
 
 static int32_t sys_yield(const uint32_t *arg)
 {
     (void)arg;
-    proc_yield();
+    sched_yield();
     return 0;
 }
 
 static int32_t sys_sleep(const uint32_t *arg)
 {
     uint32_t until = trap_ticks() + arg[0];
-    bool     on = priv_irq_off(), waiting = true;
+    bool     on = priv_irq_off();
 
-    while (waiting && (int32_t)(until - trap_ticks()) > 0)
-        waiting = proc_sleep_until(until);
+    while ((int32_t)(until - trap_ticks()) > 0 && proc_sleep_until(until))
+        ;
     priv_irq_restore(on);
     return 0;
 }
@@ -170,6 +184,28 @@ static int32_t sys_initrd(const uint32_t *arg)
     size_t      len = smaller(arg[2], size - arg[1]);
     const char *from = (const char *)initrd->start + arg[1];
     return user_write(arg[0], from, len) ? (int32_t)len : -1;
+}
+
+static int32_t sys_thread(const uint32_t *arg)
+{
+    return proc_thread(arg[0], arg[1], arg[2]);
+}
+
+/* Something that all processes share, and that takes a while: as long as a
+ * directory is searched, or a buffer of a pipe is filled. */
+static int32_t sys_tally(const uint32_t *arg)
+{
+    static struct lock tally_lock = { .rank = LOCK_TALLY };
+    static uint32_t    tally[TALLY_WORDS];
+    uint32_t           sum = 0;
+
+    lock_take(&tally_lock);
+    for (uint32_t i = 0; i < TALLY_WORDS; i++) {
+        tally[i] += arg[0];
+        sum += tally[i];
+    }
+    lock_drop(&tally_lock);
+    return (int32_t)(sum & INT32_MAX);
 }
 
 static int32_t sys_poweroff(const uint32_t *arg)

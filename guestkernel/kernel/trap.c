@@ -7,16 +7,15 @@
 #include "abi/cause.h"
 #include "abi/csr.h"
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/kernel.h"
 #include "kernel/priv.h"
 #include "kernel/proc.h"
+#include "kernel/sched.h"
 
 #define TICKS_PER_SECOND 1000
 
-static uint64_t next_tick;
-static uint32_t tick_length; /* in units of time */
-static uint32_t ticks;
-static bool     slice_over; /* the current process has had its turn */
+static uint32_t ticks; /* the first hart counts them, and wakes who sleeps */
 
 static const char *const fault_names[NR_CAUSES] = {
     [CAUSE_FETCH_MISALIGNED] = "misaligned jump",
@@ -39,31 +38,42 @@ static const char *fault_name(uint32_t cause)
     return fault_names[cause];
 }
 
+static uint32_t tick_length(void) /* in units of time */
+{
+    return boot_info.timebase / TICKS_PER_SECOND;
+}
+
 void trap_start_timer(void)
 {
-    tick_length = boot_info.timebase / TICKS_PER_SECOND;
-    next_tick = priv_time() + tick_length;
-    priv_timer_set(next_tick);
+    struct cpu *cpu = cpu_self();
+
+    cpu->next_tick = priv_time() + tick_length();
+    priv_timer_set(cpu->next_tick);
 }
 
 uint32_t trap_ticks(void)
 {
-    return ticks;
+    return __atomic_load_n(&ticks, __ATOMIC_RELAXED);
 }
 
 /* A machine that is itself a guest may have slept through many ticks. */
 static void handle_timer(void)
 {
-    uint64_t now = priv_time();
+    struct cpu *cpu = cpu_self();
+    uint64_t    now = priv_time();
+    uint32_t    passed = 0;
 
-    while (next_tick <= now) {
-        next_tick += tick_length;
-        ticks++;
+    while (cpu->next_tick <= now) {
+        cpu->next_tick += tick_length();
+        passed++;
     }
-    priv_timer_set(next_tick);
+    priv_timer_set(cpu->next_tick);
+    cpu->slice_over = true;
+    if (cpu->id != boot_info.hart)
+        return;
+    __atomic_store_n(&ticks, ticks + passed, __ATOMIC_RELAXED);
     proc_tick(ticks);
     console_tick();
-    slice_over = true;
 }
 
 static void handle_interrupt(uint32_t irq)
@@ -71,6 +81,9 @@ static void handle_interrupt(uint32_t irq)
     switch (irq) {
     case IRQ_STI:
         handle_timer();
+        break;
+    case IRQ_SSI: /* what for, is looked up on the way back */
+        priv_ipi_clear();
         break;
     case IRQ_SEI:
         priv_external_irq();
@@ -92,10 +105,12 @@ static _Noreturn void handle_fault(const struct trapframe *tf)
 /* On the way back to a program: is there something more urgent? */
 static void before_user_mode(void)
 {
+    struct cpu *cpu = cpu_self();
+
     priv_background();
-    if (slice_over) {
-        slice_over = false;
-        proc_yield();
+    if (cpu->slice_over) {
+        cpu->slice_over = false;
+        sched_yield();
     }
     if (proc_current->killed)
         proc_exit(STATUS_KILLED);

@@ -5,7 +5,7 @@
 #include "kernel/trapframe.h"
 #include <stdint.h>
 
-/* Start the timer; ticks come from now on. */
+/* Start the timer of this hart; ticks come from now on. */
 void trap_start_timer(void);
 
 /* Timer ticks since then, also those that nobody was there to count. */

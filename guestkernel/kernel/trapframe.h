@@ -5,7 +5,7 @@
 #ifndef KERNEL_TRAPFRAME_H
 #define KERNEL_TRAPFRAME_H
 
-#define TF_X(n)   (4 * (n)) /* x0 is not saved; its place is unused */
+#define TF_X(n)   (4 * (n)) /* x0 is not saved; its place is priv_native.S's */
 #define TF_EPC    128
 #define TF_CAUSE  132
 #define TF_TVAL   136

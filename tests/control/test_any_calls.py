@@ -52,6 +52,10 @@ ops = st.one_of(
     op("look"),
     op("walk", addresses, st.sampled_from(list(hv.Access)), small),
     op("table", small),
+    op("schedule", small, words32, small, st.booleans()),
+    op("pin", small, st.none() | st.lists(small, max_size=3)),
+    op("slots", small, words32),
+    op("watched run", st.integers(1, 500), st.sampled_from([1023, 1024])),
 )
 
 Call = Callable[..., object]
@@ -63,7 +67,10 @@ def _start(vm: hv.VM) -> None:
     vm.boot(RAM)
 
 
-ONLY_VMS = ("create", "destroy", "pause", "resume", "look")
+ONLY_VMS = (
+    *("create", "destroy", "pause", "resume", "look"),
+    *("schedule", "pin", "slots", "watched run"),
+)
 
 CALLS: dict[str, Call] = {
     "destroy": lambda vm: vm.destroy(),
@@ -86,6 +93,10 @@ CALLS: dict[str, Call] = {
     ),
     "walk": lambda vm, gva, access, vcpu: hv.walk(vm, gva, access, vcpu).text,
     "table": lambda vm, vcpu: hv.page_table(vm, vcpu).text,
+    "schedule": lambda vm, cap, weight, budget, gang: vm.change_schedule(
+        cap=cap, weight=weight, budget=budget, period=9 * budget, gang=gang
+    ),
+    "pin": lambda vm, vcpu, harts: (vm.pin(vcpu, harts), vm.vcpus),
 }
 
 
@@ -102,6 +113,15 @@ def test_any_calls(todo: list[Op]) -> None:
                             mem=SIZE, style=str(style), vcpus=int(str(vcpus))
                         )
                     )
+                elif name == "slots":
+                    row, ticks = args
+                    vm = vms[which % len(vms)] if vms and row else None
+                    hypervisor.slots([(vm, int(str(ticks)))])
+                elif name == "watched run":
+                    insns, capacity = map(int, map(str, args))
+                    with hypervisor.watch(capacity=capacity) as watch:
+                        hypervisor.run(insns)
+                    assert [*watch.events, *hypervisor.harts]
                 elif vms:
                     CALLS[name](vms[which % len(vms)], *args)
             hypervisor.audit()

@@ -164,6 +164,10 @@ AFTER_CLOSE: dict[str, Callable[[hv.VM], object]] = {
     "translate": lambda vm: vm.translate(0),
     "frame": lambda vm: vm.frame_of(0x80000),
     "wait": lambda vm: vm.console.recvline(),
+    "schedule": lambda vm: vm.schedule,
+    "change schedule": lambda vm: vm.change_schedule(weight=1),
+    "pin": lambda vm: vm.pin(0, [0]),
+    "vcpus": lambda vm: vm.vcpus,
 }
 
 

@@ -60,6 +60,8 @@ def test_every_enumeration_of_the_api_is_complete() -> None:
         "HV_STYLE_": hv.Style,
         "HV_VM_": hv.State,
         "HV_RUN_": hv.RunReason,
+        "HV_POLICY_": hv.Policy,
+        "HV_RUNSTATE_": hv.Runstate,
         "HV_FRAME_": FrameType,
         "HV_SHADOW_": ShadowKind,
         "HV_ROLE_": Role,

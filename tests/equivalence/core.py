@@ -24,7 +24,7 @@ import cffi
 ROOT = Path(__file__).parents[2]
 CSRC = ROOT / "csrc"
 CACHE = ROOT / "build" / "chaff"
-FLOORS = ("api", "machine", "dev", "hyp", "port")
+FLOORS = ("api", "machine", "dev", "hyp", "sched", "port")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from hv import images
-from hv.workloads import WORKLOADS
+from hv.workloads import PARALLEL, WORKLOADS
 from tests.guest.conftest import WORK, Outcome, run
 
 QEMU = "qemu-system-riscv32"
@@ -45,7 +45,7 @@ def on_qemu(qemu: str, append: str, harts: int = 1) -> Outcome:
     return Outcome(done.stdout, 0, 0)
 
 
-@pytest.mark.parametrize("harts", [1, 2])
+@pytest.mark.parametrize("harts", [1, 2, 4])
 def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
     assert on_qemu(qemu, WORK, harts).programs == bare.programs
 
@@ -53,3 +53,13 @@ def test_qemu_prints_the_same(qemu: str, harts: int, bare: Outcome) -> None:
 def test_qemu_does_the_workloads_of_hv_compare(qemu: str) -> None:
     append = f"run={','.join(WORKLOADS)}"
     assert on_qemu(qemu, append).programs == run("bare", append).programs
+
+
+@pytest.mark.parametrize("harts", [2, 4])
+def test_qemu_does_the_workloads_for_several_harts(
+    qemu: str, harts: int
+) -> None:
+    append = f"run={','.join(PARALLEL)}"
+    outcome = on_qemu(qemu, append, harts)
+    assert f"{harts} harts" in outcome.text
+    assert outcome.programs == run("bare", append).programs

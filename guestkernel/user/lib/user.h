@@ -25,6 +25,8 @@ int write(const void *bytes, size_t len);
 int read(void *bytes, size_t len);
 void *sbrk(int delta); /* SBRK_FAILED if there is no memory */
 int flip(void *a, void *b, unsigned pages);
+int thread(void (*entry)(void *arg), void *arg, void *stack);
+int tally(unsigned n);
 int yield(void);
 int sleep(unsigned ticks);
 unsigned uptime(void);
