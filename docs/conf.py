@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "docs.consolidation",
+    "docs.harts",
     "docs.measured",
     "docs.pictures",
 ]
