@@ -32,6 +32,12 @@ static inline bool host_has_hyp(const struct hv_host *host)
     return host->config.m_mode == HV_M_HYPERVISOR;
 }
 
+/* Its policy keeps VMs apart: csrc/sched/slots.c. */
+static inline bool host_slots(const struct hv_host *host)
+{
+    return host->config.policy == HV_POLICY_SLOTS;
+}
+
 /* The guest of this number: HV_OK and *vm, with *vm NULL for the bare machine
  * (number 0 on a host without hypervisor). */
 int host_guest(hv_host *host, uint32_t id, struct vm **vm);

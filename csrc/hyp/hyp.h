@@ -58,6 +58,8 @@ struct hyp_cpu {
     uint64_t     slice_end; /* time at which current is preempted */
     uint64_t     armed;     /* what the machine's timer is set to */
     bool         new_slice; /* slice_end is to be set on the way out */
+    uint64_t     ticked;    /* the policy's: for what it last had a tick() */
+    struct vcpu *reserved;  /* edf: those at home here that have a budget */
     uint32_t     real_satp; /* what the hart runs with now */
     uint64_t     tags[NR_TAG_KINDS]; /* generations that its TLB may hold */
     bool         resched;  /* choose again before leaving the hypervisor */
@@ -77,8 +79,9 @@ struct hyp {
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;
-    uint32_t          ended;  /* id of a VM that just ended, 0: none */
-    struct vcpu      *timers; /* armed, soonest first */
+    uint32_t          ended; /* id of a VM that just ended, 0: none */
+    bool         refused;    /* vm_create() failed because the policy said no */
+    struct vcpu *timers;     /* armed, soonest first */
     struct sched_host sched;
     uint32_t          tick; /* cycles in a tick of `time` */
     struct hyp_cpu    cpu[MAX_HARTS];
