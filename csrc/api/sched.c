@@ -10,6 +10,8 @@ _Static_assert((int)HV_NR_RUNSTATES == (int)NR_RUNSTATES, "one set of states");
 /* By enum hv_policy. */
 const struct policy *const sched_policies[HV_NR_POLICIES] = {
     [HV_POLICY_RR] = &policy_rr,
+    [HV_POLICY_CREDIT] = &policy_credit,
+    [HV_POLICY_FAIR] = &policy_fair,
 };
 
 static const struct {

@@ -34,9 +34,10 @@ struct sched_params {
 
 /* What a policy keeps of a vCPU. */
 struct sched_credit {
-    int64_t  credit; /* cycles that it may still run at its fair share */
-    uint64_t boost;  /* cycles that it may run first after a wake */
-    bool     boosted;
+    int64_t credit; /* cycles that it may still run at its fair share */
+    int64_t boost;  /* cycles that it may run first after a wake */
+    bool    boosted;
+    bool    active; /* was runnable in this period */
 };
 struct sched_edf {
     uint64_t deadline; /* of the present period */
@@ -122,8 +123,10 @@ void sched_park(struct vcpu *vcpu);
 void sched_unpark(struct vcpu *vcpu);
 /* The hart is to choose anew, soon. */
 void sched_again(struct hyp_cpu *cpu);
-/* The smallest key that waits on this hart; false: nobody waits. */
-bool sched_front(const struct hyp_cpu *cpu, uint64_t *key);
+/* Who waits on this hart with the smallest key; NULL: nobody. */
+const struct vcpu *sched_front(const struct hyp_cpu *cpu);
+/* If it waits in a queue, then from now on under this key. */
+void sched_rekey(struct vcpu *vcpu, uint64_t key);
 /* vCPUs of a VM that are runnable: running, queued or parked. */
 uint32_t sched_active(const struct vm *vm);
 

@@ -62,12 +62,9 @@ void sched_again(struct hyp_cpu *cpu)
     cpu_kick(cpu);
 }
 
-bool sched_front(const struct hyp_cpu *cpu, uint64_t *key)
+const struct vcpu *sched_front(const struct hyp_cpu *cpu)
 {
-    if (!cpu->queue.head)
-        return false;
-    *key = cpu->queue.head->sched.key;
-    return true;
+    return cpu->queue.head;
 }
 
 uint32_t sched_active(const struct vm *vm)
@@ -118,6 +115,7 @@ static struct hyp_cpu *place(struct vcpu *vcpu)
             (!best || load(cpu, vcpu->vm) < load(best, vcpu->vm)))
             best = cpu;
     }
+    HV_ASSERT(hyp->hal, best); /* no affinity is empty */
     return home && permits(vcpu, home) && !idle(best) ? home : best;
 }
 
@@ -226,6 +224,15 @@ void sched_charge(struct vcpu *vcpu, uint64_t cycles)
     cap_charge(vcpu, cycles);
     if (policy_of(vcpu)->charge)
         policy_of(vcpu)->charge(vcpu, cycles);
+}
+
+void sched_rekey(struct vcpu *vcpu, uint64_t key)
+{
+    if (!vcpu->sched.queued)
+        return;
+    dequeue(vcpu);
+    vcpu->sched.key = key;
+    enqueue(vcpu, vcpu->sched.home);
 }
 
 /* Parameters ---------------------------------------------------------------- */
@@ -359,6 +366,8 @@ static struct vcpu *from_others(const struct hyp_cpu *cpu,
             &hyp->cpu[(cpu->pcpu->id + n) % hyp->nr_cpus];
         struct vcpu *first = queue_first(&other->queue, cpu->pcpu->id, vm);
 
+        if (!other->current && other->queue.len == 1)
+            continue; /* it was kicked, and is about to run this one */
         if (first && (!best || first->sched.key < best->sched.key))
             best = first;
     }
@@ -462,14 +471,12 @@ static void take_off(struct vcpu *vcpu)
  * next period. */
 static void put_back(struct vcpu *vcpu)
 {
-    struct hyp_cpu *home = vcpu->sched.home;
-
     if (!runnable(vcpu))
         return;
     if (cap_spent(vcpu->vm))
         sched_park(vcpu);
     if (!vcpu->sched.parked)
-        enqueue(vcpu, permits(vcpu, home) ? home : place(vcpu));
+        enqueue(vcpu, place(vcpu));
 }
 
 void sched_deschedule(struct vcpu *vcpu)
@@ -534,8 +541,11 @@ static void sched_pick(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
     struct vcpu    *old = cpu->current;
-    bool            goes_on = old && runnable(old) && !old->sched.parked &&
-                              !cap_spent(old->vm) && permits(old, cpu);
+
+    if (old)
+        cap_return(old); /* or its own grant would look spent */
+    bool goes_on = old && runnable(old) && !old->sched.parked &&
+                   !cap_spent(old->vm) && permits(old, cpu);
 
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);

@@ -165,6 +165,23 @@ def refill(style: str) -> Aim:
 
 
 SWITCH = _cost("vm-switch", "a switch of VMs, by yield")
+SWITCHES = _cost(
+    "vm-switches", "switches of VMs in a second", "/s", 1_000_000, why=_EXIT
+)
+CROWD = _cost(
+    "vm-crowd",
+    "memory of 500 running kernels in one host",
+    "KiB",
+    1024 * 1024,
+    why="each has pages of its own, and its code is decoded for itself",
+)
+TRACED = Aim(
+    name="traced",
+    what="switches of VMs with every event noted, to none",
+    better="less",
+    aim=10,
+    why="each switch is a dozen events, which Python fetches as they are",
+)
 CREATE = _cost("vm-create", "a VM from create() to its first instruction")
 LIVES = _cost(
     "vm-lives", "1 MiB VMs created, run, destroyed", "/s", 10_000,

@@ -1,0 +1,87 @@
+/* credit.c - weights, by cycles that are given out once in a period.
+ *
+ * Who has credit goes before who has none, in the order of coming; and who has
+ * some and just woke goes first, until it has used up a slice's worth of its
+ * boost in this period. So a guest that waits for input is quick to answer, and
+ * still gets no more than its share. How much each is given: refill.c.
+ *
+ * The model is Xen's credit scheduler (2006), but for two mistakes: that took
+ * credits from whoever ran at the tick (sampled.c still does), and its boost
+ * had no bound. */
+#include "sched/credit.h"
+
+static enum class class_of(const struct vcpu *vcpu) {
+    const struct sched_credit *c = &vcpu->sched.credit;
+
+    if (c->credit <= 0) return OVER;
+    return c->boosted && c->boost > 0 ? BOOSTED : UNDER;
+}
+
+uint64_t credit_key(const struct vcpu *vcpu, uint64_t seq)
+{
+    return (uint64_t)class_of(vcpu) << CLASS_SHIFT | seq;
+}
+
+void credit_wake(struct vcpu *vcpu, uint64_t now)
+{
+    struct sched_credit *c = &vcpu->sched.credit;
+
+    (void)now;
+    c->active = true;
+    c->boosted = true;
+    vcpu->sched.key = credit_key(vcpu, ++vcpu->vm->hyp->sched.seq);
+}
+
+uint64_t credit_requeue(struct vcpu *vcpu, uint64_t now)
+{
+    struct sched_credit *c = &vcpu->sched.credit;
+
+    (void)now;
+    c->boosted = class_of(vcpu) == BOOSTED;
+    return credit_key(vcpu, ++vcpu->vm->hyp->sched.seq);
+}
+
+static void credit_charge(struct vcpu *vcpu, uint64_t cycles)
+{
+    struct sched_credit *c = &vcpu->sched.credit;
+
+    c->credit -= (int64_t)cycles;
+    if (c->boosted)
+        c->boost -= (int64_t)cycles;
+}
+
+/* A boost ends when it is used up, not with the slice. */
+uint64_t credit_limit(struct vcpu *vcpu, uint64_t now)
+{
+    const struct hyp *hyp = vcpu->vm->hyp;
+    uint64_t          ticks = hyp->config.slice;
+
+    (void)now;
+    if (class_of(vcpu) == BOOSTED) {
+        uint64_t left = (uint64_t)vcpu->sched.credit.boost / hyp->tick + 1;
+
+        ticks = left < ticks ? left : ticks;
+    }
+    return ticks;
+}
+
+bool credit_preempts(const struct vcpu *woken, const struct vcpu *current)
+{
+    return class_of(woken) < class_of(current);
+}
+
+bool credit_steals(const struct vcpu *theirs, const struct vcpu *mine)
+{
+    return theirs->sched.key >> CLASS_SHIFT < mine->sched.key >> CLASS_SHIFT;
+}
+
+const struct policy policy_credit = {
+    .name = "credit",
+    .account = credit_account,
+    .wake = credit_wake,
+    .requeue = credit_requeue,
+    .limit = credit_limit,
+    .charge = credit_charge,
+    .preempts = credit_preempts,
+    .steals = credit_steals,
+};

@@ -1,0 +1,133 @@
+/* fair.c - virtual time: who has had least of what is due to it, is next.
+ *
+ * A vCPU's vtime grows with every cycle that it runs, the slower the more its
+ * VM weighs, and it is the key: so all vtimes grow alike, and cycles as the
+ * weights. A VM's weight is that of all its runnable vCPUs together. (Stride
+ * scheduling: Waldspurger and Weihl, 1995; Linux's CFS, 2007.)
+ *
+ * There is one virtual time for all harts, which steal from each other what
+ * lags behind. On one hart no two vtimes are ever further apart than a slice
+ * of one of them is worth. On several they could be: one that weighs more than
+ * a hart can give falls behind for ever, one that nobody competes with runs
+ * ahead. Neither is a claim nor a debt, so level() takes it back; and who
+ * sleeps saves no more than one slice. */
+#include "hyp/hyp.h"
+
+/* vtime has this many units for a cycle of a VM of weight 1, so that a cycle of
+ * the heaviest still counts. It wraps after 2^45 of those. */
+#define SCALE 65536u
+
+/* A slice may take longer by one exit; a longer one than this is no slice. */
+#define LONGEST_EXIT  20000u
+#define LONGEST_SLICE (1ull << 40)
+
+static uint64_t worth(const struct vcpu *vcpu, uint64_t cycles)
+{
+    uint32_t active = sched_active(vcpu->vm);
+
+    if (cycles > LONGEST_SLICE)
+        cycles = LONGEST_SLICE;
+    return cycles * SCALE * (active ? active : 1) / vcpu->vm->sched.weight;
+}
+
+static uint64_t worth_slice(const struct vcpu *vcpu)
+{
+    const struct hyp *hyp = vcpu->vm->hyp;
+
+    return worth(vcpu, (uint64_t)hyp->config.slice * hyp->tick + LONGEST_EXIT);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The least vtime of all others that run or wait; UINT64_MAX: there is none. */
+static uint64_t floor_of(const struct vcpu *vcpu)
+{
+    const struct hyp *hyp = vcpu->vm->hyp;
+    uint64_t          least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
+        const struct vcpu *front = sched_front(&hyp->cpu[i]);
+        const struct vcpu *current = hyp->cpu[i].current;
+
+        if (front)
+            least = min(least, front->sched.vtime);
+        if (current && current != vcpu)
+            least = min(least, current->sched.vtime);
+    }
+    return least;
+}
+
+/* How far behind those that wait it can honestly be. */
+static uint64_t claim(const struct hyp *hyp)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
+        const struct vcpu *front = sched_front(&hyp->cpu[i]);
+
+        if (front)
+            least = min(least,
+                        less(front->sched.vtime, 2 * worth_slice(front)));
+    }
+    return least == UINT64_MAX ? 0 : least;
+}
+
+/* Neither further behind than `least`, nor further ahead than by two slices. */
+static void level(struct vcpu *vcpu, uint64_t least)
+{
+    uint64_t floor = floor_of(vcpu), ahead = 2 * worth_slice(vcpu);
+
+    if (vcpu->sched.vtime < least)
+        vcpu->sched.vtime = least;
+    if (floor != UINT64_MAX && vcpu->sched.vtime > floor + ahead)
+        vcpu->sched.vtime = floor + ahead;
+}
+
+static void fair_wake(struct vcpu *vcpu, uint64_t now)
+{
+    uint64_t floor = floor_of(vcpu);
+
+    (void)now;
+    level(vcpu, floor == UINT64_MAX ? 0 : less(floor, worth_slice(vcpu)));
+    vcpu->sched.key = vcpu->sched.vtime;
+}
+
+static uint64_t fair_requeue(struct vcpu *vcpu, uint64_t now)
+{
+    (void)now;
+    level(vcpu, claim(vcpu->vm->hyp));
+    return vcpu->sched.vtime;
+}
+
+static void fair_charge(struct vcpu *vcpu, uint64_t cycles)
+{
+    vcpu->sched.vtime += worth(vcpu, cycles);
+}
+
+static bool fair_preempts(const struct vcpu *woken, const struct vcpu *current)
+{
+    return woken->sched.vtime < current->sched.vtime;
+}
+
+/* Only what would still be behind after a slice: moving costs. */
+static bool fair_steals(const struct vcpu *theirs, const struct vcpu *mine)
+{
+    return theirs->sched.vtime + worth_slice(theirs) < mine->sched.key;
+}
+
+const struct policy policy_fair = {
+    .name = "fair",
+    .wake = fair_wake,
+    .requeue = fair_requeue,
+    .charge = fair_charge,
+    .preempts = fair_preempts,
+    .steals = fair_steals,
+};
