@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from hv.vm import VM
 
@@ -68,7 +68,9 @@ class Screen(View):
     :param top: makes the table.
     """
 
-    def __init__(self, vms: "Sequence[VM]", top: "Callable[[], Table]") -> None:
+    def __init__(
+        self, vms: "Sequence[VM]", top: "Callable[[], RenderableType]"
+    ) -> None:
         from rich.live import Live  # noqa: PLC0415 -- slow
 
         super().__init__(vms)
@@ -110,7 +112,7 @@ class Screen(View):
         )
 
 
-def screen(vms: "Sequence[VM]", top: "Callable[[], Table]") -> View:
+def screen(vms: "Sequence[VM]", top: "Callable[[], RenderableType]") -> View:
     """Return what fits where the output goes."""
     return Screen(vms, top) if sys.stdout.isatty() else Plain(vms)
 

@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Iterator
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -11,7 +12,7 @@ from hv.cli.hosts import as_seconds, host_options, make_plan
 from hv.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from hv.domains.host import Running
     from hv.top import Sample
@@ -103,22 +104,19 @@ def _live(moments: "Iterator[tuple[Sample, Sample]]") -> None:
     with Live(auto_refresh=False) as live:
         for before, after in moments:
             lines = "\n".join(summary(before, after))
-            live.update(
-                Group(Text(lines), rich_table(before, after)), refresh=True
-            )
+            table = coloured(before, after)
+            live.update(Group(Text(lines), table), refresh=True)
 
 
-def rich_table(before: "Sample", after: "Sample") -> "Table":
-    """Return the rows as a table for a terminal, the names in colour."""
-    from rich.table import Table  # noqa: PLC0415 -- slow
+def coloured(before: "Sample", after: "Sample") -> "Text":
+    """Return the rows for this terminal, those of a VM in its colour."""
+    from rich.text import Text  # noqa: PLC0415 -- slow
 
     from hv.screen import COLOURS  # noqa: PLC0415
-    from hv.top.show import COLUMNS, cells  # noqa: PLC0415
+    from hv.top.show import rows  # noqa: PLC0415
 
-    found = Table(box=None, header_style="reverse")
-    for column in COLUMNS:
-        left = column in ("NAME", "STATE")
-        found.add_column(column, justify="left" if left else "right")
-    for i, row in enumerate(cells(before, after)):
-        found.add_row(*row, style=COLOURS[i % len(COLOURS)])
-    return found
+    head, *others = rows(before, after, get_terminal_size().columns)
+    text = Text(no_wrap=True).append(head, style="reverse")
+    for i, row in enumerate(others):
+        text.append(f"\n{row}", style=COLOURS[i % len(COLOURS)])
+    return text

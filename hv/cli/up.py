@@ -10,9 +10,10 @@ import rich_click as click
 
 from hv.cli.files import svg_file
 from hv.cli.hosts import write
+from hv.cli.top import coloured
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from hv.domains.host import Running
     from hv.domains.plan import Plan
@@ -114,10 +115,8 @@ def _show(running: "Running") -> None:
 
     before = sample(running.hypervisor)
 
-    def table() -> "Table":
-        from hv.cli.top import rich_table  # noqa: PLC0415 -- slow
-
-        return rich_table(before, sample(running.hypervisor))
+    def table() -> "RenderableType":
+        return coloured(before, sample(running.hypervisor))
 
     ended: set[int] = set()
     with screen([domain.vm for domain in running.domains], table) as view:

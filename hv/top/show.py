@@ -23,6 +23,12 @@ COLUMNS: dict[str, Callable[[Usage], str]] = {
     "STEAL(%)": lambda u: f"{u.steal:.1f}",
 }
 
+# What a narrow terminal does without, first to last.
+_DISPENSABLE = (
+    *("MAXMEM(%)", "MEM(%)", "HCALL/s", "SHADOWFLT/s", "MAXMEM(k)"),
+    *("CPU(sec)", "VCPUS", "MEM(k)", "EXITS/s"),
+)
+
 _LETTERS = {
     "r": "running",
     "b": "blocked",
@@ -33,12 +39,33 @@ _LETTERS = {
 }
 
 
-def cells(before: Sample, after: Sample) -> list[tuple[str, ...]]:
+def cells(
+    before: Sample, after: Sample, columns: Sequence[str] = tuple(COLUMNS)
+) -> list[tuple[str, ...]]:
     """Return the table's rows as text."""
     return [
-        tuple(show(row) for show in COLUMNS.values())
+        tuple(COLUMNS[name](row) for name in columns)
         for row in usage(before, after)
     ]
+
+
+def rows(before: Sample, after: Sample, width: int | None = None) -> list[str]:
+    """Return the table's lines, its head first.
+
+    :param width: leave out columns until it fits; None is all of them.
+    """
+    columns = list(COLUMNS)
+    dispensable = list(_DISPENSABLE)
+    while True:
+        lines = table(
+            columns,
+            cells(before, after, columns),
+            right=range(2, len(columns)),
+        ).splitlines()
+        fits = width is None or max(map(len, lines)) <= width
+        if fits or not dispensable:
+            return lines
+        columns.remove(dispensable.pop(0))
 
 
 def summary(before: Sample, after: Sample) -> list[str]:
@@ -77,8 +104,7 @@ def _spent(sample: Sample, book: str) -> int:
 def text_lines(before: Sample, after: Sample) -> Iterator[str]:
     """Return a screen: the host, and a row for each VM."""
     yield from summary(before, after)
-    head, rows = tuple(COLUMNS), cells(before, after)
-    yield from table(head, rows, right=range(2, len(head))).splitlines()
+    yield from rows(before, after)
 
 
 def csv_lines(

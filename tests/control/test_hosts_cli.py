@@ -3,16 +3,30 @@
 import csv
 import io
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
 
+from hv.cli import main
 from hv.images import Image
 from tests.control import programs as p
 from tests.control.conftest import Kernel
-from tests.control.test_cli import Result, hv
+from tests.control.test_cli import Result
 from tests.control.test_trace import check_chrome, parsed
+
+
+def hv(*args: str | Path) -> Result:
+    """Run the command in this process, for speed; test_cli is about that."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main([str(arg) for arg in args])
+    return Result(status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -140,6 +154,40 @@ def test_top_prints_as_xentop_does(host: Path) -> None:
     assert lines[6].split()[3] == "100.0"
     assert first.splitlines()[0].startswith("hv top - 0.0005 s")
     assert hv("top", "-i", "2", "-d", "500us", host).out == done.out
+
+
+def on_a_terminal(columns: int, *args: str | Path) -> str:
+    """Run the command where its output is a terminal; return what it wrote."""
+    environment = os.environ | {"COLUMNS": str(columns), "TERM": "xterm"}
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-m", "hv", *map(str, args)],
+        stdout=theirs,
+        env=environment,
+    )
+    os.close(theirs)
+    out = b""
+    with suppress(OSError):  # the terminal's end
+        while piece := os.read(ours, 4096):
+            out += piece
+    os.close(ours)
+    assert done.wait() == 0
+    return out.decode()
+
+
+def test_top_fits_a_narrow_terminal(host: Path) -> None:
+    wide = on_a_terminal(150, "top", "-d", "1ms", host)
+    assert "SHADOWFLT/s" in wide
+    narrow = on_a_terminal(60, "top", "-d", "1ms", host)
+    assert "SHADOWFLT/s" not in narrow
+    assert "STEAL(%)" in narrow
+
+
+def test_up_on_a_terminal(host: Path) -> None:
+    out = on_a_terminal(80, "up", host)
+    assert "talker | hello" in out
+    assert "STEAL(%)" in out
+    assert "EXPECTED" in out
 
 
 def test_top_ends_with_the_run(host: Path) -> None:
