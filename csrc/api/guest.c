@@ -98,6 +98,10 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
     };
     const char *reason = "";
     struct vm  *made = vm_create(&host->hal.hyp, &c, &reason);
+    if (!made && host->hal.hyp.refused) {
+        host_say(why, n, "%s", reason);
+        return HV_ERR_STATE;
+    }
     if (!made) {
         const struct hyp *hyp = &host->hal.hyp;
         uint32_t          pages = c.mem_size / PAGE_SIZE;

@@ -164,6 +164,10 @@ static const char *config_bad(const struct hv_config *c)
         return "period must be at least 1 tick";
     if (c->admission >= HV_NR_ADMISSIONS)
         return "admission must be one of enum hv_admission";
+    if (c->policy == HV_POLICY_SLOTS && c->admission == HV_ADMISSION_OVERCOMMIT)
+        return "policy slots keeps VMs apart: admission must be strict";
+    if (c->policy == HV_POLICY_SLOTS && c->harts > 1 && c->asid_bits == 0)
+        return "policy slots on several harts needs asid_bits 9";
     if (c->ad_fault > 1 || c->h_ext > 1 || c->audit > 1 || c->fill > 255)
         return "ad_fault, h_ext and audit must be 0 or 1, fill a byte";
     if (c->time_div == 0 || c->time_div > 1000000)

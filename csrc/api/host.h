@@ -3,12 +3,12 @@
 #define HV_API_HOST_H
 
 #include "api/interleave.h"
-#include "hyp/sched.h"
 #include "include/hv.h"
 #include "machine/machine.h"
 #include "port/firmware.h"
 #include "port/firmware_native.h"
 #include "port/hosted.h"
+#include "sched/sched.h"
 
 #define MAX_BREAKS 64
 
@@ -30,6 +30,12 @@ struct hv_host {
 static inline bool host_has_hyp(const struct hv_host *host)
 {
     return host->config.m_mode == HV_M_HYPERVISOR;
+}
+
+/* Its policy keeps VMs apart: csrc/sched/slots.c. */
+static inline bool host_slots(const struct hv_host *host)
+{
+    return host->config.policy == HV_POLICY_SLOTS;
 }
 
 /* The guest of this number: HV_OK and *vm, with *vm NULL for the bare machine

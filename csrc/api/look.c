@@ -215,7 +215,9 @@ static uint64_t hash_sched(uint64_t hash, const struct vcpu *vcpu)
     hash = mix(mix(hash, s->key), s->affinity);
     hash = mix(hash, (uint64_t)s->parked << 1 | s->queued);
     hash = mix(mix(hash, s->granted), s->vtime);
-    hash = mix(mix(hash, (uint64_t)s->credit.credit), s->credit.boost);
+    hash = mix(hash, (uint64_t)s->credit.credit);
+    hash = mix(hash, (uint64_t)s->credit.boost);
+    hash = mix(hash, (uint64_t)s->credit.boosted << 1 | s->credit.active);
     hash = mix(mix(hash, s->edf.deadline), (uint64_t)s->edf.left);
     return mix(hash, vcpu->charged);
 }

@@ -70,7 +70,7 @@ int hv_share_scan(hv_host *host, uint32_t frames, uint32_t *merged)
 {
     if (!host || !merged)
         return HV_ERR_INVALID;
-    if (!host_has_hyp(host))
+    if (!host_has_hyp(host) || host_slots(host)) /* a way to see others */
         return HV_ERR_UNSUPPORTED;
     if (host->hal.broken)
         return HV_ERR_BROKEN;

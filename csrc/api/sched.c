@@ -9,9 +9,9 @@ _Static_assert((int)HV_NR_RUNSTATES == (int)NR_RUNSTATES, "one set of states");
 
 /* By enum hv_policy. */
 const struct policy *const sched_policies[HV_NR_POLICIES] = {
-    [HV_POLICY_RR] = &policy_rr,
-    [HV_POLICY_CREDIT] = &policy_credit,
-    [HV_POLICY_FAIR] = &policy_fair,
+    [HV_POLICY_RR] = &policy_rr,       [HV_POLICY_CREDIT] = &policy_credit,
+    [HV_POLICY_FAIR] = &policy_fair,   [HV_POLICY_EDF] = &policy_edf,
+    [HV_POLICY_SLOTS] = &policy_slots, [HV_POLICY_SAMPLED] = &policy_sampled,
 };
 
 static const struct {
@@ -216,10 +216,30 @@ uint32_t hv_watch_take(hv_host *host, struct hv_event *out, uint32_t max)
     return n;
 }
 
+_Static_assert(sizeof(struct hv_slot) == sizeof(struct slot) &&
+                   offsetof(struct hv_slot, ticks) ==
+                       offsetof(struct slot, ticks),
+               "a row is a row");
+
 int hv_slots_set(hv_host *host, const struct hv_slot *slots, uint32_t count,
                  char *why, size_t n)
 {
-    (void)slots, (void)count;
-    host_say(why, n, "the policy of this host has no slots");
-    return host ? HV_ERR_UNSUPPORTED : HV_ERR_INVALID;
+    struct slot row[MAX_SLOTS];
+    const char *bad = "slots: a table has 1 to 64 rows";
+
+    if (!host || !slots || count > MAX_SLOTS) {
+        host_say(why, n, "%s", bad);
+        return HV_ERR_INVALID;
+    }
+    if (!host_has_hyp(host) || !host_slots(host)) {
+        host_say(why, n, "the policy of this host has no slots");
+        return HV_ERR_UNSUPPORTED;
+    }
+    if (host->hal.broken || setjmp(host->hal.unwind) != 0)
+        return HV_ERR_BROKEN;
+    memcpy(row, slots, count * sizeof(*row));
+    if (slots_set(&host->hal.hyp, row, count, &bad))
+        return HV_OK;
+    host_say(why, n, "%s", bad);
+    return HV_ERR_INVALID;
 }

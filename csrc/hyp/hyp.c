@@ -1,7 +1,7 @@
 /* hyp.c - the hypervisor comes up and goes away. */
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
 {
@@ -12,6 +12,7 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
     hyp->nr_vms = 0;
     hyp->nr_cpus = 0;
     hyp->ended = 0;
+    hyp->refused = false;
     hyp->share = (struct share){ .bucket = NULL };
     hyp->reclaim = (struct reclaim){ .at = TIME_NEVER };
     hyp->timers = NULL;

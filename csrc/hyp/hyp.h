@@ -5,9 +5,9 @@
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
  * p2m.c, walk.c, shadow.c, tag.c (memory); services.h (what is done with it);
- * pt_type.c, direct.c (memory whose tables are the guest's own); policy.h,
- * sched.c, cap.c, account.c, timer.c (time; the policies are in csrc/sched);
- * audit.c (what must always hold).
+ * pt_type.c, direct.c (memory whose tables are the guest's own); audit.c (what
+ * must always hold). Time is a folder of its own, csrc/sched: policy.h, sched.c,
+ * then the policies.
  *
  * Several harts, one lock. A hart takes it when it comes into the hypervisor
  * and gives it back when it goes out (trap.c), so all of csrc/hyp and csrc/sched
@@ -30,13 +30,13 @@
 #define HV_HYP_HYP_H
 
 #include "abi/memmap.h"
-#include "hyp/account.h"
 #include "hyp/frame.h"
 #include "hyp/hal.h"
-#include "hyp/queue.h"
 #include "hyp/services.h"
 #include "hyp/tag.h"
 #include "hyp/vm.h"
+#include "sched/account.h"
+#include "sched/queue.h"
 
 #define MAX_VMS 1024 /* slots; slot 0 is never used */
 
@@ -58,6 +58,8 @@ struct hyp_cpu {
     uint64_t     slice_end; /* time at which current is preempted */
     uint64_t     armed;     /* what the machine's timer is set to */
     bool         new_slice; /* slice_end is to be set on the way out */
+    uint64_t     ticked;    /* the policy's: for what it last had a tick() */
+    struct vcpu *reserved;  /* edf: those at home here that have a budget */
     uint32_t     real_satp; /* what the hart runs with now */
     uint64_t     tags[NR_TAG_KINDS]; /* generations that its TLB may hold */
     bool         resched;  /* choose again before leaving the hypervisor */
@@ -77,8 +79,9 @@ struct hyp {
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;
-    uint32_t          ended;  /* id of a VM that just ended, 0: none */
-    struct vcpu      *timers; /* armed, soonest first */
+    uint32_t          ended; /* id of a VM that just ended, 0: none */
+    bool         refused;    /* vm_create() failed because the policy said no */
+    struct vcpu *timers;     /* armed, soonest first */
     struct sched_host sched;
     uint32_t          tick; /* cycles in a tick of `time` */
     struct hyp_cpu    cpu[MAX_HARTS];

@@ -22,6 +22,18 @@ static void flush(struct pcpu *pcpu, enum tag_kind kind)
         hal_fence(pcpu, (struct fence){ .size = 0 });
 }
 
+static void renew(struct tags *tags)
+{
+    tags->generation++;
+    tags->used = 0;
+}
+
+void tags_renew(struct hyp *hyp)
+{
+    for (uint32_t i = 0; i < NR_TAG_KINDS; i++)
+        renew(&hyp->tags[i]);
+}
+
 /* marker: tag-use */
 uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
                  struct tag *tag)
@@ -29,10 +41,8 @@ uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
     struct tags *tags = &vm->hyp->tags[kind];
 
     if (!tag_valid(vm, kind, tag)) {
-        if (tags->used == tags->count) {
-            tags->generation++;
-            tags->used = 0;
-        }
+        if (tags->used == tags->count)
+            renew(tags);
         *tag = (struct tag){ tags->generation, vm->tags, tags->used++ };
     }
     if (pcpu->hyp->tags[kind] != tags->generation) {

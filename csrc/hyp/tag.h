@@ -12,6 +12,7 @@
 
 #include "hyp/hal.h"
 
+struct hyp;
 struct vm;
 
 /* ASIDs are of shadow roots, VMIDs of vCPUs with a second stage: not of VMs,
@@ -38,6 +39,9 @@ bool tag_valid(const struct vm *vm, enum tag_kind kind, const struct tag *tag);
 /* The tag to enter this root with; flushes this hart's TLB if need be. */
 uint32_t tag_use(struct vm *vm, struct pcpu *pcpu, enum tag_kind kind,
                  struct tag *tag);
+/* A new generation, of both kinds: every hart begins with an empty TLB, and
+ * what others have used up is there again. */
+void tags_renew(struct hyp *hyp);
 /* Whatever any TLB knows of this VM is forgotten, before its guest runs: harts
  * that run it at present are stopped, and enter it anew. */
 void tag_forget(struct vm *vm);

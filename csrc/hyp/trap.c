@@ -10,9 +10,9 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 /* A guest whose trap handler traps at once, again and again, makes no
  * progress, and never will. */
@@ -198,6 +198,7 @@ static void enter(struct pcpu *pcpu)
     trace(pcpu, EVENT_enter, vcpu, 0);
 }
 
+/* marker: one-lock */
 /* Into the hypervisor: the hart's time up to here was its guest's, or idle. */
 static void come_in(struct pcpu *pcpu)
 {
@@ -220,6 +221,8 @@ static void go_out(struct pcpu *pcpu)
     cpu->hyp->inside = NULL;
     hal_unlock(pcpu);
 }
+
+/* marker: end */
 
 /* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
  * that is gone), so it goes round until what is chosen can run. `payer` had

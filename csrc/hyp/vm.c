@@ -4,8 +4,8 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 bool vm_ended(const struct vm *vm)
 {
@@ -68,6 +68,7 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
 {
     struct vm *vm = hal_alloc(hyp->hal, sizeof(*vm));
 
+    hyp->refused = false;
     *why = "no memory for the VM's own structures";
     if (!vm)
         return NULL;
@@ -100,7 +101,8 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         direct_populate(vm);
     uart_reset(&vm->uart);
     plic_reset(&vm->plic, 2 * config->nr_vcpus);
-    if (!sched_admit(vm, &config->sched, why)) {
+    hyp->refused = !sched_admit(vm, &config->sched, why);
+    if (hyp->refused) {
         vm_destroy(vm);
         return NULL;
     }

@@ -12,11 +12,10 @@ from enum import StrEnum
 
 from hv.errors import UsageError
 from hv.facts import State
-from hv.units import parse_size
+from hv.units import TICKS, parse_size
 
 Check = Callable[[object], object]
 
-TICKS = 10_000_000  # of `time` in a second of machine time
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _TIME = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?(s|ms|us)", re.ASCII)
 

@@ -20,6 +20,8 @@ from hv.domains.plan import Boot, HostPlan, Plan, SlotPlan, VmPlan
 from hv.errors import ImageError, UsageError
 from hv.facts import Policy, Style
 
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
 _AT = re.compile(r"^(.*) \(at line (\d+), column (\d+)\)$")
 
 
@@ -43,13 +45,30 @@ def load(path: str | Path) -> Plan:
 
     :raises FileError: if it cannot be read or something in it is wrong.
     """
-    path = Path(path)
+    path = find(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except FileNotFoundError:
+        names = ", ".join(sorted(file.stem for file in EXAMPLES.glob("*.toml")))
+        raise FileError(
+            f"{path}: no such file; files that come with hv: {names}"
+        ) from None
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise FileError(f"{path}: {why}") from None
     return loads(text, path)
+
+
+def is_file(name: str) -> bool:
+    """Say whether a name means a domain file, not an image."""
+    return Path(name).suffix == ".toml" or find(name).suffix == ".toml"
+
+
+def find(path: str | Path) -> Path:
+    """Return a domain file by path, or one that comes with hv by name."""
+    shipped = EXAMPLES / f"{path}.toml"
+    word = Path(path).name == str(path) and not Path(path).suffix
+    return shipped if word and shipped.is_file() else Path(path)
 
 
 def loads(text: str, path: Path = Path("host.toml")) -> Plan:
@@ -82,7 +101,8 @@ def _syntax(path: Path, text: str, error: str) -> str:
     if found := _AT.match(error):
         return f"{path}:{found[2]}: {found[1]}, at column {found[3]}"
     last = text.rstrip("\n").count("\n") + 1
-    return f"{path}:{last}: {error}"
+    what = error.removesuffix(" (at end of document)")
+    return f"{path}:{last}: {what}, at the end of the file"
 
 
 class _Reader:
@@ -96,6 +116,7 @@ class _Reader:
         self.folder = path.parent
         self.file = str(path)
         self.mistakes: list[Mistake] = []
+        self.bad: set[Where] = set()  # values: what depends on them is unknown
 
     def wrong(self, at: Where, text: str) -> None:
         """Note a mistake; the last name in `at` is what the person reads."""
@@ -107,6 +128,7 @@ class _Reader:
 
     def wrong_value(self, at: Where, text: str) -> None:
         named = [part for part in at if isinstance(part, str)]
+        self.bad.add(at)
         self.wrong(at, f"{named[-1]}: {text}")
 
     def plan(self) -> Plan:
@@ -203,7 +225,7 @@ class _Reader:
                 one, other = other, one
             self.wrong_value(
                 (*at, one),
-                f'{one} goes with {other}; budget = "2ms" and '
+                f'it goes with {other}; budget = "2ms" and '
                 'period = "10ms" for example',
             )
         elif vm.budget and vm.period and vm.budget > vm.period:
@@ -224,7 +246,8 @@ class _Reader:
 
     def affinity(self, at: Where, vm: VmPlan, harts: int) -> None:
         rows = vm.affinity or ()
-        if isinstance(rows[0], tuple) and len(rows) != vm.vcpus:
+        one_each = isinstance(rows[0], tuple) and len(rows) != vm.vcpus
+        if one_each and (*at[:-1], "vcpus") not in self.bad:
             self.wrong_value(
                 at,
                 f"{len(rows)} lists for {vm.vcpus} vCPUs; one for each, or "
@@ -232,7 +255,7 @@ class _Reader:
             )
         for i, row in enumerate(rows):
             for j, hart in enumerate(row if isinstance(row, tuple) else (row,)):
-                if not 0 <= hart < harts:
+                if not 0 <= hart < harts and ("host", "harts") not in self.bad:
                     place = (i, j) if isinstance(row, tuple) else (i,)
                     self.wrong_value(
                         (*at, *place),
@@ -277,6 +300,8 @@ class _Reader:
 
     def slots(self, slots: list[tuple[Where, SlotPlan]], plan: Plan) -> None:
         policy = plan.host.policy
+        if ("host", "policy") in self.bad:
+            return
         if slots and policy is not Policy.SLOTS:
             self.wrong(
                 slots[0][0],
@@ -287,7 +312,12 @@ class _Reader:
                 ("host", "policy"),
                 "slots needs a table of them; begin a row with [[slot]]",
             )
-        names = [vm.name for vm in plan.vms]
+        rows = self.data.get("vm")
+        names = [
+            str(row["name"])
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row, dict) and "name" in row
+        ]
         for at, slot in slots:
             if slot.vm is not None and slot.vm not in names:
                 self.wrong_value(

@@ -1,6 +1,6 @@
 /* timer.c - a list of armed timers, soonest first; a vCPU is in it exactly
  * when its `timer` is not TIME_NEVER. */
-#include "hyp/timer.h"
+#include "sched/timer.h"
 #include "hyp/hyp.h"
 
 static void timer_remove(struct vcpu *vcpu)
@@ -30,9 +30,13 @@ void timer_set(struct vcpu *vcpu, uint64_t time)
     *at = vcpu;
 }
 
-static bool at_home(const struct vcpu *vcpu, const struct hyp_cpu *cpu)
+/* Only at home; and some policies do not let every timer interrupt now. */
+static bool heard(const struct vcpu *vcpu, const struct hyp_cpu *cpu)
 {
-    return vcpu->sched.home == cpu;
+    const struct policy *policy = cpu->hyp->config.policy;
+
+    return vcpu->sched.home == cpu &&
+           (!policy->hears || policy->hears(cpu, vcpu));
 }
 
 struct vcpu *timer_expire(struct hyp_cpu *cpu, uint64_t now)
@@ -41,7 +45,7 @@ struct vcpu *timer_expire(struct hyp_cpu *cpu, uint64_t now)
 
     for (; vcpu && vcpu->timer <= now; vcpu = next) {
         next = vcpu->timer_next;
-        if (!at_home(vcpu, cpu))
+        if (!heard(vcpu, cpu))
             continue;
         timer_remove(vcpu);
         vcpu_raise(vcpu, MIP_STIP);
@@ -53,11 +57,9 @@ struct vcpu *timer_expire(struct hyp_cpu *cpu, uint64_t now)
 
 uint64_t timer_next(const struct hyp_cpu *cpu)
 {
-    const struct policy *policy = cpu->hyp->config.policy;
-    const struct vcpu   *vcpu = cpu->hyp->timers;
+    const struct vcpu *vcpu = cpu->hyp->timers;
 
-    while (vcpu && !(at_home(vcpu, cpu) &&
-                     (!policy->hears || policy->hears(cpu, vcpu))))
+    while (vcpu && !heard(vcpu, cpu))
         vcpu = vcpu->timer_next;
     return vcpu ? vcpu->timer : TIME_NEVER;
 }

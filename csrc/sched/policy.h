@@ -8,8 +8,8 @@
  *
  * Times are in ticks of `time`, as the timers'; charges are in cycles, exact
  * to the last one: hyp->tick says how many cycles a tick has. */
-#ifndef HV_HYP_POLICY_H
-#define HV_HYP_POLICY_H
+#ifndef HV_SCHED_POLICY_H
+#define HV_SCHED_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,8 +40,9 @@ struct sched_credit {
     bool    active; /* was runnable in this period */
 };
 struct sched_edf {
-    uint64_t deadline; /* of the present period */
-    int64_t  left;     /* cycles of the budget */
+    uint64_t     deadline; /* of the present period */
+    int64_t      left;     /* cycles of the budget */
+    struct vcpu *next;     /* with a budget, at home on the same hart */
 };
 
 struct sched_vcpu {
@@ -59,20 +60,25 @@ struct sched_vcpu {
     struct sched_edf    edf;
 };
 
-/* One row of a table of fixed slots; vm 0: nobody. */
+/* One row of a table of fixed slots; vm 0: nobody. A table begins anew after
+ * `length`, the sum of its ticks. */
 struct slot { uint32_t vm, ticks; };
 #define MAX_SLOTS 64
+struct slot_table {
+    struct slot slot[MAX_SLOTS];
+    uint32_t    nr;
+    uint64_t    begins, length;
+};
 
 /* What policies keep of a host. */
 struct sched_host {
-    uint64_t    seq;        /* so that keys can be in order of coming */
-    uint64_t    period_end; /* of caps and credits; TIME_NEVER: not needed */
-    uint32_t    nr_capped;  /* VMs with a cap */
-    struct vm  *gang;       /* whose vCPUs all harts are to run ... */
-    uint64_t    gang_until; /* ... until then */
-    struct slot slot[MAX_SLOTS]; /* slots: the table */
-    uint32_t    nr_slots;
-    uint64_t    frame_at; /* when the table began */
+    uint64_t   seq;        /* so that keys can be in order of coming */
+    uint64_t   period_end; /* of caps and credits; TIME_NEVER: not needed */
+    uint32_t   nr_capped;  /* VMs with a cap */
+    struct vm *gang;       /* whose vCPUs all harts are to run ... */
+    uint64_t   gang_until; /* ... until then */
+    struct slot_table table[2]; /* slots: the last one, and the present ... */
+    uint64_t          slot_at;  /* ... of which this slot began last */
 };
 
 /* All pointers but name may be NULL: then there is nothing to do. */
@@ -107,15 +113,23 @@ struct policy {
     /* When this hart's tick() is to be called next; and the call. */
     uint64_t (*next)(const struct hyp_cpu *cpu);
     void (*tick)(struct hyp_cpu *cpu, uint64_t now);
-    /* Choose otherwise than by key: NULL is nobody. The chosen one runs for
-     * limit(). */
-    struct vcpu *(*pick)(struct hyp_cpu *cpu, uint64_t now);
+    /* Choose otherwise than by key: NULL is nobody. The chosen one, which is
+     * queued or runs already, runs for limit(). */
+    struct vcpu *(*pick)(const struct hyp_cpu *cpu);
+    /* Nobody runs on this hart before this cycle; once it is over, it does not
+     * matter any more. */
+    uint64_t (*pad)(const struct hyp_cpu *cpu);
     /* Is this vCPU's timer to interrupt the hart now? */
     bool (*hears)(const struct hyp_cpu *cpu, const struct vcpu *vcpu);
 };
 
 extern const struct policy policy_rr, policy_credit, policy_fair, policy_edf,
     policy_slots, policy_sampled;
+
+/* csrc/sched/slots.c: a new table, from the next turn of the present one on.
+ * False, with *why set, and nothing changed. */
+bool slots_set(struct hyp *hyp, const struct slot *slot, uint32_t nr,
+               const char **why);
 
 /* For policies. Not allowed to run for now, and allowed again: the second
  * queues it under its key. Both may be called of one that is not runnable. */

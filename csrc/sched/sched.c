@@ -9,12 +9,12 @@
  *   it is queued on, or runs on, its home, which its affinity permits
  *   no hart waits while a vCPU is queued that may run there (but for policies
  *   that partition) */
-#include "hyp/sched.h"
+#include "sched/sched.h"
 #include "hyp/assert.h"
 #include "hyp/call.h"
 #include "hyp/hyp.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/timer.h"
 
 void sched_init(struct hyp *hyp)
 {
@@ -132,15 +132,24 @@ static void set_home(struct vcpu *vcpu, struct hyp_cpu *cpu)
     vcpu->sched.home = cpu;
 }
 
-/* Its key is set. Whoever is there stops for it, if the policy says so. */
-static void enqueue(struct vcpu *vcpu, struct hyp_cpu *cpu)
+/* Is the hart to choose anew, now that this one waits there? One whose timer
+ * is not set waits for nothing else. */
+static bool calls_for(const struct vcpu *vcpu, const struct hyp_cpu *cpu)
 {
     const struct policy *policy = policy_of(vcpu);
 
+    if (policy->pick)
+        return cpu->armed == TIME_NEVER || policy->pick(cpu) == vcpu;
+    return !cpu->current ||
+           (policy->preempts && policy->preempts(vcpu, cpu->current));
+}
+
+/* Its key is set. Whoever is there stops for it, if the policy says so. */
+static void enqueue(struct vcpu *vcpu, struct hyp_cpu *cpu)
+{
     set_home(vcpu, cpu);
     queue_insert(&cpu->queue, vcpu);
-    if (!cpu->current ||
-        (policy->preempts && policy->preempts(vcpu, cpu->current)))
+    if (calls_for(vcpu, cpu))
         sched_again(cpu);
 }
 
@@ -436,7 +445,7 @@ static struct vcpu *choose(struct hyp_cpu *cpu, struct vcpu *old)
     if (old)
         old->sched.key = old->sched.yielded ? UINT64_MAX
                                             : policy->requeue(old, now);
-    next = policy->pick ? policy->pick(cpu, now) : best(cpu, old, now);
+    next = policy->pick ? policy->pick(cpu) : best(cpu, old, now);
     if (old && old->sched.yielded)
         old->sched.key = policy->requeue(old, now);
     if (old)
@@ -606,6 +615,8 @@ void sched_arm(struct pcpu *pcpu)
     struct hyp_cpu      *cpu = pcpu->hyp;
     const struct policy *policy = cpu->hyp->config.policy;
 
+    if (policy->pad && cpu->current)
+        hal_pad(pcpu, policy->pad(cpu));
     if (cpu->new_slice)
         begin_slice(cpu);
     cpu->new_slice = false;
