@@ -190,6 +190,7 @@ class Server:
 
     budget: int
     period: int
+    grain: int = 1  # what is left counts in whole ones of these
     deadline: int = 0
     left: int = 0
 
@@ -200,10 +201,9 @@ class Server:
 
     def wake(self, now: int) -> None:
         """It becomes runnable: with what is left, if that is not too much."""
-        too_much = (
-            self.left > 0
-            and Fraction(self.left, self.budget)
-            > Fraction(self.deadline - now, self.period)
+        left = self.left // self.grain * self.grain
+        too_much = left > 0 and Fraction(left, self.budget) > Fraction(
+            self.deadline - now, self.period
         )
         if now >= self.deadline or too_much:
             self.renew(now + self.period)
