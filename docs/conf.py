@@ -23,8 +23,10 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "docs.consolidation",
+    "docs.harts",
     "docs.measured",
     "docs.pictures",
+    "docs.policies",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_generated", "data"]

@@ -6,12 +6,9 @@ the bare machine and under each style, and exact counts say what each costs.
 """
 
 import re
-import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from hv import images
 from hv.cli.table import count, table
@@ -20,6 +17,7 @@ from hv.errors import HvError
 from hv.facts import RunReason, State
 from hv.hypervisor import Hypervisor
 from hv.machine import Machine
+from hv.screen import COLOURS, View, screen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 NATIVE, PV = "kernel-native", "kernel-pv"
 HOSTILE = "hostile-siege"
-COLOURS = ("green", "cyan", "red")
 SCALE = 2
 # Programs that never sleep: the bill counts work, and the bare machine's clock
 # goes on while it waits.
@@ -45,10 +42,9 @@ def main(scale: int = SCALE) -> None:
     :raises HvError: if something ended otherwise than it must.
     """
     append = f"scale={scale}"
-    live = sys.stdout.isatty()
     with Hypervisor() as hypervisor:
         vms = _boot(hypervisor, append)
-        with Screen(vms) if live else Plain(vms) as view:
+        with screen(vms, lambda: _top(vms)) as view:
             _run(hypervisor, view)
         _verdict(hypervisor, vms)
     print("\nThe same work alone, three ways:")
@@ -84,7 +80,7 @@ def _attacker() -> images.Image:
     return images.find(HOSTILE)
 
 
-def _run(hypervisor: Hypervisor, view: "View") -> None:
+def _run(hypervisor: Hypervisor, view: View) -> None:
     while True:
         result = hypervisor.run(PIECE, on_end=True)
         view.update()
@@ -115,125 +111,29 @@ def _verdict(hypervisor: Hypervisor, vms: "list[VM]") -> None:
     )
 
 
-# -- the view ----------------------------------------------------------------
+def _top(vms: "list[VM]") -> "Table":
+    """Return the table of what each has used so far."""
+    from rich.table import Table  # noqa: PLC0415 -- slow
 
-
-class View(AbstractContextManager["View"]):
-    """Show consoles line by line, each line with its VM's name."""
-
-    def __init__(self, vms: "list[VM]") -> None:
-        self._vms = vms
-        self._partial = dict.fromkeys((vm.name for vm in vms), b"")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Show the last lines that have no end."""
-        for i, vm in enumerate(self._vms):
-            if self._partial[vm.name]:
-                self._line(i, vm.name, self._partial[vm.name])
-
-    def update(self) -> None:
-        """Show what the guests have written since the last time."""
-        for i, vm in enumerate(self._vms):
-            text = self._partial[vm.name] + vm.console.clean()
-            *lines, self._partial[vm.name] = text.split(b"\n")
-            for line in lines:
-                self._line(i, vm.name, line)
-
-    def event(self, text: str) -> None:
-        """Show what the hypervisor has to say."""
-        print(f"{'hv':>8} * {text}", flush=True)
-
-    def _line(self, _index: int, name: str, line: bytes) -> None:
-        print(f"{name:>8} | {printable(line)}", flush=True)
-
-
-class Plain(View):
-    """Lines only, for a file or a pipe."""
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-
-class Screen(View):
-    """Lines in colour, and below them a table that is kept up to date."""
-
-    def __init__(self, vms: "list[VM]") -> None:
-        from rich.live import Live  # noqa: PLC0415 -- slow
-
-        super().__init__(vms)
-        self._live: Live = Live(self._top(), auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        """Start to draw."""
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-        super().__exit__(kind, error, trace)
-        self._live.stop()
-        self._live.console.print(self._top())
-
-    def update(self) -> None:
-        """Show new lines and new figures."""
-        super().update()
-        self._live.update(self._top(), refresh=True)
-
-    def event(self, text: str) -> None:
-        """Show what the hypervisor has to say, in bold."""
-        self._print(f"{'hv':>8} * {text}", "bold")
-
-    def _line(self, index: int, name: str, line: bytes) -> None:
-        self._print(f"{name:>8} | {printable(line)}", COLOURS[index])
-
-    def _print(self, text: str, style: str) -> None:
-        self._live.console.print(
-            text, style=style, markup=False, highlight=False
+    top = Table("NAME", "STYLE", "STATE", box=None)
+    for title in ("INSNS", "CYCLES", "EXITS", "FRAMES"):
+        top.add_column(title, justify="right")
+    for vm, colour in zip(vms, COLOURS, strict=False):
+        info = vm.info
+        numbers = (
+            info.insns,
+            info.cycles,
+            vm.counters["exits"],
+            info.frames,
         )
-
-    def _top(self) -> "Table":
-        from rich.table import Table  # noqa: PLC0415 -- slow
-
-        top = Table("NAME", "STYLE", "STATE", box=None)
-        for title in ("INSNS", "CYCLES", "EXITS", "FRAMES"):
-            top.add_column(title, justify="right")
-        for vm, colour in zip(self._vms, COLOURS, strict=True):
-            info = vm.info
-            numbers = (
-                info.insns,
-                info.cycles,
-                vm.counters["exits"],
-                info.frames,
-            )
-            top.add_row(
-                vm.name,
-                str(info.style),
-                str(info.state),
-                *map(count, numbers),
-                style=colour,
-            )
-        return top
-
-
-def printable(line: bytes) -> str:
-    """Return a guest's line without what would steer the terminal.
-
-    >>> printable(bytes([27]) + b"[2Jhello")
-    '?[2Jhello'
-    """
-    text = line.decode(errors="replace").rstrip("\r")
-    return re.sub(r"[^\x20-\x7e\xa0-\U0010ffff]", "?", text)
+        top.add_row(
+            vm.name,
+            str(info.style),
+            str(info.state),
+            *map(count, numbers),
+            style=colour,
+        )
+    return top
 
 
 # -- the bill ----------------------------------------------------------------

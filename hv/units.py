@@ -1,8 +1,10 @@
-"""Sizes as people write them: ``"16MiB"``, ``"64M"``, ``4096``."""
+"""Sizes as people write them, ``"16MiB"`` or ``4096``; and what a tick is."""
 
 import re
 
 from hv.errors import UsageError
+
+TICKS = 10_000_000  # of `time` in a second of machine time: the timebase
 
 _SHIFT = {"": 0, "K": 10, "M": 20, "G": 30}
 _SIZE = re.compile(r"\s*(\d{1,19})\s*(?:([KMG])(?:i?B)?|B)?\s*", re.IGNORECASE)

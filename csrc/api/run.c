@@ -166,7 +166,9 @@ static uint64_t ready_cycle(hv_host *host, uint32_t id)
 
     if (!host_has_hyp(host))
         return hart_ready_cycle(hart);
-    return hal->waiting[id] ? hosted_wakes(hal, id) : hart->cycle;
+    if (!hal->waiting[id] || hosted_wakes(hal, id) < hart->cycle)
+        return hart->cycle;
+    return hosted_wakes(hal, id);
 }
 
 /* Nobody's clock is before this cycle any more, unless it is in reset, where

@@ -198,6 +198,7 @@ static void enter(struct pcpu *pcpu)
     trace(pcpu, EVENT_enter, vcpu, 0);
 }
 
+/* marker: one-lock */
 /* Into the hypervisor: the hart's time up to here was its guest's, or idle. */
 static void come_in(struct pcpu *pcpu)
 {
@@ -220,6 +221,8 @@ static void go_out(struct pcpu *pcpu)
     cpu->hyp->inside = NULL;
     hal_unlock(pcpu);
 }
+
+/* marker: end */
 
 /* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
  * that is gone), so it goes round until what is chosen can run. `payer` had

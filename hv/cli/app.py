@@ -19,6 +19,9 @@ from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.run import run
 from hv.cli.table import table
+from hv.cli.top import top
+from hv.cli.trace import gantt, trace
+from hv.cli.up import up
 from hv.cli.views import frames, pt, walk
 from hv.errors import HvError, HypervisorBug
 
@@ -54,6 +57,10 @@ app.add_command(walk)
 app.add_command(pt)
 app.add_command(frames)
 app.add_command(bench)
+app.add_command(up)
+app.add_command(top)
+app.add_command(trace)
+app.add_command(gantt)
 
 
 @app.command()

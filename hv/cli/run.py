@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import rich_click as click
 
+from hv.cli.hosts import as_ticks
 from hv.cli.table import count, table
 from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
 from hv.facts import (
     U32,
     U64,
     Engine,
+    Policy,
     Profile,
     RunReason,
     State,
@@ -87,7 +89,25 @@ class Ending:
     default=1,
     show_default=True,
     metavar="N",
-    help="Harts of the machine, and of the guest.",
+    help="Harts of the machine.",
+)
+@click.option(
+    "--vcpus",
+    type=click.IntRange(1, MAX_HARTS),
+    metavar="N",
+    help="vCPUs of the guest, in a VM; default: as many as harts.",
+)
+@click.option(
+    "--policy",
+    type=click.Choice([str(policy) for policy in Policy]),
+    help="How vCPUs are chosen to run, where there are more than harts.",
+)
+@click.option(
+    "--slice",
+    "slice_",
+    callback=as_ticks,
+    metavar="TIME",
+    help="For how long one runs, where others wait: 1ms, 100us.",
 )
 @click.option(
     "--quantum",
@@ -135,6 +155,9 @@ def run(
     engine: str,
     profile: str,
     harts: int,
+    vcpus: int | None,
+    policy: str | None,
+    slice_: int | None,
     quantum: int | None,
     interleave: int,
     firmware: str | None,
@@ -160,11 +183,16 @@ def run(
             f"--firmware goes with --style bare, not {style}: "
             "under a VM, the hypervisor is what runs in M-mode"
         )
+    scheduling = {"vcpus": vcpus, "policy": policy, "slice": slice_}
+    for option, value in scheduling.items():
+        if value is not None and style == BARE:
+            raise UsageError(f"--{option} is for a VM, not for {BARE}")
     with _computer(
         style,
         sync,
         mem,
         resolve(firmware)[0] if firmware else None,
+        _Scheduling(vcpus or harts, policy or Policy.RR, slice_),
         engine=engine,
         profile=profile,
         harts=harts,
@@ -186,6 +214,14 @@ def run(
     return ending.status
 
 
+class _Scheduling(NamedTuple):
+    """What only a VM has."""
+
+    vcpus: int
+    policy: str
+    slice: int | None
+
+
 class _Options(TypedDict):
     """What a machine and one with a hypervisor are told alike."""
 
@@ -202,6 +238,7 @@ def _computer(
     sync: str,
     mem: str,
     firmware: str | os.PathLike[str] | None,
+    scheduling: _Scheduling,
     **options: Unpack[_Options],
 ) -> Iterator["Guest"]:
     """Make the guest: a bare machine, or a VM on one that is large enough."""
@@ -216,13 +253,18 @@ def _computer(
     else:
         size = parse_size(mem)
         ram = integer("--mem (in bytes)", size, 0, U32 - HEADROOM) + HEADROOM
-        with Hypervisor(ram=ram, **options) as host:
+        with Hypervisor(
+            ram=ram,
+            policy=scheduling.policy,
+            slice=scheduling.slice,
+            **options,
+        ) as host:
             yield host.create(
                 name="the guest",
                 style=style,
                 sync=sync,
                 mem=size,
-                vcpus=options["harts"],
+                vcpus=scheduling.vcpus,
             )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hv import svg
 from hv.trace.recording import Recording
 from hv.trace.timeline import Activity, Span, Timeline, within
+from hv.units import TICKS
 
 # Okabe and Ito's colours (see hv.svg), without those that the states have.
 _VMS = ("#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#f0e442")
@@ -100,7 +101,7 @@ class _Picture:
 
     def head(self) -> None:
         recording = self.timeline.recording
-        slice_ = _time(recording.slice / 10_000_000)
+        slice_ = _time(recording.slice / TICKS)
         self.canvas.text(
             *(_LEFT, 22, f"{self.canvas.title}: slices of {slice_}"), size=14
         )

@@ -1,0 +1,57 @@
+"""The checks of harts and of their interleaving find mistakes in both."""
+
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.equivalence.core import Core, build, sources
+from tests.harts import test_harts, test_interleave
+
+RECORDS = Path(__file__).with_name("planted.toml")
+CHECKS: dict[str, Callable[[Core], None]] = test_harts.CHECKS | {
+    check.__name__: check for check in test_interleave.CHECKS
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bug:
+    """One record of planted.toml."""
+
+    name: str
+    file: str  # below csrc
+    text: str
+    instead: str
+    reason: str
+    check: str
+
+    def core(self) -> Core:
+        """Build and load the core that has this bug."""
+        files = sources()
+        assert files[self.file].count(self.text) == 1, (
+            f"{self.name}: its text must occur once in {self.file}; "
+            "has the source moved on?"
+        )
+        files[self.file] = files[self.file].replace(self.text, self.instead)
+        return Core(build(files))
+
+
+BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+# A bug found is a bug found: sanitizers have little to add.
+if os.environ.get("HV_SANITIZED"):
+    BUGS = BUGS[:2]
+
+
+def test_each_has_a_name_and_a_reason() -> None:
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
+    assert all(bug.reason for bug in BUGS)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_check_finds(bug: Bug) -> None:
+    core = bug.core()
+    with pytest.raises(AssertionError):
+        CHECKS[bug.check](core)
