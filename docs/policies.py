@@ -170,7 +170,7 @@ def theft(policy: str) -> tuple[float, float]:
     """Return the percent that a thief and an honest hog of one hart get."""
     with machine(policy) as host:
         hog = boot(host, HOG)
-        thief = host.create(mem="4MiB")
+        thief = host.create(mem="8MiB")
         thief.load(find("theft"))
         thief.boot()
         run(host)

@@ -2,7 +2,8 @@
  *
  * Who has credit goes before who has none, in the order of coming; and who has
  * some and just woke goes first, until it has used up a slice's worth of its
- * boost in this period. So a guest that waits for input is quick to answer, and
+ * boost in this period. Of those who have none, the one that owes least for its
+ * weight is next. So a guest that waits for input is quick to answer, and
  * still gets no more than its share. How much each is given: refill.c.
  *
  * The model is Xen's credit scheduler (2006), but for two mistakes: that took
@@ -17,9 +18,23 @@ static enum class class_of(const struct vcpu *vcpu) {
     return c->boosted && c->boost > 0 ? BOOSTED : UNDER;
 }
 
-uint64_t credit_key(const struct vcpu *vcpu, uint64_t seq)
+/* What it owes, against its VM's weight: no more than 2^60. */
+static uint64_t owes(const struct vcpu *vcpu)
 {
-    return (uint64_t)class_of(vcpu) << CLASS_SHIFT | seq;
+    uint64_t owed = (uint64_t)-vcpu->sched.credit.credit;
+    uint64_t active = sched_active(vcpu->vm) + 1;
+
+    if (owed > 1ull << 40)
+        owed = 1ull << 40;
+    return owed * active * WEIGHT_MAX / vcpu->vm->sched.weight;
+}
+
+uint64_t credit_key(const struct vcpu *vcpu)
+{
+    enum class class = class_of(vcpu);
+
+    return (uint64_t)class << CLASS_SHIFT |
+           (class == OVER ? owes(vcpu) : ++vcpu->vm->hyp->sched.seq);
 }
 
 void credit_wake(struct vcpu *vcpu, uint64_t now)
@@ -29,7 +44,7 @@ void credit_wake(struct vcpu *vcpu, uint64_t now)
     (void)now;
     c->active = true;
     c->boosted = true;
-    vcpu->sched.key = credit_key(vcpu, ++vcpu->vm->hyp->sched.seq);
+    vcpu->sched.key = credit_key(vcpu);
 }
 
 uint64_t credit_requeue(struct vcpu *vcpu, uint64_t now)
@@ -38,7 +53,7 @@ uint64_t credit_requeue(struct vcpu *vcpu, uint64_t now)
 
     (void)now;
     c->boosted = class_of(vcpu) == BOOSTED;
-    return credit_key(vcpu, ++vcpu->vm->hyp->sched.seq);
+    return credit_key(vcpu);
 }
 
 static void credit_charge(struct vcpu *vcpu, uint64_t cycles)

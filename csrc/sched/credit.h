@@ -4,12 +4,12 @@
 
 #include "hyp/hyp.h"
 
-/* Who goes first; in the top bits of the key. Below is the order of coming. */
+/* Who goes first; in the top bits of the key. */
 enum class { BOOSTED, UNDER, OVER };
 #define CLASS_SHIFT 62
 
 /* The key that it has with what it has now. */
-uint64_t credit_key(const struct vcpu *vcpu, uint64_t seq);
+uint64_t credit_key(const struct vcpu *vcpu);
 
 /* struct policy: credit.c ... */
 void credit_wake(struct vcpu *vcpu, uint64_t now);

@@ -9,8 +9,8 @@
  * lags behind. On one hart no two vtimes are ever further apart than a slice
  * of one of them is worth. On several they could be: one that weighs more than
  * a hart can give falls behind for ever, one that nobody competes with runs
- * ahead. Neither is a claim nor a debt, so level() takes it back; and who
- * sleeps saves no more than one slice. */
+ * ahead. The first has no claim to what it could not use, and the second owes
+ * nothing; and who sleeps saves no more than one slice. */
 #include "hyp/hyp.h"
 
 /* vtime has this many units for a cycle of a VM of weight 1, so that a cycle of
@@ -47,22 +47,23 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* The least vtime of all others that run or wait; UINT64_MAX: there is none. */
-static uint64_t floor_of(const struct vcpu *vcpu)
+/* Where virtual time is: the least vtime of all that wait, or if nobody does, of
+ * those that run (one that weighs too much for its hart is far behind). `but`
+ * does not count; UINT64_MAX: there is nobody. */
+static uint64_t floor_of(const struct hyp *hyp, const struct vcpu *but)
 {
-    const struct hyp *hyp = vcpu->vm->hyp;
-    uint64_t          least = UINT64_MAX;
+    uint64_t waits = UINT64_MAX, runs = UINT64_MAX;
 
     for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
         const struct vcpu *front = sched_front(&hyp->cpu[i]);
         const struct vcpu *current = hyp->cpu[i].current;
 
         if (front)
-            least = min(least, front->sched.vtime);
-        if (current && current != vcpu)
-            least = min(least, current->sched.vtime);
+            waits = min(waits, front->sched.vtime);
+        if (current && current != but)
+            runs = min(runs, current->sched.vtime);
     }
-    return least;
+    return waits != UINT64_MAX ? waits : runs;
 }
 
 /* How far behind those that wait it can honestly be. */
@@ -80,31 +81,32 @@ static uint64_t claim(const struct hyp *hyp)
     return least == UINT64_MAX ? 0 : least;
 }
 
-/* Neither further behind than `least`, nor further ahead than by two slices. */
-static void level(struct vcpu *vcpu, uint64_t least)
-{
-    uint64_t floor = floor_of(vcpu), ahead = 2 * worth_slice(vcpu);
-
-    if (vcpu->sched.vtime < least)
-        vcpu->sched.vtime = least;
-    if (floor != UINT64_MAX && vcpu->sched.vtime > floor + ahead)
-        vcpu->sched.vtime = floor + ahead;
-}
-
 static void fair_wake(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t floor = floor_of(vcpu);
+    struct sched_vcpu *s = &vcpu->sched;
+    uint64_t floor = floor_of(vcpu->vm->hyp, vcpu), slice = worth_slice(vcpu);
 
     (void)now;
-    level(vcpu, floor == UINT64_MAX ? 0 : less(floor, worth_slice(vcpu)));
-    vcpu->sched.key = vcpu->sched.vtime;
+    if (floor != UINT64_MAX && s->vtime < less(floor, slice))
+        s->vtime = less(floor, slice);
+    if (floor != UINT64_MAX && s->vtime > floor + 2 * slice)
+        s->vtime = floor + 2 * slice;
+    s->key = s->vtime;
 }
 
 static uint64_t fair_requeue(struct vcpu *vcpu, uint64_t now)
 {
+    struct sched_vcpu *s = &vcpu->sched;
+    const struct hyp  *hyp = vcpu->vm->hyp;
+    uint64_t           least = claim(hyp), floor = floor_of(hyp, vcpu);
+
     (void)now;
-    level(vcpu, claim(vcpu->vm->hyp));
-    return vcpu->sched.vtime;
+    if (s->vtime < least)
+        s->vtime = least;
+    if (floor != UINT64_MAX && !sched_front(s->home) &&
+        s->vtime > floor + 2 * worth_slice(vcpu))
+        s->vtime = floor + 2 * worth_slice(vcpu);
+    return s->vtime;
 }
 
 static void fair_charge(struct vcpu *vcpu, uint64_t cycles)

@@ -100,11 +100,14 @@ static void refill(struct vm *vm, int64_t cycles)
 static void begin_period(struct vcpu *vcpu)
 {
     const struct hyp *hyp = vcpu->vm->hyp;
-    uint64_t          seq = vcpu->sched.key & ((1ull << CLASS_SHIFT) - 1);
+    uint64_t          key;
 
     vcpu->sched.credit.active = false;
     vcpu->sched.credit.boost = (int64_t)hyp->config.slice * hyp->tick;
-    sched_rekey(vcpu, credit_key(vcpu, seq));
+    key = credit_key(vcpu);
+    if (key >> CLASS_SHIFT == OVER ||
+        key >> CLASS_SHIFT != vcpu->sched.key >> CLASS_SHIFT)
+        sched_rekey(vcpu, key);
 }
 
 void credit_account(struct hyp *hyp, uint64_t now)

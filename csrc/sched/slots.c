@@ -19,9 +19,11 @@
 #include "sched/sched.h"
 #include "sched/timer.h"
 
-/* In cycles, with the costs of abi/costs.def: the longest exit of any guest,
- * and a switch with what it takes to rebuild the world and to deliver an
- * interrupt. tests/sched measures that nothing takes longer. */
+/* In cycles, with the costs of abi/costs.def: an exit, and a switch with what
+ * it takes to rebuild the world and to deliver an interrupt. No exit of a
+ * nested guest lasts as long, and none of the kernels in guestkernel; but a
+ * guest could make one with a long list of calls, or a fence over many tables.
+ * What comes late by that is told: the argument of the event `slot`. */
 #define PAD_EXIT   12000
 #define PAD_SWITCH 1000
 #define PAD        (PAD_EXIT + PAD_SWITCH)
@@ -124,13 +126,15 @@ static void slots_tick(struct hyp_cpu *cpu, uint64_t now)
     if (turn.start == cpu->ticked)
         return;
     cpu->ticked = turn.start;
-    hal_pad(cpu->pcpu, turn.start * hyp->tick + PAD_EXIT);
+    uint64_t by = turn.start * hyp->tick + PAD_EXIT;
+    hal_pad(cpu->pcpu, by);
     account(cpu, SPENT_HYP, NULL);
     if (hyp->sched.slot_at < turn.start) { /* the first hart here */
         hyp->sched.slot_at = turn.start;
         tags_renew(hyp);
     }
-    trace(cpu->pcpu, EVENT_slot, vm ? &vm->vcpu[0] : NULL, 0);
+    trace(cpu->pcpu, EVENT_slot, vm ? &vm->vcpu[0] : NULL,
+          (uint32_t)(hal_cycles(cpu->pcpu) - by));
     timer_expire(cpu, hal_time(cpu->pcpu));
     cpu->resched = true;
 }
