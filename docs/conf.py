@@ -26,6 +26,7 @@ extensions = [
     "docs.harts",
     "docs.measured",
     "docs.pictures",
+    "docs.policies",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_generated", "data"]
