@@ -4,8 +4,8 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 bool vm_ended(const struct vm *vm)
 {

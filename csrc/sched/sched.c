@@ -9,12 +9,12 @@
  *   it is queued on, or runs on, its home, which its affinity permits
  *   no hart waits while a vCPU is queued that may run there (but for policies
  *   that partition) */
-#include "hyp/sched.h"
+#include "sched/sched.h"
 #include "hyp/assert.h"
 #include "hyp/call.h"
 #include "hyp/hyp.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/timer.h"
 
 void sched_init(struct hyp *hyp)
 {

@@ -1,9 +1,9 @@
 /* sched.h - who runs where, and for how long: what the rest of the hypervisor
  * asks of the scheduler. How one is chosen is the policy's: policy.h. */
-#ifndef HV_HYP_SCHED_H
-#define HV_HYP_SCHED_H
+#ifndef HV_SCHED_SCHED_H
+#define HV_SCHED_SCHED_H
 
-#include "hyp/policy.h"
+#include "sched/policy.h"
 
 struct pcpu;
 
