@@ -210,6 +210,7 @@ static void vm_end(struct vm *vm, enum vm_state state)
     vm->state = state;
     vm->hyp->ended = vm->id;
     vm_halt(vm);
+    sched_end(vm);
 }
 
 void vm_off(struct vm *vm, uint32_t exit_code, bool rebooted)

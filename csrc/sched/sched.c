@@ -184,9 +184,14 @@ void sched_sleep(struct vcpu *vcpu)
 {
     dequeue(vcpu);
     runstate_update(vcpu);
-    trace(here(vcpu->vm->hyp), EVENT_sleep, vcpu, 0);
+    trace(here(vcpu->vm->hyp), EVENT_sleep, vcpu, vcpu->state == VCPU_STOPPED);
     if (vcpu->on)
         sched_again(vcpu->on->hyp);
+}
+
+void sched_end(struct vm *vm)
+{
+    trace(here(vm->hyp), EVENT_end, &vm->vcpu[0], 0);
 }
 
 void sched_park(struct vcpu *vcpu)

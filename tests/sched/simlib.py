@@ -206,9 +206,7 @@ class Sim:
 
     def charged(self, vm: int) -> int:
         """Return the cycles charged to all vCPUs of a VM."""
-        return sum(
-            int(self.vcpu(vm, i).charged) for i in range(self.vcpus[vm])
-        )
+        return sum(int(self.vcpu(vm, i).charged) for i in range(self.vcpus[vm]))
 
     @property
     def now(self) -> int:
@@ -234,7 +232,9 @@ class Sim:
         """Note events of these kinds."""
         self.lib.sim_watch(
             self.raw,
-            sum(1 << n for n, name in enumerate(self._kinds()) if name in kinds),
+            sum(
+                1 << n for n, name in enumerate(self._kinds()) if name in kinds
+            ),
         )
 
     def _kinds(self) -> list[str]:

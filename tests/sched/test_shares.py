@@ -121,9 +121,7 @@ def _theft(policy: str, others: int) -> tuple[Sim, int]:
     """Run one that sleeps just before every tick beside some that do not."""
     sim = Sim(policy)
     ticks = sim.slice // sim.tick
-    thief = sim.vm(
-        steps=[(RUN_TO, ticks, ticks - 40), (SLEEP_TO, ticks, 5)]
-    )
+    thief = sim.vm(steps=[(RUN_TO, ticks, ticks - 40), (SLEEP_TO, ticks, 5)])
     for _ in range(others):
         sim.vm()
     sim.run(LONG)
