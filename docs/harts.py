@@ -97,12 +97,12 @@ def contention(
     image: str, append: str, *, vms: int = 2, gang: bool = False
 ) -> tuple[int, int]:
     """Return the spins of the first VM, and cycles, where all want a lock."""
-    with hv.Hypervisor(harts=4, slice=1000) as host:
+    with hv.Hypervisor(harts=4) as host:
         for _ in range(vms):
             vm = host.create(
                 style=find(image).style, mem="16MiB", vcpus=4, gang=gang
             )
-            vm.load(find(image), append=f"run=locks lockstat {append}")
+            vm.load(find(image), append=f"run=locks scale=2 lockstat {append}")
             vm.boot()
         host.run()
         spins = sum(
