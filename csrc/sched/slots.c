@@ -25,7 +25,7 @@
  * guest could make one with a long list of calls, or a fence over many tables.
  * What comes late by that is told: the argument of the event `slot`. */
 #define PAD_EXIT   12000
-#define PAD_SWITCH 1000
+#define PAD_SWITCH 2000
 #define PAD        (PAD_EXIT + PAD_SWITCH)
 
 /* Whose turn it is, and from when to when; before the first table, nobody's. */
@@ -114,7 +114,17 @@ static uint64_t slots_next(const struct hyp_cpu *cpu)
 
     if (quiet(cpu))
         return TIME_NEVER;
-    return turn.start == cpu->ticked ? turn.end : turn.start;
+    return turn.start == cpu->ticked ? turn.end : hal_time(cpu->pcpu);
+}
+
+/* By how much it begins later than it should; one that was not waited for, by
+ * a hart that had nothing to do, may. */
+static uint32_t late(const struct hyp_cpu *cpu, uint64_t start)
+{
+    uint64_t by = start * cpu->hyp->tick + PAD_EXIT;
+    uint64_t now = hal_cycles(cpu->pcpu);
+
+    return cpu->armed <= start && now > by ? (uint32_t)(now - by) : 0;
 }
 
 static void slots_tick(struct hyp_cpu *cpu, uint64_t now)
@@ -126,15 +136,14 @@ static void slots_tick(struct hyp_cpu *cpu, uint64_t now)
     if (turn.start == cpu->ticked)
         return;
     cpu->ticked = turn.start;
-    uint64_t by = turn.start * hyp->tick + PAD_EXIT;
-    hal_pad(cpu->pcpu, by);
+    trace(cpu->pcpu, EVENT_slot, vm ? &vm->vcpu[0] : NULL,
+          late(cpu, turn.start));
+    hal_pad(cpu->pcpu, turn.start * hyp->tick + PAD_EXIT);
     account(cpu, SPENT_HYP, NULL);
     if (hyp->sched.slot_at < turn.start) { /* the first hart here */
         hyp->sched.slot_at = turn.start;
         tags_renew(hyp);
     }
-    trace(cpu->pcpu, EVENT_slot, vm ? &vm->vcpu[0] : NULL,
-          (uint32_t)(hal_cycles(cpu->pcpu) - by));
     timer_expire(cpu, hal_time(cpu->pcpu));
     cpu->resched = true;
 }
@@ -186,7 +195,7 @@ static bool rows_ok(struct hyp *hyp, const struct slot *slot, uint32_t nr,
         *why = "slots: no such VM, or it has ended";
         if (slot[i].vm && (!vm || vm_ended(vm)))
             return false;
-        *why = "slots: a slot must be longer than its padding, 13000 cycles";
+        *why = "slots: a slot must be longer than its padding, 14000 cycles";
         if ((uint64_t)slot[i].ticks * hyp->tick <= PAD)
             return false;
     }

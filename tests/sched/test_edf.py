@@ -204,7 +204,7 @@ def test_who_sleeps_gets_no_more_than_its_share() -> None:
 
 
 @given(
-    budget=st.integers(1000, 7000),
+    budget=st.integers(1000, 6000),
     naps=st.lists(st.integers(1, 30_000), min_size=1, max_size=8),
     works=st.lists(st.integers(10, 100_000), min_size=1, max_size=8),
 )
