@@ -205,11 +205,11 @@ def generate(_: Sphinx) -> None:
     """Make everything, before the chapter is read."""
     OUT.mkdir(exist_ok=True)
     (OUT / "shares.md").write_text(share_table())
-    picture = OUT / "caps.svg"
+    gantt = OUT / "caps.svg"
     subprocess.run(
         [
             *(sys.executable, "-m", "hv", "gantt", "caps"),
-            *("--to", "40ms", "--out", str(picture)),
+            *("--to", "40ms", "--out", str(gantt)),
         ],
         check=True,
         capture_output=True,
