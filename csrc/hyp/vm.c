@@ -128,10 +128,10 @@ void vm_destroy(struct vm *vm)
     }
     frames_unreserve(&hyp->frames,
                      vm->config.shadow_frames - vm->shadows.framed);
+    if (vm->style->direct)
+        direct_fini(vm); /* tables first: shadows of them go with them */
     shadows_fini(vm);
     stage2_fini(vm);
-    if (vm->style->direct)
-        direct_fini(vm);
     p2m_fini(vm);
     sched_forget(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
