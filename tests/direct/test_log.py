@@ -85,7 +85,7 @@ def test_on_several_harts(workload: str) -> None:
     for logged in (False, True):
         with hv.Hypervisor(ram="24MiB", harts=3, engine="fast") as hypervisor:
             vm = hypervisor.create(
-                style="direct", mem="8MiB", vcpus=3, shadow_frames=6
+                style="direct", mem="8MiB", vcpus=3, shadow_frames=12
             )
             vm.load(images.kernel("direct"), append=f"quiet run={workload}")
             vm.boot()
