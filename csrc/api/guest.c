@@ -68,6 +68,16 @@ static uint32_t style_number(const struct style *style)
     return i;
 }
 
+/* What its vCPUs need at one time must not evict each other. */
+static bool pool_ok(const hv_host *host, const struct hv_vm_config *c)
+{
+    uint32_t at_once = c->vcpus < host->config.harts ? c->vcpus
+                                                     : host->config.harts;
+
+    return c->shadow_frames == 0 ||
+           c->shadow_frames >= SHADOW_MIN_FRAMES * at_once;
+}
+
 int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
                  char *why, size_t n)
 {
@@ -80,6 +90,12 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
     if (!host_has_hyp(host)) {
         host_say(why, n, "this host has no hypervisor");
         return HV_ERR_UNSUPPORTED;
+    }
+    if (!pool_ok(host, config)) {
+        host_say(why, n,
+                 "shadow_frames must be at least 4 for each vCPU that "
+                 "can run at the same time");
+        return HV_ERR_INVALID;
     }
     if (host->hal.broken || setjmp(host->hal.unwind) != 0) {
         host_say(why, n, "%s", host->hal.why);

@@ -181,9 +181,9 @@ static void shadow_unlink(struct vm *vm, struct pcpu *pcpu,
 /* marker: shadow-evict */
 /*
  * Make room. The hand goes round the pool and takes the first table that no
- * vCPU runs on: first in, first out, but for what is in use. The pool is never
- * smaller than SHADOW_MIN_FRAMES, and one access needs a root and a leaf, so
- * there always is one.
+ * vCPU runs on: first in, first out, but for what is in use. The pool has at
+ * least SHADOW_MIN_FRAMES for each vCPU that can run at the same time, and one
+ * access needs a root and a leaf, so there always is one.
  */
 static void shadow_evict(struct vcpu *vcpu)
 {
@@ -227,8 +227,8 @@ static bool shadow_equip(struct vm *vm, struct pcpu *pcpu,
     return true;
 }
 
-/* A free pool entry. The first SHADOW_MIN_FRAMES had their links from the
- * beginning, so where there is no memory for more there is one to evict. */
+/* A free pool entry. The first SHADOW_MIN_FRAMES of each that can run had their
+ * links from the beginning, so where there is no memory for more there is one to evict. */
 static struct shadow *shadow_take(struct vcpu *vcpu)
 {
     struct shadows *shadows = &vcpu->vm->shadows;
@@ -300,7 +300,10 @@ bool shadows_init(struct vm *vm)
 {
     struct shadows *shadows = &vm->shadows;
     size_t          links = PT_ENTRIES * sizeof(struct rmap_link);
+    uint32_t        at_once = vm->config.nr_vcpus;
 
+    if (at_once > vm->hyp->nr_cpus)
+        at_once = vm->hyp->nr_cpus;
     *shadows = (struct shadows){ .count = vm->config.shadow_frames };
     shadows->pool = hal_alloc(vm->hyp->hal,
                               shadows->count * sizeof(struct shadow));
@@ -313,7 +316,8 @@ bool shadows_init(struct vm *vm)
         };
         shadows->free = &shadows->pool[i];
     }
-    for (uint32_t i = 0; i < SHADOW_MIN_FRAMES; i++) {
+    for (uint32_t i = 0; i < shadows->count && i < SHADOW_MIN_FRAMES * at_once;
+         i++) {
         shadows->pool[i].chain = hal_alloc(vm->hyp->hal, links);
         if (!shadows->pool[i].chain) {
             shadows_free(vm);

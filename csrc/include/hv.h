@@ -116,7 +116,8 @@ struct hv_vm_config {
     uint32_t style;         /* enum hv_style */
     uint32_t mem_size;      /* bytes of guest memory, a multiple of 4096 */
     uint32_t vcpus;         /* 1..8 */
-    uint32_t shadow_frames; /* size of the shadow pool, 0: default */
+    uint32_t shadow_frames; /* size of the shadow pool, 0: default; at least 4
+                               for each vCPU that can run at the same time */
     uint32_t sync;          /* enum hv_sync */
     uint32_t min_size;  /* bytes promised on a host that over-commits; as much
                           as mem_size, or more: all of it */

@@ -20,8 +20,9 @@
 
 static void no_such_vcpu(void)
 {
-    static const uint32_t wild[] = { 1,          7,          8,
-                                     0x7fffffff, 0x80000000, 0xffffffff };
+    static const uint32_t wild[] = {
+        1, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff
+    };
 
     for (uint32_t i = 0; i < COUNT(wild); i++) {
         check_hv(PARAM, HCALL_kick, wild[i], 0, "a kick of nobody");
