@@ -68,9 +68,7 @@ def boot(host: hv.Hypervisor, code: bytes, **schedule: int) -> hv.VM:
 
 def machine(policy: str) -> hv.Hypervisor:
     """Return a host of one hart."""
-    return hv.Hypervisor(
-        ram="16MiB", policy=policy, slice=SLICE, period=PERIOD
-    )
+    return hv.Hypervisor(ram="16MiB", policy=policy, slice=SLICE, period=PERIOD)
 
 
 def run(host: hv.Hypervisor, cycles: int = CYCLES) -> None:

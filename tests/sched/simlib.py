@@ -18,7 +18,7 @@ Step = tuple[int, int, int]
 HOG: Sequence[Step] = ((RUN, 1_000_000, 0),)
 
 
-class Failed(AssertionError):
+class Failed(AssertionError):  # noqa: N818 -- named for what happened
     """An invariant of the scheduler does not hold."""
 
 
@@ -206,9 +206,7 @@ class Sim:
 
     def charged(self, vm: int) -> int:
         """Return the cycles charged to all vCPUs of a VM."""
-        return sum(
-            int(self.vcpu(vm, i).charged) for i in range(self.vcpus[vm])
-        )
+        return sum(int(self.vcpu(vm, i).charged) for i in range(self.vcpus[vm]))
 
     @property
     def now(self) -> int:
@@ -234,11 +232,13 @@ class Sim:
         """Note events of these kinds."""
         self.lib.sim_watch(
             self.raw,
-            sum(1 << n for n, name in enumerate(self._kinds()) if name in kinds),
+            sum(
+                1 << n for n, name in enumerate(self._kinds()) if name in kinds
+            ),
         )
 
     def _kinds(self) -> list[str]:
-        names = []
+        names: list[str] = []
         while (name := self.lib.sim_event_name(len(names))) != self.ffi.NULL:
             names.append(self.ffi.string(name).decode())
         return names
