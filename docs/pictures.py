@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 import hv
 from hv.counters import meanings
 from hv.images import find
-from hv.views.tables import Sync
+from hv.views.compared import Sync
 
 OUT = Path(__file__).resolve().parent / "_generated"
 MOMENT = "schedule"  # the kernel has just turned on translation

@@ -5,6 +5,8 @@ does a guest wait that mostly sleeps; and does it pay to sleep at the right
 moment. The guests are a few instructions each, so that nothing else counts.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +152,7 @@ def latencies() -> tuple[str, str]:
         for name, it in found.items()
     ]
     picture = bars(
-        "How long a guest that sleeps waits for a hart, beside three hogs",
+        "From wake to first instruction, beside three hogs",
         list(found),
         [
             Series("mean", [it.mean for it in found.values()]),
@@ -188,7 +190,7 @@ def thefts() -> tuple[str, str]:
         for name, (thief, hog) in found.items()
     ]
     picture = bars(
-        "A thief and an honest guest, of equal weight, on one hart",
+        "Thief and honest guest",
         list(found),
         [
             Series("the thief", [thief for thief, _ in found.values()]),
@@ -203,6 +205,15 @@ def generate(_: Sphinx) -> None:
     """Make everything, before the chapter is read."""
     OUT.mkdir(exist_ok=True)
     (OUT / "shares.md").write_text(share_table())
+    gantt = OUT / "caps.svg"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "hv", "gantt", "caps"),
+            *("--to", "40ms", "--out", str(gantt)),
+        ],
+        check=True,
+        capture_output=True,
+    )
     for name, (table, picture) in (
         ("latency", latencies()),
         ("theft", thefts()),

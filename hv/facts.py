@@ -334,8 +334,9 @@ class Real:
     :param root: the machine frame of a root that is no shadow: of its second
         stage, or of its own tables; None if there is none.
     :param shadow: the number of the root that it runs on, or would run on;
-        None if there is none yet, or its style has no shadows.
-    :param wants: the root that it asks for; of styles with shadows.
+        None if there is none yet, or its style has no shadows. Of ``direct``:
+        of the shadow of ``root``, while its stores are logged.
+    :param wants: the root that it asks for; where there are shadows.
     """
 
     running: bool

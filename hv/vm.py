@@ -157,7 +157,10 @@ class VM(Guest):
     def start_log(self) -> None:
         """Note from here on which pages of its memory change.
 
-        :raises UsageError: if that is so already, or its style cannot.
+        A VM of style ``direct`` runs on shadows of its tables until
+        :meth:`stop_log`; any other goes on as before.
+
+        :raises UsageError: if that is so already.
         """
         self.host.checked(
             f"logging {self.name}", lib.hv_dirty_start, self.number

@@ -31,9 +31,9 @@ INCLUDES = {
     "include": set(),
     "dev": {"dev", "abi"},
     "machine": {"machine", "dev", "abi"},
-    "hyp": {"hyp", "dev", "abi"},
-    "port": {"port", "hyp", "machine", "dev", "abi"},
-    "api": {"api", "port", "hyp", "machine", "dev", "abi", "include"},
+    "hyp": {"hyp", "sched", "dev", "abi"},
+    "port": {"port", "hyp", "sched", "machine", "dev", "abi"},
+    "api": {"api", "port", "hyp", "sched", "machine", "dev", "abi", "include"},
 }
 
 # Headers that need no C library. The other floors run on a host that has one.

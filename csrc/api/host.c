@@ -10,7 +10,9 @@
 #define DEFAULT_TIME_DIV 10
 #define DEFAULT_SLICE    10000 /* ticks: 1 ms at TIMEBASE_HZ */
 #define DEFAULT_PERIOD   100000
-#define DEFAULT_QUANTUM  1000 /* cycles: 10 us at the default time_div */
+/* Cycles: 10 us at the default time_div. Longer turns, and a hart that waits for
+ * another waits too long; shorter ones, and the host has the work. */
+#define DEFAULT_QUANTUM 1000
 
 _Static_assert((int)HV_ENGINE_REF == (int)ENGINE_REF &&
                    (int)HV_ENGINE_FAST == (int)ENGINE_FAST,

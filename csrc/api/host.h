@@ -3,12 +3,12 @@
 #define HV_API_HOST_H
 
 #include "api/interleave.h"
-#include "hyp/sched.h"
 #include "include/hv.h"
 #include "machine/machine.h"
 #include "port/firmware.h"
 #include "port/firmware_native.h"
 #include "port/hosted.h"
+#include "sched/sched.h"
 
 #define MAX_BREAKS 64
 

@@ -47,11 +47,11 @@ static void round_draw(const struct interleave *il, struct hv_round *round)
     uint64_t state = mixed(il->seed + il->number * GOLDEN);
 
     round->length = 1 + draw(&state, il->quantum);
-    for (uint32_t i = il->harts - 1; i > 0; i--) {
-        uint32_t j = draw(&state, i + 1);
-        uint8_t  hart = round->order[i];
+    for (uint32_t left = il->harts; left > 1; left--) {
+        uint32_t j = draw(&state, left);
+        uint8_t  hart = round->order[left - 1];
 
-        round->order[i] = round->order[j];
+        round->order[left - 1] = round->order[j];
         round->order[j] = hart;
     }
 }

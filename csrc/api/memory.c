@@ -78,11 +78,21 @@ int hv_share_scan(hv_host *host, uint32_t frames, uint32_t *merged)
     return scan(host, frames, merged);
 }
 
+/* The VM of this number. All styles can log. */
+static int logged(hv_host *host, uint32_t id, struct vm **vm)
+{
+    int status = host_guest(host, id, vm);
+
+    if (status != HV_OK)
+        return status;
+    return *vm ? HV_OK : HV_ERR_UNSUPPORTED;
+}
+
 /* Start or stop, unless it is so already. */
 static int dirty_switch(hv_host *host, uint32_t id, bool on)
 {
     struct vm *vm;
-    int        status = movable(host, id, &vm);
+    int        status = logged(host, id, &vm);
 
     if (status != HV_OK)
         return status;
@@ -112,7 +122,7 @@ int hv_dirty_fetch(hv_host *host, uint32_t id, uint8_t *map, size_t n,
                    uint32_t *count)
 {
     struct vm *vm;
-    int        status = movable(host, id, &vm);
+    int        status = logged(host, id, &vm);
 
     if (status != HV_OK)
         return status;

@@ -261,12 +261,7 @@ static bool hyp_advance(struct run *run)
         return report(run, HV_RUN_CONSOLE, hal->console_full);
     if (hal->waiting[id])
         return hyp_idle(run);
-    uint64_t cycles = allowance(run);
-    if (hal->hyp.cpu[id].resched) { /* a budget ran out just now */
-        hyp_schedule(&hal->pcpu[id]);
-        return true;
-    }
-    if (run_hart(run, cycles) == HART_TRAP_M) {
+    if (run_hart(run, allowance(run)) == HART_TRAP_M) {
         hosted_serve(hal, id);
         return host_audit_ok(run->host);
     }

@@ -230,7 +230,7 @@ static void real_shadow(struct vcpu *vcpu, struct hv_real *out)
     out->gfn = shadow_gfn(&wanted);
 }
 
-/* Its roots are of no shadow: which frame, or NO_FRAME? */
+/* A root of it that is no shadow: which frame, or NO_FRAME? */
 static uint32_t real_root(const struct vcpu *vcpu)
 {
     const struct vm *vm = vcpu->vm;
@@ -264,7 +264,8 @@ int hv_real(hv_host *host, uint32_t id, uint32_t n, struct hv_real *out)
     };
     if (out->running)
         out->satp = vcpu->on->hyp->real_satp;
-    if (out->root == HV_NONE && vm->style->paging != &paging_stage2)
+    if (vm->style->paging != &paging_stage2 &&
+        (out->root == HV_NONE || vm->p2m.logging))
         real_shadow(vcpu, out);
     return HV_OK;
 }

@@ -8,7 +8,7 @@
  * are in audit_stage2.c, what is special to style `direct` in audit_direct.c.
  * Cost: proportional to the frames of the machine plus the tables in use. */
 #include "hyp/audit.h"
-#include "hyp/timer.h"
+#include "sched/timer.h"
 
 uint32_t *audit_refs(struct audit *a, uint32_t hfn)
 {

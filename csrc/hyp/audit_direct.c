@@ -3,7 +3,8 @@
  * What may stand in an entry is said here a second time, in other words than
  * in pt_type.c: P1 authority, P3 counted references, P4 type exclusivity, P7
  * and P9 in one (the machine walks what the guest sees, which only the
- * hypervisor writes), P16 the real root. */
+ * hypervisor writes), P16 the real root. While stores are logged it walks
+ * shadows of them: P7 is then that each entry is what the guest's says. */
 #include "hyp/audit.h"
 
 static enum frame_type type_of(struct audit *a, uint32_t hfn)
@@ -63,6 +64,17 @@ static const char *audit_root(struct audit *a, struct vm *vm, uint32_t hfn)
     return NULL;
 }
 
+static bool runs_on(const struct vm *vm, const struct vcpu *vcpu, uint32_t root)
+{
+    uint32_t gfn = frame_of(&vm->hyp->frames, (hfn_t){ root })->gfn;
+
+    if (vm->p2m.logging) /* audit_vcpus() looks at the real satp */
+        return vcpu->root && shadow_kind(vcpu->root) == SHADOW_ROOT &&
+               shadow_gfn(vcpu->root) == gfn;
+    return (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) ==
+           (SATP_MODE | root);
+}
+
 static const char *audit_roots(struct audit *a, struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
@@ -78,12 +90,65 @@ static const char *audit_roots(struct audit *a, struct vm *vm)
             bad = audit_root(a, vm, user);
         if (bad)
             return bad;
-        if (vcpu->on && vcpu->entered &&
-            (vcpu->on->hyp->real_satp & (SATP_MODE | SATP_PPN_MASK)) !=
-                (SATP_MODE | force))
+        if (vcpu->on && vcpu->entered && !runs_on(vm, vcpu, force))
             return "P16: a hart runs on a root that is not its vCPU's";
     }
     return NULL;
+}
+
+/* A shadow's entry, and the one in the guest's table that it stands for. */
+static bool says_so(struct vm *vm, uint32_t spte, uint32_t gpte, bool root)
+{
+    struct frames *frames = &vm->hyp->frames;
+    hfn_t          named = { gpte >> PTE_PPN_SHIFT };
+    hfn_t          real = { spte >> PTE_PPN_SHIFT };
+    uint32_t       more = spte & (PTE_RWX | PTE_U) & ~gpte;
+
+    if (!(gpte & PTE_V))
+        return false;
+    if (root) {
+        const struct shadow *leaves = shadow_of_frame(vm, real);
+
+        return shadow_kind(leaves) == SHADOW_LEAF &&
+               shadow_gfn(leaves) == frame_of(frames, named)->gfn;
+    }
+    return (gpte & PTE_A) && ((gpte & PTE_D) || !(spte & PTE_W)) && !more &&
+           real.raw == named.raw;
+}
+
+/* A shadow of one of its tables, or of the untranslated mode. */
+static const char *audit_copy(struct audit *a, struct vm *vm,
+                              const struct shadow *shadow)
+{
+    bool  root = shadow_kind(shadow) == SHADOW_ROOT;
+    hfn_t table;
+
+    if (!root && shadow_kind(shadow) != SHADOW_LEAF)
+        return NULL;
+    a->frame = shadow->hfn.raw;
+    if (!vm->p2m.logging)
+        return "P7: a shadow of a table that the machine walks itself";
+    if (!p2m_lookup(vm, (gfn_t){ shadow_gfn(shadow) }, &table) ||
+        type_of(a, table.raw) != (root ? FRAME_ROOT_TABLE : FRAME_LEAF_TABLE))
+        return "P7: a shadow of what is no table";
+    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
+        hpa_t    slot = { hfn_base(table).raw + 4 * i };
+        uint32_t spte = shadow_read(vm, shadow, i);
+
+        if (spte && !says_so(vm, spte, hal_read32(a->hyp->hal, slot), root))
+            return "P7: a shadow has what the guest's table has not";
+    }
+    return NULL;
+}
+
+static const char *audit_copies(struct audit *a, struct vm *vm)
+{
+    const char *bad = NULL;
+
+    for (uint32_t i = 0; i < vm->shadows.count && !bad; i++)
+        if (vm->shadows.pool[i].live)
+            bad = audit_copy(a, vm, &vm->shadows.pool[i]);
+    return bad;
 }
 
 const char *audit_direct(struct audit *a, struct vm *vm)
@@ -107,5 +172,6 @@ const char *audit_direct(struct audit *a, struct vm *vm)
         if (bad)
             return bad;
     }
-    return audit_roots(a, vm);
+    const char *bad = audit_copies(a, vm);
+    return bad ? bad : audit_roots(a, vm);
 }

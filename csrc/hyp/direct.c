@@ -71,6 +71,7 @@ void direct_load(struct vcpu *vcpu, struct roots roots)
     }
     vcpu->roots = roots;
     if (old.kernel.raw != NO_FRAME) {
+        paging_shadow.release(vcpu); /* of one of those, if stores are logged */
         pt_drop(vm, vcpu->on, old.kernel);
         pt_drop(vm, vcpu->on, old.user);
     }
@@ -81,12 +82,24 @@ static hfn_t root_in_force(const struct vcpu *vcpu)
     return vcpu->mode == PRIV_U ? vcpu->roots.user : vcpu->roots.kernel;
 }
 
+gfn_t direct_root(const struct vcpu *vcpu)
+{
+    hfn_t root = root_in_force(vcpu);
+
+    return (gfn_t){ frame_of(&vcpu->vm->hyp->frames, root)->gfn };
+}
+
 /* marker: direct-satp */
+static bool on_shadows(const struct vcpu *vcpu)
+{
+    return !direct_loaded(vcpu) || vcpu->vm->p2m.logging;
+}
+
 static uint32_t direct_satp(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    if (!direct_loaded(vcpu))
+    if (on_shadows(vcpu))
         return paging_shadow.root(vcpu);
     paging_shadow.release(vcpu);
     hfn_t         root = root_in_force(vcpu);
@@ -103,6 +116,13 @@ static uint32_t direct_satp(struct vcpu *vcpu)
 static void direct_release(struct vcpu *vcpu)
 {
     paging_shadow.release(vcpu);
+}
+
+void direct_unlog(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        paging_shadow.release(&vm->vcpu[i]);
+    shadow_reset(vm);
 }
 
 static bool find_root(const struct vm *vm, gpa_t page, hfn_t *hfn)
@@ -129,22 +149,18 @@ struct sbi_ret direct_set_roots(struct vcpu *vcpu, gpa_t kernel, gpa_t user)
  * Untranslated, the shadow of its p2m is all it has: a store into a table, and
  * an access to what is no RAM, are its own mistakes. There are no devices.
  */
-static enum trap_action untranslated_fault(struct vcpu *vcpu, gva_t va,
-                                           enum access access)
+static enum trap_action untranslated_fault(struct vcpu *vcpu,
+                                           enum access access, struct trap trap)
 {
-    struct vm  *vm = vcpu->vm;
-    struct walk walk = walk_guest(vcpu, va, access);
-    bool        ram = p2m_has(vm, gpa_frame(walk.pa));
+    struct vm *vm = vcpu->vm;
+    gpa_t      pa = { trap.tval };
+    bool       ram = p2m_has(vm, gpa_frame(pa));
 
-    if (!ram || (access == ACCESS_STORE && !vm_writable(vm, walk.pa, 1))) {
-        vm->count.exit_fault++;
-        return vcpu_fault(
-            vcpu, walk_cause(ram ? WALK_FAULT : WALK_OUTSIDE, access), va.raw);
-    }
-    bool filled = shadow_fill(vcpu, va, access, &walk);
-    HV_ASSERT(vm->hyp->hal, filled);
-    vm->count.exit_shadow++;
-    return TRAP_RESUME;
+    if (ram && (access != ACCESS_STORE || vm_writable(vm, pa, 1)))
+        return paging_shadow.fault(vcpu, access, trap);
+    vm->count.exit_fault++;
+    return vcpu_fault(vcpu, walk_cause(ram ? WALK_FAULT : WALK_OUTSIDE, access),
+                      pa.raw);
 }
 
 /* marker: direct-fault */
@@ -152,7 +168,9 @@ static enum trap_action direct_fault(struct vcpu *vcpu, enum access access,
                                      struct trap trap)
 {
     if (!direct_loaded(vcpu))
-        return untranslated_fault(vcpu, (gva_t){ trap.tval }, access);
+        return untranslated_fault(vcpu, access, trap);
+    if (on_shadows(vcpu))
+        return paging_shadow.fault(vcpu, access, trap);
     /* The tables are the guest's, and so is what they refuse. */
     vcpu->vm->count.exit_fault++;
     return vcpu_fault(vcpu, trap.cause, trap.tval);
@@ -261,11 +279,12 @@ struct sbi_ret direct_update(struct vcpu *vcpu, uint32_t (*entry)[2],
             return ERR(SBI_ERR_INVALID_PARAM);
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = (entry[i][0] & PAGE_MASK) / 4;
+        gpa_t slot = { entry[i][0] };
 
-        slot_table(vm, entry[i][0], &table);
-        if (pt_entry_set(vm, table, index, entry[i][1]))
+        p2m_writable(vm, vcpu->on, gpa_frame(slot), &table); /* it is noted */
+        if (pt_entry_set(vm, table, (slot.raw & PAGE_MASK) / 4, entry[i][1]))
             forget = true;
+        shadow_forget_slot(vm, vcpu->on, slot);
     }
     if (forget)
         tag_forget(vm);
@@ -280,6 +299,7 @@ static const struct paging paging_direct = {
     .root = direct_satp,
     .release = direct_release,
     .fence = direct_fence,
+    .protect = paging_protect,
 };
 
 const struct style style_direct = {

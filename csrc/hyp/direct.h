@@ -15,7 +15,12 @@
  * for the present mode is in force.
  *
  * Until it has roots a vCPU runs untranslated, on fragments of shadow.h, where
- * tables are read-only as well. */
+ * tables are read-only as well. While stores are logged (dirty.c) it runs on
+ * shadows all the time: the machine would write what the guest's tables let it
+ * write, and what stands there is not for the hypervisor to change. They are
+ * derived from the tables as any shadow is, but with frame numbers taken back
+ * to the guest's own; pt_update tells of each entry that changes, so they are
+ * never behind; and they are gone when the log is. */
 #ifndef HV_HYP_DIRECT_H
 #define HV_HYP_DIRECT_H
 
@@ -42,6 +47,10 @@ void direct_fini(struct vm *vm);
 /* Run on these from here on, and let go of those before. */
 void direct_load(struct vcpu *vcpu, struct roots roots);
 bool direct_loaded(const struct vcpu *vcpu);
+/* Of those, the root for the present mode: where its guest sees it. */
+gfn_t direct_root(const struct vcpu *vcpu);
+/* Stores are logged no longer: nothing is left that was derived from tables. */
+void direct_unlog(struct vm *vm);
 /* What one access in the present mode sees; only if it has roots. */
 struct walk direct_walk(struct vcpu *vcpu, gva_t va, enum access access);
 

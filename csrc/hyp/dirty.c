@@ -4,7 +4,9 @@
  * The log is the p2m itself. At the start every entry becomes clean, and W goes
  * from all translations; who is about to write asks p2m_writable(), which makes
  * the entry dirty again; and what is not clean has been written. Guest,
- * devices, A and D bits, hypercalls: all writers ask (P37). */
+ * devices, A and D bits, hypercalls: all writers ask (P37). A VM of style
+ * `direct` runs on shadows meanwhile, since its own tables would let it write;
+ * whoever calls these functions makes the harts enter their guests anew. */
 #include "hyp/hyp.h"
 #include "hyp/services.h"
 
@@ -47,6 +49,8 @@ uint32_t dirty_fetch(struct vm *vm, uint8_t *bitmap)
 void dirty_stop(struct vm *vm)
 {
     vm->p2m.logging = false;
+    if (vm->style->direct)
+        direct_unlog(vm);
     for (uint32_t i = 0; i < vm->p2m.count; i++)
         vm->p2m.state[i] &= (uint8_t)~P2M_CLEAN;
 }

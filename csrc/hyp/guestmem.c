@@ -171,8 +171,8 @@ bool vm_write_ad(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t val)
 {
     hfn_t hfn;
 
-    if (!vm_writable(vm, pa, 4) ||
-        p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) != P2M_OK)
+    /* A table of style `direct` is not the guest's to write, but that is. */
+    if (p2m_writable(vm, pcpu, gpa_frame(pa), &hfn) != P2M_OK)
         return false;
     hal_write32(vm->hyp->hal,
                 (hpa_t){ hfn_base(hfn).raw | (pa.raw & PAGE_MASK) }, val);

@@ -1,7 +1,7 @@
 /* hyp.c - the hypervisor comes up and goes away. */
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
 {

@@ -5,9 +5,9 @@
  * there is); trap.c (what happens after an exit); emulate.c, vcsr.c, assist.c
  * (a kernel that does not know); hypercall.c, pv.c (one that does); frame.c,
  * p2m.c, walk.c, shadow.c, tag.c (memory); services.h (what is done with it);
- * pt_type.c, direct.c (memory whose tables are the guest's own); policy.h,
- * sched.c, cap.c, account.c, timer.c (time; the policies are in csrc/sched);
- * audit.c (what must always hold).
+ * pt_type.c, direct.c (memory whose tables are the guest's own); audit.c (what
+ * must always hold). Time is a folder of its own, csrc/sched: policy.h, sched.c,
+ * then the policies.
  *
  * Several harts, one lock. A hart takes it when it comes into the hypervisor
  * and gives it back when it goes out (trap.c), so all of csrc/hyp and csrc/sched
@@ -30,13 +30,13 @@
 #define HV_HYP_HYP_H
 
 #include "abi/memmap.h"
-#include "hyp/account.h"
 #include "hyp/frame.h"
 #include "hyp/hal.h"
-#include "hyp/queue.h"
 #include "hyp/services.h"
 #include "hyp/tag.h"
 #include "hyp/vm.h"
+#include "sched/account.h"
+#include "sched/queue.h"
 
 #define MAX_VMS 1024 /* slots; slot 0 is never used */
 

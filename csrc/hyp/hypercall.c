@@ -7,8 +7,8 @@
 #include "hyp/assert.h"
 #include "hyp/call.h"
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 #define OK(v)  ((struct sbi_ret){ SBI_SUCCESS, (v) })
 #define ERR(e) ((struct sbi_ret){ (e), 0 })

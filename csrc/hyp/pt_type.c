@@ -192,6 +192,7 @@ void pt_drop(struct vm *vm, struct pcpu *pcpu, hfn_t table)
     for (uint32_t i = 0; i < PT_ENTRIES; i++)
         entry_put(vm, (enum frame_type)frame->type, entry_read(vm, table, i));
     frame_retype(frames, table, FRAME_PLAIN);
+    shadow_drop(vm, pcpu, (gfn_t){ frame->gfn });
     /* Nobody runs on it; what the TLB knows from it is out of reach. */
     vm->root_tag[frame->gfn - vm->p2m.first] = (struct tag){ .generation = 0 };
     if (pcpu)

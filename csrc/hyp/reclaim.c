@@ -17,9 +17,9 @@
  * A VM within its promise is never killed, and no other loses anything. */
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
 #include "hyp/services.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 #define RECLAIM_TICKS 200000 /* of `time`: 20 ms */
 #define RECLAIM_SCAN  256    /* entries */

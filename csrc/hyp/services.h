@@ -3,7 +3,7 @@
  * written (dirty.c), and what happens when there is no more (reclaim.c).
  *
  * All rest on p2m.h, and on two operations of struct paging: zap and protect.
- * A VM whose style has none of those is left alone. */
+ * Of a VM whose style cannot zap, stores are logged and that is all. */
 #ifndef HV_HYP_SERVICES_H
 #define HV_HYP_SERVICES_H
 

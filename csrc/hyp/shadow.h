@@ -38,7 +38,7 @@ struct vcpu;
 enum shadow_kind { SHADOW_ROOT, SHADOW_LEAF, SHADOW_FRAGMENT, SHADOW_BARE };
 
 enum shadow_role {
-    ROLE_USER,       /* vU: pages with U */
+    ROLE_USER,       /* vU, and all of style `direct`: pages with U */
     ROLE_KERNEL,     /* vS: pages without U */
     ROLE_KERNEL_SUM, /* vS with SUM: both, but no execution of U pages */
     ROLE_ASSIST,     /* vU and vS in real U and S: the guest's own U */
@@ -139,6 +139,9 @@ void shadow_reset(struct vm *vm);
 /* Is this entry of one of the guest's tables derived into shadows? Then they
  * forget it, since it has changed: the guest told, or was seen storing. */
 void shadow_forget_slot(struct vm *vm, struct pcpu *pcpu, gpa_t slot);
+/* It is no table any more: no root links a shadow of it, no vCPU runs on one,
+ * and none is left. */
+void shadow_drop(struct vm *vm, struct pcpu *pcpu, gfn_t table);
 /* The hypervisor wrote to a traced frame in the guest's name. */
 void shadow_written(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len);
 

@@ -11,7 +11,7 @@ static enum shadow_role role_of(const struct vcpu *vcpu)
 {
     if (vcpu->vm->style->in_hart)
         return ROLE_ASSIST;
-    if (vcpu->mode == PRIV_U)
+    if (vcpu->mode == PRIV_U || vcpu->vm->style->direct)
         return ROLE_USER;
     return vcpu->csr.sstatus & MSTATUS_SUM ? ROLE_KERNEL_SUM : ROLE_KERNEL;
 }
@@ -26,6 +26,8 @@ static uint32_t bare_rights(const struct vcpu *vcpu)
 
 uint32_t shadow_root_key(const struct vcpu *vcpu)
 {
+    if (direct_loaded(vcpu))
+        return shadow_key(SHADOW_ROOT, direct_root(vcpu).raw, role_of(vcpu), 0);
     if (!(vcpu->csr.satp & SATP_MODE))
         return shadow_key(SHADOW_BARE, 0, ROLE_USER, bare_rights(vcpu));
     return shadow_key(SHADOW_ROOT, vcpu->csr.satp & SATP_PPN_MASK,

@@ -11,6 +11,10 @@
  *   told     is told by hypercall,    as lazy                 as lazy
  *            and the entry goes
  *
+ * Tables of style `direct`, while stores to its memory are logged, are followed
+ * as exactly as can be: they change by hypercall, and their shadows are told,
+ * whatever the policy is called.
+ *
  * Watching means that no mapping of the table's frame has W. Fences ask for
  * less than they get: an entry that goes is filled again by the next access. */
 #include "hyp/assert.h"
@@ -20,7 +24,8 @@
 
 static bool traces(const struct vm *vm)
 {
-    return vm->sync == SYNC_TRACE || vm->sync == SYNC_TRACE_STRICT;
+    return !vm->style->direct &&
+           (vm->sync == SYNC_TRACE || vm->sync == SYNC_TRACE_STRICT);
 }
 
 /* --- watching stores ---------------------------------------------------------- */
@@ -150,10 +155,11 @@ static void compare(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 
 /* A leaf table that was cached without being linked here may hold entries that
  * were never reachable at these addresses, where the machine would read them
- * afresh. A table that is watched has no such entries. */
+ * afresh. A table that is watched, or of style `direct`, has no such entries. */
 void sync_relink(struct vm *vm, struct pcpu *pcpu, struct shadow *table)
 {
-    if (shadow_kind(table) == SHADOW_LEAF && !table->traced)
+    if (shadow_kind(table) == SHADOW_LEAF && !table->traced &&
+        !vm->style->direct)
         compare(vm, pcpu, table);
 }
 
@@ -235,6 +241,11 @@ static void let_go(struct vm *vm, struct pcpu *pcpu, uint32_t gfn, bool idle)
         else if (shadow)
             sync_end(vm, shadow);
     }
+}
+
+void shadow_drop(struct vm *vm, struct pcpu *pcpu, gfn_t table)
+{
+    let_go(vm, pcpu, table.raw, true);
 }
 
 /* marker: sync-store */

@@ -45,7 +45,7 @@ struct paging {
     /* The frame behind this guest frame is about to change: no translation of
      * this VM's may name it any more. `lost`: its contents are lost, too, and
      * with them what was derived from it as a table. NULL: frames stay where
-     * they are under this style, and `protect` is NULL as well. */
+     * they are under this style. */
     void (*zap)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
     /* The guest's next store there must be seen. */
     void (*protect)(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);

@@ -10,9 +10,9 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 /* A guest whose trap handler traps at once, again and again, makes no
  * progress, and never will. */

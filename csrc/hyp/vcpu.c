@@ -4,8 +4,8 @@
 #include "hyp/assert.h"
 #include "hyp/call.h"
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 void vcpu_init(struct vcpu *vcpu, struct vm *vm, uint32_t id)
 {

@@ -10,12 +10,12 @@
 
 #include "abi/csr.h"
 #include "abi/regs.h"
-#include "hyp/account.h"
 #include "hyp/direct.h"
 #include "hyp/hal.h"
-#include "hyp/policy.h"
 #include "hyp/style.h"
 #include "hyp/tag.h"
+#include "sched/account.h"
+#include "sched/policy.h"
 
 struct vm;
 struct shadow;

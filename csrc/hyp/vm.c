@@ -4,8 +4,8 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 bool vm_ended(const struct vm *vm)
 {
@@ -130,10 +130,10 @@ void vm_destroy(struct vm *vm)
     }
     frames_unreserve(&hyp->frames,
                      vm->config.shadow_frames - vm->shadows.framed);
+    if (vm->style->direct)
+        direct_fini(vm); /* tables first: shadows of them go with them */
     shadows_fini(vm);
     stage2_fini(vm);
-    if (vm->style->direct)
-        direct_fini(vm);
     p2m_fini(vm);
     sched_forget(vm);
     hyp->slot[vm->id % MAX_VMS] = NULL;
@@ -210,6 +210,7 @@ static void vm_end(struct vm *vm, enum vm_state state)
     vm->state = state;
     vm->hyp->ended = vm->id;
     vm_halt(vm);
+    sched_end(vm);
 }
 
 void vm_off(struct vm *vm, uint32_t exit_code, bool rebooted)

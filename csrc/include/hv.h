@@ -283,7 +283,8 @@ struct hv_shadow {
 };
 
 /* What a vCPU really runs with, whatever its guest believes. If that is no
- * shadow, `shadow` is HV_NONE, and what follows it does not count. */
+ * shadow, `shadow` is HV_NONE, and what follows it does not count. While stores
+ * of a VM of style `direct` are logged, that is a shadow of `root`. */
 struct hv_real {
     uint32_t running; /* 1: a hart has its state now */
     uint32_t mode;    /* real privilege: 0 U, 1 S */
@@ -471,7 +472,8 @@ int hv_share_scan(hv_host *host, uint32_t frames, uint32_t *merged);
 /* Note which pages change. Fetch sets the bits of those that have since the
  * start or the last fetch (bit n of the map is guest frame RAM_BASE / 4096 + n;
  * the others are cleared), and begins anew; n is the size of the map in bytes,
- * enough for mem_size. STATE where it is on or off already. */
+ * enough for mem_size. STATE where it is on or off already. A VM of style
+ * `direct` runs on shadows of its tables between start and stop. */
 int hv_dirty_start(hv_host *host, uint32_t vm);
 int hv_dirty_fetch(hv_host *host, uint32_t vm, uint8_t *map, size_t n,
                    uint32_t *count);

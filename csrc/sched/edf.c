@@ -11,9 +11,9 @@
  *
  * Who has no budget runs when no other does, in round robin. */
 #include "sched/edf.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 /* Behind every deadline. */
 #define BACKGROUND (1ull << 63)

@@ -11,8 +11,8 @@
  * (to it, back, and where its budget is renewed); and one exit that cannot be
  * cut short when the budget ends. Besides, whoever is more urgent may have to
  * wait for one such exit of another's: once in the shortest period. */
-#include "hyp/sched.h"
 #include "sched/edf.h"
+#include "sched/sched.h"
 
 /* In cycles, with the costs of abi/costs.def. A switch: trap, exit, pick,
  * world_switch, and a root to be made. An exit: longer than any that a kernel of

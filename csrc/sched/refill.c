@@ -7,6 +7,7 @@
  * part, each active vCPU gets as much, but saves no more than its part and a
  * slice; what would be more, the others of its VM get. Likewise nobody owes
  * more than that: who used what others left has taken nothing from them. */
+#include "hyp/trace.h"
 #include "sched/credit.h"
 
 /* What is left of the period's ticks, for VMs of so much weight together. */
@@ -105,6 +106,8 @@ static void begin_period(struct vcpu *vcpu)
     vcpu->sched.credit.active = false;
     vcpu->sched.credit.boost = (int64_t)hyp->config.slice * hyp->tick;
     key = credit_key(vcpu);
+    trace(vcpu->sched.home ? vcpu->sched.home->pcpu : hyp->cpu[0].pcpu,
+          EVENT_credit, vcpu, (uint32_t)vcpu->sched.credit.credit);
     if (key >> CLASS_SHIFT == OVER ||
         key >> CLASS_SHIFT != vcpu->sched.key >> CLASS_SHIFT)
         sched_rekey(vcpu, key);

@@ -7,8 +7,8 @@
  * whenever it wakes. It gets nearly all of the hart (Zhou, Goel, Desnoyers and
  * Sundaram, Scheduler vulnerabilities and coordinated attacks in cloud
  * computing, 2011). guestkernel/sched/theft.c does just that. */
-#include "hyp/timer.h"
 #include "sched/credit.h"
+#include "sched/timer.h"
 
 static uint64_t sampled_next(const struct hyp_cpu *cpu)
 {

@@ -15,9 +15,9 @@
  * frames), caps, budgets and gangs here, over-commit and page sharing above. */
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 
 /* In cycles, with the costs of abi/costs.def: an exit, and a switch with what
  * it takes to rebuild the world and to deliver an interrupt. No exit of a

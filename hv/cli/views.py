@@ -180,6 +180,7 @@ def pt(
 ) -> None:
     """Show a guest's page table beside the shadows that are made from it.
 
+    Under `nested`: beside the second stage, which says where its pages are.
     IMAGE is the path of an image or the name of a shipped one.
     """
     from hv.views.tables import page_table  # noqa: PLC0415 -- loads the core

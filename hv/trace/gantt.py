@@ -88,6 +88,7 @@ class _Picture:
         for hart, spans in enumerate(self.timeline.harts):
             self.label(y, f"hart {hart}")
             self.row(y, spans, by_vm=True)
+            self.slots(y, hart)
             y += _ROW + _GAP
         y += _GROUP
         for vcpu in self.timeline.order:
@@ -101,21 +102,22 @@ class _Picture:
 
     def head(self) -> None:
         recording = self.timeline.recording
-        slice_ = _time(recording.slice / TICKS)
-        self.canvas.text(
-            *(_LEFT, 22, f"{self.canvas.title}: slices of {slice_}"), size=14
-        )
+        title, notes = self.canvas.title, []
+        if self.timeline.slots:
+            notes.append("lines across a hart's row: a slot begins")
+        else:
+            title += f": slices of {_time(recording.slice / TICKS)}"
+        if self.columns:
+            notes.append("dense rows: height is the part of the time")
+        self.canvas.text(_LEFT, 22, title, size=14)
         x = float(_LEFT)
         for name, activity in _LEGEND:
             self.piece((x, 34, 22), activity, _VMS[0])
             self.canvas.text(x + 28, 48, name)
             x += 46 + 6.3 * len(name)
-        if self.columns:
-            self.canvas.text(
-                *(_LEFT, 70, "dense rows: height is the part of the time"),
-                size=11,
-                fill="#444444",
-            )
+        self.canvas.text(
+            *(_LEFT, 70, "; ".join(notes)), size=11, fill="#444444"
+        )
 
     def label(self, y: float, name: str, colour: str = "") -> None:
         if colour:
@@ -166,6 +168,17 @@ class _Picture:
             self.piece((x, y, width), span.activity, colour, hint)
             if by_vm:
                 self.inside((x, y, width), name, colour)
+
+    def slots(self, y: float, hart: int) -> None:
+        """Mark where fixed slots begin, if there are not too many."""
+        begins = [
+            cycle
+            for cycle, here, _ in self.timeline.slots
+            if here == hart and self.scale.begin <= cycle <= self.scale.end
+        ]
+        for cycle in begins if len(begins) <= _DENSE // 4 else ():
+            x = self.scale.x(cycle)
+            self.canvas.line((x, y - 3), (x, y + _ROW + 2), "#000000")
 
     def piece(
         self, at: Place, activity: Activity, colour: str, hint: str = ""

@@ -235,7 +235,11 @@ class _Builder:
     def sleep(self, event: Event) -> None:
         vcpu = (event.vm, event.vcpu)
         if not self.runs(vcpu):
-            self.row(vcpu).change(event.cycle, vcpu, Activity.BLOCKED)
+            self.row(vcpu).change(
+                event.cycle,
+                vcpu,
+                Activity.OFFLINE if event.arg else Activity.BLOCKED,
+            )
 
     def park(self, event: Event) -> None:
         vcpu = (event.vm, event.vcpu)

@@ -377,7 +377,8 @@ class SecondStage:
 class ValidatedTables:
     """The guest's own tables, which name machine frames: `direct`.
 
-    Until it has any it runs untranslated, on a shadow.
+    Until it has any it runs untranslated, on a shadow; and while its stores
+    are logged, on shadows of its tables.
     """
 
     def look(self, asked: Question) -> Answer:
@@ -386,7 +387,7 @@ class ValidatedTables:
         if not isinstance(vm, VM):
             raise HvError(f"{vm.name} has no validated tables")
         real = vm.real(asked.vcpu)
-        if real.root is None:
+        if real.root is None or real.wants.gfn:
             return ShadowTables().look(asked)
         satp = real.satp if real.running else SV32 | real.root
         return Answer(

@@ -2,19 +2,20 @@
 
 Every page that either of them maps is compared: what the guest's entry says,
 what a shadow for some role may therefore say, and what it does say. Neighbours
-of which the same is to be said are one row.
+of which the same is to be said are one row. Where there is a second stage
+instead of shadows, it says where the page really is.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from hv import inside
 from hv.cli.table import table
 from hv.errors import UsageError
 from hv.facts import Made, Priv, Role, Shadow, ShadowKind, Style, integer
 from hv.spec.mmu import SV32, Pte, is_pointer
+from hv.views.compared import MARKS, Sync
 from hv.views.real import (
     SHADOWED,
     board_of,
@@ -22,32 +23,12 @@ from hv.views.real import (
     own_root,
     shadow_rights,
 )
+from hv.views.stage2 import Below, Stage2, second_stage
 from hv.views.sv32 import RIGHTS, letters
 from hv.vm import VM
 
 ENTRIES = 1024
 _ALL = Pte.R | Pte.W | Pte.X
-
-
-class Sync(StrEnum):
-    """How an entry of a shadow compares with what the guest's allows."""
-
-    SAME = "same"
-    FEWER = "fewer"  # it gives less: the rest comes with an exit
-    MISSING = "missing"  # nothing there yet
-    STALE = "stale"  # it gives what the guest's tables no longer give
-    MMIO = "mmio"  # a device's page: never mapped
-    NONE = "none"  # nothing there, and nothing may be
-
-
-MARKS = {
-    Sync.SAME: "=",
-    Sync.FEWER: "<",
-    Sync.MISSING: "?",
-    Sync.STALE: "!",
-    Sync.MMIO: "~",
-    Sync.NONE: " ",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +58,8 @@ class Row:
     :param pte: the low bits of the guest's entries; 0 if not mapped.
     :param mega: whether they are a guest megapage's.
     :param cells: one for each shadow root, in their order.
+    :param below: what the second stage has for the first of them; the others'
+        machine addresses follow. None: there is no second stage, or no gpa.
     """
 
     gva: int
@@ -85,6 +68,7 @@ class Row:
     pte: int
     mega: bool
     cells: tuple[Cell, ...]
+    below: Below | None = None
 
     @property
     def last(self) -> int:
@@ -99,6 +83,8 @@ class Row:
             else after.gpa == self.gpa + (self.pages << 12)
         )
         mine = (self.pte, self.mega, self.cells)
+        if self.below and self.below.after(self.pages) != after.below:
+            return False
         return follows and mine == (after.pte, after.mega, after.cells)
 
     def to_json(self) -> dict[str, object]:
@@ -113,6 +99,7 @@ class Row:
                 {"state": c.state, "rights": letters(c.rights, "RWXU")}
                 for c in self.cells
             ],
+            "stage2": self.below.to_json() if self.below else None,
         }
 
 
@@ -123,6 +110,8 @@ class PageTable:
     :param roots: the shadow roots derived from it: the columns.
     :param shadows: all shadow tables of the VM.
     :param here: the numbers of those that belong to this address space.
+    :param stage2: the machine frame of the second stage's root; None if there
+        is none.
     """
 
     guest: str
@@ -134,6 +123,7 @@ class PageTable:
     roots: tuple[Shadow, ...]
     shadows: tuple[Shadow, ...]
     here: frozenset[int]
+    stage2: int | None = None
 
     @property
     def title(self) -> str:
@@ -146,11 +136,13 @@ class PageTable:
 
     @property
     def counts(self) -> dict[Sync, int]:
-        """How many pages there are in each state, over all roots."""
+        """How many pages there are in each state, over all columns."""
         found = dict.fromkeys(Sync, 0)
         for row in self.rows:
             for cell in row.cells:
                 found[cell.state] += row.pages
+            if row.below:
+                found[row.below.state] += row.pages
         return found
 
     @property
@@ -161,6 +153,7 @@ class PageTable:
     def _pages(self) -> Iterator[str]:
         names = [column(root.made) for root in self.roots]
         heads = "  ".join(f"{name:5}" for name in names)
+        heads += "second stage" * (self.stage2 is not None)
         yield f"{'gva':17}  pages  {'gpa':8}  {'guest':9}  {heads}".rstrip()
         for row in self.rows:
             gpa = "-" if row.gpa is None else f"{row.gpa:08x}"
@@ -168,14 +161,14 @@ class PageTable:
             cells = "  ".join(
                 f"{cell.text:{max(5, len(name))}}"
                 for cell, name in zip(row.cells, names, strict=True)
-            )
+            ) + (row.below.text if row.below else "")
             yield (
                 f"{row.gva:08x}-{row.last:08x}  {row.pages:5}  {gpa:8}  "
                 f"{bits:9}  {cells}"
             ).rstrip()
         if not self.rows:
             yield "(nothing is mapped)"
-        if not self.roots:
+        if not self.roots and self.stage2 is None:
             return
         yield ""
         yield "= the same   < fewer rights   ? missing   ! stale   ~ a device"
@@ -185,6 +178,12 @@ class PageTable:
         )
 
     def _tables(self) -> Iterator[str]:
+        if self.stage2 is not None:
+            yield (
+                f"second stage: root at hfn {self.stage2:05x}, four frames, "
+                "for all of the VM"
+            )
+            return
         mine = [s for s in self.shadows if s.number in self.here]
         yield f"shadow tables of this address space: {len(mine)}"
         if mine:
@@ -228,6 +227,7 @@ class PageTable:
             "satp": self.satp,
             "roots": [root.number for root in self.roots],
             "here": sorted(self.here),
+            "stage2": self.stage2,
             "rows": [row.to_json() for row in self.rows],
             "counts": dict(self.counts),
             "shadows": [
@@ -296,16 +296,18 @@ def page_table(guest: VM, vcpu: int = 0) -> PageTable:
         )
     )
     info = guest.info
+    below = second_stage(guest, vcpu, board_of(guest).ram)
     return PageTable(
         guest=guest.name,
         style=str(info.style),
         policy=str(info.sync) * (info.style in SHADOWED),
         vcpu=vcpu,
         satp=satp,
-        rows=tuple(_folded(_compared(guest, satp, roots, shadows))),
+        rows=tuple(_folded(_compared(guest, satp, roots, shadows, below))),
         roots=roots,
         shadows=tuple(shadows),
         here=_of_space(guest, satp, roots, shadows),
+        stage2=below.root if below else None,
     )
 
 
@@ -410,7 +412,11 @@ def _guest_pages(
 
 
 def _compared(
-    vm: VM, satp: int, roots: tuple[Shadow, ...], shadows: list[Shadow]
+    vm: VM,
+    satp: int,
+    roots: tuple[Shadow, ...],
+    shadows: list[Shadow],
+    below: Stage2 | None,
 ) -> Iterator[Row]:
     """Yield a row for each page that the guest or a shadow maps."""
     judge = _Judge(vm, bool(satp & SV32))
@@ -422,12 +428,12 @@ def _compared(
         if satp & SV32 and not own[upper] & Pte.V and not any(links):
             continue
         pages = _guest_pages(vm, satp, own[upper], upper)
-        below = [
+        leaves = [
             _shadow_table(vm, link) if link in frames else _EMPTY
             for link in links
         ]
         for lower, page in enumerate(pages):
-            found = [table[lower] for table in below]
+            found = [table[lower] for table in leaves]
             if page is None and not any(found):
                 continue
             yield Row(
@@ -440,6 +446,7 @@ def _compared(
                     judge.cell(page, spte, root.made)
                     for spte, root in zip(found, roots, strict=True)
                 ),
+                below=below.look(page.gpa) if below and page else None,
             )
 
 

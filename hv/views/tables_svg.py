@@ -1,8 +1,10 @@
 """The picture of a page table beside its shadows: a row for each range."""
 
 from hv.svg import EDGE, INK, PALE, PALETTE, Canvas
+from hv.views.compared import MARKS, Sync
+from hv.views.stage2 import Below
 from hv.views.sv32 import letters
-from hv.views.tables import MARKS, Cell, PageTable, Row, Sync, column
+from hv.views.tables import Cell, PageTable, Row, column
 
 COLOURS = {
     Sync.SAME: PALETTE[3],
@@ -15,6 +17,7 @@ COLOURS = {
 LEFT, TOP, LINE = 16, 66, 20
 BITS, CELLS = 330, 384
 CELL = 84
+BELOW = 150  # width of the second stage's column
 MOST = 100  # rows: a picture of thousands shows nobody anything
 
 
@@ -45,6 +48,8 @@ def _heads(canvas: Canvas, table: PageTable) -> None:
         canvas.text(x, TOP - 8, name)
     for i, root in enumerate(table.roots):
         canvas.text(CELLS + CELL * i, TOP - 8, column(root.made))
+    if table.stage2 is not None:
+        canvas.text(CELLS, TOP - 8, "second stage")
 
 
 def _row(canvas: Canvas, y: float, row: Row) -> None:
@@ -59,11 +64,15 @@ def _row(canvas: Canvas, y: float, row: Row) -> None:
         canvas.text(x, y + 14, words, anchor=anchor, mono=True)
     for i, cell in enumerate(row.cells):
         _cell(canvas, CELLS + CELL * i, y, cell)
+    if row.below:
+        _cell(canvas, CELLS, y, row.below, BELOW)
 
 
-def _cell(canvas: Canvas, x: float, y: float, cell: Cell) -> None:
+def _cell(
+    canvas: Canvas, x: float, y: float, cell: Cell | Below, width: float = CELL
+) -> None:
     canvas.rectangle(
-        *(x, y, CELL - 6, LINE - 3, COLOURS[cell.state], str(cell.state)),
+        *(x, y, width - 6, LINE - 3, COLOURS[cell.state], str(cell.state)),
         stroke=EDGE,
     )
     canvas.text(x + 6, y + 13, cell.text, fill=INK, mono=True)

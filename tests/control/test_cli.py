@@ -320,6 +320,27 @@ def test_kernels_run_in_each_of_their_styles(shipped: Shipped) -> None:
 
 
 @pytest.mark.images
+@pytest.mark.parametrize("style", ["bare", "emulate"])
+def test_harts_and_their_interleaving(shipped: Shipped, style: str) -> None:
+    def run(*options: str) -> dict[str, object]:
+        done = hv(
+            *("run", "--style", style, "--append", "run=locks", "--json"),
+            *(*options, shipped["kernel-native"].name),
+        )
+        assert done.status == 0
+        return dict(json.loads(done.out))
+
+    two = ("--harts", "2")
+    plain, drawn = run(*two), run(*two, "--interleave", "7")
+    assert plain["hash"] == run(*two)["hash"]
+    assert drawn["hash"] == run(*two, "--interleave", "7")["hash"]
+    assert len({plain["hash"], drawn["hash"], run()["hash"]}) == 3
+    short = run(*two, "--interleave", "7", "--quantum", "50")
+    assert short["hash"] != drawn["hash"]
+    assert "2 harts" in str(plain["console"])
+
+
+@pytest.mark.images
 def test_the_demo(shipped: Shipped) -> None:
     assert "kernel-native" in shipped
     done = hv("demo")

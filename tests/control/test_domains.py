@@ -14,7 +14,6 @@ from hv.domains.host import start
 from hv.domains.load import EXAMPLES, FileError, load, loads
 from hv.domains.report import Report, plan_text
 from hv.images import Image
-from hv.units import TICKS
 from tests.control import programs as p
 from tests.control.conftest import Kernel
 from tests.machine.asm import WFI, program
@@ -215,12 +214,6 @@ def test_the_description_is_a_right_file() -> None:
     assert plan.vms[0].budget == 20_000
     assert plan.slots[0].vm == "web"
     assert plan_text(plan).count("\n") == 3
-
-
-def test_a_tick_is_that_of_the_machine() -> None:
-    from hv.core import lib  # noqa: PLC0415 -- only here
-
-    assert TICKS == lib.TIMEBASE_HZ
 
 
 # -- running -----------------------------------------------------------------

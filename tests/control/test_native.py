@@ -11,6 +11,7 @@ import hv
 from hv import core
 from hv.core import lib
 from hv.facts import FrameType, Role, ShadowKind
+from hv.units import TICKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +69,10 @@ def test_every_enumeration_of_the_api_is_complete() -> None:
     }.items():
         names = {n for n in dir(lib) if n.startswith(prefix)}
         assert names == {prefix + member.name for member in kind}
+
+
+def test_a_tick_is_that_of_the_machine() -> None:
+    assert TICKS == lib.TIMEBASE_HZ
 
 
 def test_every_status_has_an_exception() -> None:

@@ -153,9 +153,11 @@ def test_a_trace_of_nothing() -> None:
     parsed(trace.gantt(recorder.recording))
 
 
-def test_slices_say_what_was_charged() -> None:
+@pytest.mark.parametrize("harts", [1, 2])
+def test_slices_say_what_was_charged(harts: int) -> None:
     """The books are kept apart from the trace: they are its oracle."""
-    recording, hypervisor = recorded({"a": (p.SPIN, {}), "b": (TALKER, {})})
+    programs: Programs = {"a": (p.SPIN, {}), "b": (TALKER, {})}
+    recording, hypervisor = recorded(programs, harts=harts)
     timeline = trace.Timeline(recording)
     with hypervisor:
         for hart in hypervisor.harts:
@@ -199,6 +201,19 @@ def test_rows_have_no_overlap_and_no_hole() -> None:
     for runs in timeline.harts:
         for before, after in pairwise(runs):
             assert before.end <= after.begin
+
+
+def test_a_kick_has_two_ends() -> None:
+    recording, hypervisor = recorded()
+    hypervisor.close()
+    kicks = list(recording.events.of("kick"))
+    assert kicks
+    assert all(kick.hart != kick.arg for kick in kicks)
+    flows = [f for f in trace.Timeline(recording).flows if f.kind == "kick"]
+    assert flows
+    for flow in flows:
+        assert flow.source[0] <= flow.target[0]
+        assert flow.source[1] != flow.target[1]
 
 
 def test_a_cap_is_seen_as_parked() -> None:

@@ -301,9 +301,9 @@ class Program:
         world.spec.held.pop()
         world.spec.write(at + 4, answer & 0xFFFF_FFFF)
 
-    OPS: tuple[Callable[["Program"], None], ...] = (
+    OPS: tuple[Callable[..., None], ...] = (
         pin, unpin, set_roots, update, fence, untranslated, write_entry,
         access, fetch, console_read, memory_map, set_shared, multicall, recycle,
         cut, translate,
     )  # fmt: skip
-    WEIGHTS = (6, 3, 3, 9, 1, 5, 5, 6, 2, 1, 1, 1, 2, 1, 1, 2)
+    WEIGHTS: tuple[int, ...] = (6, 3, 3, 9, 1, 5, 5, 6, 2, 1, 1, 1, 2, 1, 1, 2)

@@ -10,6 +10,7 @@ import hv
 from hv import images
 from hv.abi import Hypercall
 from hv.spec import Answer
+from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import KERNEL, LEAF, PAGE, SBI_HV, USER, World
 from tests.equivalence.core import good_core
@@ -21,6 +22,14 @@ STEPS = 40
 @given(st.randoms(use_true_random=False), st.integers(1, STEPS))
 def test_random_programs(random: Random, steps: int) -> None:
     Program(World(good_core()), random).run(steps)
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.integers(1, STEPS))
+def test_random_programs_while_stores_are_logged(
+    random: Random, steps: int
+) -> None:
+    Logged(World(good_core()), random).run(steps)
 
 
 def test_all_its_memory_is_there_at_once_and_given_back() -> None:

@@ -43,7 +43,7 @@ FAULTS = {Access.FETCH: 12, Access.LOAD: 13, Access.STORE: 15}
 class Differ(AssertionError):  # noqa: N818 -- it is a verdict
     """The guest and its twin are not the same.
 
-    :ivar what: error, access, memory, frames, audit or broken.
+    :ivar what: error, access, memory, frames, audit, log or broken.
     """
 
     def __init__(self, what: str, story: str) -> None:
@@ -152,11 +152,12 @@ class World:
 
     def set(self, vcpu: int, register: int, value: int) -> None:
         """Set a register."""
-        self._alive(
+        self.alive(
             self.lib.hv_reg_set(self.host, self.vm, vcpu, register, value)
         )
 
-    def _alive(self, status: int) -> None:
+    def alive(self, status: int) -> None:
+        """Expect that the core did what it was asked to do."""
         if status:
             why = self.ffi.string(self.lib.hv_host_reason(self.host)).decode()
             raise Differ("broken", f"status {status}, {why}")
@@ -178,7 +179,7 @@ class World:
         for i, arg in enumerate(args):
             self.set(vcpu, A0 + i, arg)
         self.set(vcpu, PC, pc)
-        self._alive(self.lib.hv_step(self.host, self.vm, vcpu))
+        self.alive(self.lib.hv_step(self.host, self.vm, vcpu))
         return self.get(vcpu, PC) == pc + 4
 
     def fetchable(self, vcpu: int, pc: int, *, user: bool) -> bool:
@@ -270,7 +271,7 @@ class World:
         status = self.lib.hv_translate(
             self.host, self.vm, vcpu, va, number, self._word, fault
         )
-        self._alive(status)
+        self.alive(status)
         at = self._would(vcpu, va, kind, user=user)
         want = (FAULTS[kind], None) if at is None else (-1, at)
         got = (int(fault[0]), None if at is None else int(self._word[0]))
@@ -297,16 +298,28 @@ class World:
             raise Differ("audit", self.ffi.string(self._why).decode())
 
     def _same_frame(self, page: int, frame: int) -> None:
-        self._alive(self.lib.hv_frame_info(self.host, frame, self._frame))
-        # The fragments of the untranslated mode are no part of the twin.
-        shadows = self._frame.refs - self.spec.references(page)
-        got = (self._frame.type, self._frame.uses, self._frame.gfn)
-        level = self.spec.level(page)
-        kind = {None: 0, 0: 3, 1: 4}[level]
-        want = (kind, self.spec.uses(page), page)
-        shadowed = (kind, want[1] + shadows * (level is None), page)
-        if shadows not in (0, 1) or got not in (want, shadowed):
-            raise Differ("frames", f"{page:#x}: {got}, {shadows}, not {want}")
+        self.alive(self.lib.hv_frame_info(self.host, frame, self._frame))
+        row = self._frame
+        got = (row.type, row.gfn, row.refs, row.uses)
+        # Shadow tables are no part of the twin: what names the page there.
+        entries, writers = self._shadowed(frame)
+        want = (
+            {None: 0, 0: 3, 1: 4}[self.spec.level(page)],
+            page,
+            self.spec.references(page) + entries,
+            self.spec.uses(page) + writers,
+        )
+        if got != want:
+            raise Differ("frames", f"{page:#x}: {got}, not {want}")
+
+    def _shadowed(self, frame: int) -> tuple[int, int]:
+        """Count the shadow entries that name a frame, and those with W."""
+        rows = self.ffi.new("struct hv_entry[64]")
+        self.alive(
+            self.lib.hv_frame_entries(self.host, frame, rows, 64, self._word)
+        )
+        ptes = [rows[i].pte for i in range(self._word[0])]
+        return len(ptes), sum(bool(pte & Pte.W) for pte in ptes)
 
     def _same_memory(self, page: int) -> None:
         got = self.ffi.new("uint8_t[]", PAGE)

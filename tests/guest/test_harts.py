@@ -159,6 +159,26 @@ def test_a_waiting_vcpu_that_sleeps_spins_less(style: str, harts: int) -> None:
     assert 4 * spun[1] < spun[0]
 
 
+def test_two_cures_for_preempted_lock_holders() -> None:
+    """Two VMs that want four harts each: who has the lock may not run."""
+
+    def spun(append: str, *, gang: bool) -> int:
+        with hv.Hypervisor(harts=4) as host:
+            for _ in range(2):
+                vm = host.create(style="pv", vcpus=4, gang=gang)
+                vm.load(kernel_for("pv"), append=f"{LOCKS} scale=2 {append}")
+                vm.boot()
+            host.run()
+            texts = [vm.console.text for vm in host.vms]
+        assert all("0 failed" in text for text in texts)
+        found = re.findall(r"spins (\d+)", "".join(texts))
+        return sum(map(int, found))
+
+    spinning = spun("pvlocks=0", gang=False)
+    assert 10 * spun("pvlocks=1", gang=False) < spinning
+    assert 10 * spun("pvlocks=0", gang=True) < spinning
+
+
 def test_one_hart_waits_for_no_lock() -> None:
     outcome = run("bare", LOCKS)
     assert "kernel: lock tally: taken" in outcome.text

@@ -73,6 +73,24 @@ def test_it_ends_as_declared(hostile: Hostile, style: str) -> None:
         assert hypervisor.info.frames_reserved == 0
 
 
+@pytest.mark.parametrize(("hostile", "style"), in_styles("direct"))
+def test_it_ends_so_while_its_stores_are_logged(
+    hostile: Hostile, style: str
+) -> None:
+    with hv.Hypervisor(ram="24MiB") as hypervisor:
+        free = hypervisor.info.frames_free
+        vm = add(hypervisor, hostile, style)
+        vm.start_log()
+        hypervisor.run(200_000)
+        hypervisor.audit()
+        vm.fetch_log()
+        hostile.check(vm, vm.run())
+        hypervisor.audit()
+        vm.destroy()
+        hypervisor.audit()
+        assert hypervisor.info.frames_free == free
+
+
 def _programs(vm: hv.VM) -> dict[str, list[str]]:
     """Return what each program printed; the kernel's own lines count ticks."""
     lines: dict[str, list[str]] = {}

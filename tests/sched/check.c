@@ -1,5 +1,5 @@
 /* check.c - what must hold of queues, harts and books after every step. */
-#include "hyp/sched.h"
+#include "sched/sched.h"
 #include "sim_internal.h"
 
 static bool runnable(const struct vcpu *vcpu)

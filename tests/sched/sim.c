@@ -3,8 +3,8 @@
 #include "abi/csr.h"
 #include "abi/sbi.h"
 #include "hyp/call.h"
-#include "hyp/sched.h"
-#include "hyp/timer.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
 #include "sim_internal.h"
 #include <stdlib.h>
 #include <string.h>

@@ -16,6 +16,7 @@ KERNEL = "kernel-native"
 COMMANDS = {
     "walk": ["walk", KERNEL, "schedule", "--at", "schedule"],
     "pt": ["pt", KERNEL, "--insns", "200000"],
+    "pt-nested": ["pt", KERNEL, "--insns", "200000", "--style", "nested"],
     "frames": ["frames", KERNEL, "kernel-pv", "--insns", "300000"],
 }
 
@@ -54,6 +55,12 @@ def test_json_is_one_object_of_the_same(name: str, capsys: Capture) -> None:
     elif name == "pt":
         assert said["rows"]
         assert set(said["roots"]) <= {s["number"] for s in said["shadows"]}
+    elif name == "pt-nested":
+        assert {row["stage2"]["state"] for row in said["rows"]} == {
+            "same",
+            "missing",
+            "mmio",
+        }
     else:
         totals = said["totals"].values()
         assert sum(n for by in totals for n in by.values()) == said["frames"]

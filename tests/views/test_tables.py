@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import hv
 from hv.facts import Role, ShadowKind
-from hv.views.tables import Sync
+from hv.views.compared import Sync
+from hv.views.tables import Row
 from hv.views.walk import Verdict
 from tests.views import guests as g
 from tests.views.pictures import elements, golden
@@ -103,6 +104,73 @@ def test_the_untranslated_mode_has_its_own_shadow(hand: g.Hand) -> None:
     assert sum(row.pages for row in table.rows) == g.SIZE >> 12
     assert table.counts[Sync.SAME] == 1  # the one instruction at the start
     assert "no translation" in table.text
+
+
+def test_a_second_stage_says_where_a_page_is() -> None:
+    """Whatever the guest's tables say, only what it touched is there."""
+    with hv.Hypervisor(ram=g.MACHINE) as host:
+        host.create(mem="64KiB")  # so that gfn and hfn differ
+        hand = g.by_hand(host, "nested")
+        some_pages(hand)
+        hand.does(g.NOP)
+        hand.does(g.LOAD, g.page(0))
+        hand.does(g.STORE, g.page(4))
+        table = hv.page_table(hand.vm)
+        assert table.text == golden("pt-nested")
+        assert table.stage2 == hand.vm.real(0).root
+        assert table.roots == ()
+        found = elements(table.svg)
+        assert found["rect"] > len(table.rows)
+
+
+touched = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from([g.LOAD, g.STORE])), max_size=8
+)
+
+
+@given(st.lists(entries, min_size=6, max_size=6), touched, st.booleans())
+def test_the_second_stage_is_as_the_machine_has_it(
+    first: list[int],
+    touches: list[tuple[int, int]],
+    logged: bool,  # noqa: FBT001
+) -> None:
+    with hv.Hypervisor(ram=g.MACHINE) as host:
+        host.create(mem="64KiB")
+        hand = g.by_hand(host, "nested")
+        for n, entry in enumerate(first):
+            hand.maps(g.page(n), entry)
+        for n, what in touches:
+            hand.does(what, g.page(n))
+        if logged:
+            hand.vm.start_log()
+        before = host.hash()
+        table = hv.page_table(hand.vm)
+        assert host.hash() == before
+        for row in table.rows:
+            for n in range(row.pages):
+                agree_below(hand, row, n)
+
+
+def agree_below(hand: g.Hand, row: Row, n: int) -> None:
+    """Compare what is said of a page with the second stage's own entry."""
+    root = hand.vm.real(0).root
+    assert root is not None
+    assert row.gpa is not None
+    assert row.below is not None
+    gpa = row.gpa + (n << 12)
+    told = row.below.after(n)
+    link = word(hand, root + (gpa >> 32), gpa >> 22 & 0x3FF)
+    leaf = word(hand, link >> 10, gpa >> 12 & 0x3FF) if link & 1 else 0
+    assert (told.hpa is not None) == bool(leaf & 1)
+    if leaf & 1:
+        assert told.hpa == leaf >> 10 << 12
+        assert told.hpa == (hand.vm.frame_of(gpa >> 12) or 0) << 12
+        assert told.rights == leaf & (g.R | g.W | g.X)
+        full = bool(leaf & g.W)
+        assert told.state is (Sync.SAME if full else Sync.FEWER)
+    else:
+        ram = g.RAM <= gpa < g.RAM + g.SIZE
+        assert told.state is (Sync.MISSING if ram else Sync.MMIO)
 
 
 def test_the_picture_is_well_formed(hand: g.Hand) -> None:

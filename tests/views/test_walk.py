@@ -219,6 +219,18 @@ def test_tables_that_name_machine_frames() -> None:
         assert all(vm.mem.read32(e.address) == e.value for e in own)
         (row,) = (r for r in hv.page_table(vm).rows if r.gva <= pc <= r.last)
         assert row.gpa == row.gva
+        vm.start_log()  # from here on, on shadows of them
+        seen = hv.walk(vm, pc, "fetch")
+        assert (seen.verdict, seen.real.title) == (
+            Verdict.MISSING,
+            "shadow tables",
+        )
+        assert [e.value for e in seen.own.entries] == [e.value for e in own]
+        vm.step()
+        for access in ("fetch", "load", "store"):
+            check(g.Hand(host, vm), hv.walk(vm, pc, access), access)
+        assert hv.walk(vm, pc, "fetch").verdict is Verdict.OK
+        assert len(hv.page_table(vm).roots) == 1
 
 
 # -- against the machine -------------------------------------------------------

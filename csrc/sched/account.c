@@ -3,9 +3,9 @@
  * invitation: who sleeps when the tick comes runs for nothing (Zhou et al.,
  * Scheduler vulnerabilities and coordinated attacks in cloud computing, 2011;
  * csrc/sched/sampled.c). */
-#include "hyp/account.h"
+#include "sched/account.h"
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
+#include "sched/sched.h"
 
 void account(struct hyp_cpu *cpu, enum spent kind, struct vcpu *vcpu)
 {

@@ -1,6 +1,6 @@
 /* queue.c - a list in two directions. Who comes has, most often, the largest
  * key, so its place is looked for from behind. */
-#include "hyp/queue.h"
+#include "sched/queue.h"
 #include "hyp/vm.h"
 
 void queue_insert(struct queue *queue, struct vcpu *vcpu)

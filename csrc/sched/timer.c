@@ -1,6 +1,6 @@
 /* timer.c - a list of armed timers, soonest first; a vCPU is in it exactly
  * when its `timer` is not TIME_NEVER. */
-#include "hyp/timer.h"
+#include "sched/timer.h"
 #include "hyp/hyp.h"
 
 static void timer_remove(struct vcpu *vcpu)

@@ -8,8 +8,8 @@
  *
  * Times are in ticks of `time`, as the timers'; charges are in cycles, exact
  * to the last one: hyp->tick says how many cycles a tick has. */
-#ifndef HV_HYP_POLICY_H
-#define HV_HYP_POLICY_H
+#ifndef HV_SCHED_POLICY_H
+#define HV_SCHED_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>

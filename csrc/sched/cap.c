@@ -6,7 +6,7 @@
  * capped VM goes beyond the end of the period. What was used too much, since
  * a step of the hypervisor cannot be cut short, is missing in the next. */
 #include "hyp/hyp.h"
-#include "hyp/sched.h"
+#include "sched/sched.h"
 
 uint64_t cap_take(struct vcpu *vcpu, uint64_t ticks, uint64_t now)
 {

@@ -9,12 +9,12 @@
  *   it is queued on, or runs on, its home, which its affinity permits
  *   no hart waits while a vCPU is queued that may run there (but for policies
  *   that partition) */
-#include "hyp/sched.h"
+#include "sched/sched.h"
 #include "hyp/assert.h"
 #include "hyp/call.h"
 #include "hyp/hyp.h"
-#include "hyp/timer.h"
 #include "hyp/trace.h"
+#include "sched/timer.h"
 
 void sched_init(struct hyp *hyp)
 {
@@ -184,9 +184,14 @@ void sched_sleep(struct vcpu *vcpu)
 {
     dequeue(vcpu);
     runstate_update(vcpu);
-    trace(here(vcpu->vm->hyp), EVENT_sleep, vcpu, 0);
+    trace(here(vcpu->vm->hyp), EVENT_sleep, vcpu, vcpu->state == VCPU_STOPPED);
     if (vcpu->on)
         sched_again(vcpu->on->hyp);
+}
+
+void sched_end(struct vm *vm)
+{
+    trace(here(vm->hyp), EVENT_end, &vm->vcpu[0], 0);
 }
 
 void sched_park(struct vcpu *vcpu)

@@ -1,7 +1,7 @@
 /* timer.h - the virtual timers: one per vCPU, in one sorted list per host. Each
  * goes off by the clock of the hart where its vCPU runs or waits. */
-#ifndef HV_HYP_TIMER_H
-#define HV_HYP_TIMER_H
+#ifndef HV_SCHED_TIMER_H
+#define HV_SCHED_TIMER_H
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* sched.h - who runs where, and for how long: what the rest of the hypervisor
  * asks of the scheduler. How one is chosen is the policy's: policy.h. */
-#ifndef HV_HYP_SCHED_H
-#define HV_HYP_SCHED_H
+#ifndef HV_SCHED_SCHED_H
+#define HV_SCHED_SCHED_H
 
-#include "hyp/policy.h"
+#include "sched/policy.h"
 
 struct pcpu;
 
@@ -21,6 +21,8 @@ bool sched_set_affinity(struct vcpu *vcpu, uint32_t harts, const char **why);
 void sched_wake(struct vcpu *vcpu);
 /* It is not runnable any more: off the queue, or off its hart. */
 void sched_sleep(struct vcpu *vcpu);
+/* All of them for good: their VM has ended. Each has been put to sleep. */
+void sched_end(struct vm *vm);
 /* It gives up the rest of its slice; to that one if it waits to run. */
 void sched_give_way(struct vcpu *vcpu);
 void sched_give_way_to(struct vcpu *vcpu, struct vcpu *to);

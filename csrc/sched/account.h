@@ -1,6 +1,6 @@
 /* account.h - where a hart's time goes, to the last cycle. */
-#ifndef HV_HYP_ACCOUNT_H
-#define HV_HYP_ACCOUNT_H
+#ifndef HV_SCHED_ACCOUNT_H
+#define HV_SCHED_ACCOUNT_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* queue.h - the run queue of one hart: ordered by key, equal keys by coming. */
-#ifndef HV_HYP_QUEUE_H
-#define HV_HYP_QUEUE_H
+#ifndef HV_SCHED_QUEUE_H
+#define HV_SCHED_QUEUE_H
 
 #include <stdint.h>
 
