@@ -20,6 +20,7 @@
 /* A slice may take longer by one exit; a longer one than this is no slice. */
 #define LONGEST_EXIT  20000u
 #define LONGEST_SLICE (1ull << 40)
+#define MAX_LEAD      ((int64_t)1 << 46) /* of a vtime, to be reckoned with */
 
 static uint64_t worth(const struct vcpu *vcpu, uint64_t cycles)
 {
@@ -47,23 +48,33 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Where virtual time is: the least vtime of all that wait, or if nobody does, of
- * those that run (one that weighs too much for its hart is far behind). `but`
- * does not count; UINT64_MAX: there is nobody. */
-static uint64_t floor_of(const struct hyp *hyp, const struct vcpu *but)
+/* The least vtime of those that wait, and of those that run, but `but`.
+ * UINT64_MAX: there are none. */
+struct least { uint64_t waits, runs; };
+
+static struct least least_of(const struct hyp *hyp, const struct vcpu *but)
 {
-    uint64_t waits = UINT64_MAX, runs = UINT64_MAX;
+    struct least least = { UINT64_MAX, UINT64_MAX };
 
     for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
         const struct vcpu *front = sched_front(&hyp->cpu[i]);
         const struct vcpu *current = hyp->cpu[i].current;
 
         if (front)
-            waits = min(waits, front->sched.vtime);
+            least.waits = min(least.waits, front->sched.vtime);
         if (current && current != but)
-            runs = min(runs, current->sched.vtime);
+            least.runs = min(least.runs, current->sched.vtime);
     }
-    return waits != UINT64_MAX ? waits : runs;
+    return least;
+}
+
+/* Where virtual time is. One that runs may be far behind, since it weighs too
+ * much for its hart: it only counts if nobody waits. */
+static uint64_t floor_of(const struct hyp *hyp, const struct vcpu *but)
+{
+    struct least least = least_of(hyp, but);
+
+    return least.waits != UINT64_MAX ? least.waits : least.runs;
 }
 
 /* How far behind those that wait it can honestly be. */
@@ -125,8 +136,30 @@ static bool fair_steals(const struct vcpu *theirs, const struct vcpu *mine)
     return theirs->sched.vtime + worth_slice(theirs) < mine->sched.key;
 }
 
+/* Another weight: what it is ahead by stays as many cycles. */
+static bool fair_admit(struct vm *vm, const struct sched_params *params,
+                       const char **why)
+{
+    struct least least = least_of(vm->hyp, NULL);
+    uint64_t     floor = min(least.waits, least.runs);
+    int64_t      before = vm->sched.weight, now = params->weight;
+
+    (void)why;
+    for (uint32_t i = 0; before && i < vm->config.nr_vcpus; i++) {
+        struct sched_vcpu *s = &vm->vcpu[i].sched;
+        int64_t            lead = (int64_t)(s->vtime - floor);
+
+        if (floor == UINT64_MAX || lead > MAX_LEAD || lead < -MAX_LEAD)
+            continue;
+        s->vtime = floor + (uint64_t)(lead * before / now);
+        sched_rekey(&vm->vcpu[i], s->vtime);
+    }
+    return true;
+}
+
 const struct policy policy_fair = {
     .name = "fair",
+    .admit = fair_admit,
     .wake = fair_wake,
     .requeue = fair_requeue,
     .charge = fair_charge,

@@ -101,11 +101,11 @@ class World:
     """Time of a hart due to each VM since the runnable set last changed."""
 
     def arrive(self, vm: int, *, weight: int = 256, cap: int = 0) -> None:
-        """A VM comes; none of its vCPUs is runnable yet."""
+        """Add a VM; none of its vCPUs is runnable yet."""
         self.weight[vm], self.cap[vm] = weight, cap
 
     def leave(self, vm: int) -> None:
-        """A VM is gone."""
+        """Forget a VM."""
         del self.weight[vm], self.cap[vm]
         for vcpu in [v for v in self.running if v.vm == vm]:
             del self.running[vcpu]
@@ -167,11 +167,11 @@ class RoundRobin:
     order: Iterable[int] = field(default_factory=count)
 
     def wait(self, vcpu: Vcpu) -> None:
-        """It begins to wait, behind all others."""
+        """Let it begin to wait, behind all others."""
         self.came[vcpu] = next(iter(self.order))
 
     def go(self, vcpu: Vcpu) -> None:
-        """It waits no more."""
+        """Let it wait no more."""
         self.came.pop(vcpu, None)
 
     def next_of(self, candidates: Iterable[Vcpu]) -> Vcpu | None:
@@ -200,7 +200,7 @@ class Server:
         self.deadline = deadline
 
     def wake(self, now: int) -> None:
-        """It becomes runnable: with what is left, if that is not too much."""
+        """Let it become runnable: with what is left, if not too much."""
         left = self.left // self.grain * self.grain
         too_much = left > 0 and Fraction(left, self.budget) > Fraction(
             self.deadline - now, self.period
@@ -209,7 +209,7 @@ class Server:
             self.renew(now + self.period)
 
     def run(self, cycles: int) -> None:
-        """It ran, or was worked for."""
+        """Charge it for what it ran, or was worked for."""
         self.left -= cycles
 
     def pass_to(self, now: int) -> int:

@@ -148,15 +148,19 @@ def on_all(vcpus: int, words: list[int]) -> list[int]:
     return asm.program(skip, first, words)
 
 
+def native(words: Sequence[int]) -> list[int]:
+    """Begin a program with what wakes a native kernel: listening to timers."""
+    listen = asm.program(asm.addi(T0, ZERO, 0x20), asm.csrw(SIE, T0))
+    return [*listen, *words]
+
+
 def load(vm: hv.VM, words: Sequence[int]) -> None:
     """Put a program at the start of memory, and boot it.
 
-    A native kernel's harts are woken only by what they listen to: the timer.
-    A paravirtual one has no sie.
+    A paravirtual kernel has no sie, and is woken by every interrupt.
     """
-    listen = asm.program(asm.addi(T0, ZERO, 0x20), asm.csrw(SIE, T0))
     if vm.info.style not in {hv.Style.PV, hv.Style.DIRECT}:
-        words = [*listen, *words]
+        words = native(words)
     code = b"".join(word.to_bytes(4, "little") for word in words)
     vm.mem.write(RAM, code)
     vm.boot(RAM)

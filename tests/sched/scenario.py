@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hv.spec.sched import RoundRobin, Vcpu, World
+from hv.spec.sched import RoundRobin, Vcpu
 from tests.sched.simlib import (
     BLOCK,
     IPI,
@@ -103,7 +103,6 @@ class Play:
 
     def __init__(self, sim: Sim) -> None:
         self.sim = sim
-        self.world = World(sim.harts)
         self.weight: dict[int, int] = {}
         self.cap: dict[int, int] = {}
         self.pins: dict[Vcpu, int] = {}
@@ -213,11 +212,6 @@ def in_turn(seed: int, library: Library | None = None) -> None:
             # Who stops with others waiting is put behind them.
             model.wait(vcpu)
         elif event.kind == "run":
-            if model.next_of(set(model.came) - _stopped(event, model)) != vcpu:
+            if model.next_of(model.came) != vcpu:
                 raise Failed("round robin: not the one who waited longest")
             model.go(vcpu)
-
-
-def _stopped(event: object, model: RoundRobin) -> set[Vcpu]:
-    del event, model
-    return set()

@@ -185,6 +185,12 @@ void sim_interrupt(struct sim *sim, uint32_t id, uint32_t n)
         vcpu_raise(&hyp_vm(&sim->hal.hyp, id)->vcpu[n], MIP_SSIP);
 }
 
+void sim_wake(struct sim *sim, uint32_t id, uint32_t n)
+{
+    if (!CATCH(sim))
+        sched_wake(&hyp_vm(&sim->hal.hyp, id)->vcpu[n]);
+}
+
 /* Guests ------------------------------------------------------------------- */
 
 static void trap(struct sim *sim, uint32_t id, uint32_t cause)

@@ -66,6 +66,8 @@ void sim_pause(struct sim *sim, uint32_t vm, int on);
 int sim_set(struct sim *sim, uint32_t vm, const struct sim_params *params);
 int sim_affinity(struct sim *sim, uint32_t vm, uint32_t vcpu, uint32_t harts);
 int sim_slots(struct sim *sim, const uint32_t *vm_ticks, uint32_t count);
+/* As if its interrupt came twice. */
+void sim_wake(struct sim *sim, uint32_t vm, uint32_t vcpu);
 void sim_interrupt(struct sim *sim, uint32_t vm, uint32_t vcpu);
 
 /* Until all clocks are there. NULL, or what went wrong. */

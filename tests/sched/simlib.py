@@ -18,7 +18,7 @@ Step = tuple[int, int, int]
 HOG: Sequence[Step] = ((RUN, 1_000_000, 0),)
 
 
-class Failed(AssertionError):
+class Failed(AssertionError):  # noqa: N818 -- named for what happened
     """An invariant of the scheduler does not hold."""
 
 
@@ -238,7 +238,7 @@ class Sim:
         )
 
     def _kinds(self) -> list[str]:
-        names = []
+        names: list[str] = []
         while (name := self.lib.sim_event_name(len(names))) != self.ffi.NULL:
             names.append(self.ffi.string(name).decode())
         return names

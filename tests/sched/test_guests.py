@@ -46,9 +46,7 @@ def test_guests_get_what_their_weights_say(policy: str, harts: int) -> None:
         _run(host)
         host.audit()
         passed = sum(hart.cycles for hart in host.harts)
-        due = shares(
-            {w: Claim(weight=w, vcpus=harts) for w in weights}, harts
-        )
+        due = shares({w: Claim(weight=w, vcpus=harts) for w in weights}, harts)
         for vm, weight in zip(vms, weights, strict=True):
             percent = 100 * _charged(vm) / passed
             assert abs(percent - 100 * due[weight] / harts) < 1
@@ -109,9 +107,7 @@ def test_exits_and_switches_are_as_short_as_is_assumed(style: str) -> None:
     longest = {"exit": 0, "switch": 0}
     with _host("rr") as host:
         kernel = host.create(style=style, mem="16MiB")
-        kernel.load(
-            images.kernel(style), append="run=storm,churn,thrash,forks"
-        )
+        kernel.load(images.kernel(style), append="run=storm,churn,thrash,forks")
         kernel.boot()
         hog = host.create(mem="64KiB")
         programs.load(hog, programs.hog())
@@ -122,7 +118,8 @@ def test_exits_and_switches_are_as_short_as_is_assumed(style: str) -> None:
     begun, cause, switched, injected = 0, 0, False, False
     for event in events:
         if event.kind == hv.EventKind.EXIT:
-            begun, cause, switched, injected = event.cycle, event.arg, 0, 0
+            begun, cause = event.cycle, event.arg
+            switched = injected = False
         elif event.kind == hv.EventKind.RUN:
             switched = True
         elif event.kind == hv.EventKind.INJECT:

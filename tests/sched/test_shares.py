@@ -81,7 +81,7 @@ def test_weights_can_change(policy: str) -> None:
 
 @pytest.mark.parametrize("policy", ["rr", "credit", "fair", "sampled"])
 @pytest.mark.parametrize("harts", [1, 2, 4])
-@pytest.mark.parametrize("steps", [HOG, [(RUN, 700, 0), (SLEEP, 3, 0)]])
+@pytest.mark.parametrize("steps", [HOG, [(RUN, 700, 0), (SLEEP, 50, 0)]])
 def test_a_cap_is_kept_in_every_period(
     policy: str,
     harts: int,
@@ -97,15 +97,13 @@ def test_a_cap_is_kept_in_every_period(
         most = max(most, sim.charged(capped) - used)
         used = sim.charged(capped)
     assert most <= 0.255 * sim.period
-    assert used >= 0.24 * 19 * sim.period
+    if steps == HOG:
+        assert used >= 0.24 * 19 * sim.period
 
 
-@pytest.mark.parametrize(("policy", "kept"), [("credit", True), ("fair", True)])
+@pytest.mark.parametrize("policy", WEIGHTED)
 @pytest.mark.parametrize("others", [1, 3])
-def test_theft_gains_a_slice_at_most(
-    policy: str, kept: bool, others: int
-) -> None:
-    assert kept
+def test_theft_gains_a_slice_at_most(policy: str, others: int) -> None:
     sim, thief = _theft(policy, others)
     due = LONG // (others + 1)
     assert sim.charged(thief) <= due + sim.slice
