@@ -218,8 +218,8 @@ def test_closing_with_references_left() -> None:
 
 
 def test_a_pool_has_room_for_all_that_run_at_once() -> None:
-    with Hypervisor(harts=4) as hypervisor:
+    with hv.Hypervisor(harts=4) as hypervisor:
         hypervisor.create(vcpus=1, shadow_frames=4)
         hypervisor.create(vcpus=8, shadow_frames=16)
-        with pytest.raises(UsageError, match="at least 4 for each vCPU"):
+        with pytest.raises(hv.UsageError, match="at least 4 for each vCPU"):
             hypervisor.create(vcpus=3, shadow_frames=11)
