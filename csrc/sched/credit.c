@@ -11,10 +11,12 @@
  * had no bound. */
 #include "sched/credit.h"
 
-static enum class class_of(const struct vcpu *vcpu) {
+static enum rank rank_of(const struct vcpu *vcpu)
+{
     const struct sched_credit *c = &vcpu->sched.credit;
 
-    if (c->credit <= 0) return OVER;
+    if (c->credit <= 0)
+        return OVER;
     return c->boosted && c->boost > 0 ? BOOSTED : UNDER;
 }
 
@@ -31,10 +33,10 @@ static uint64_t owes(const struct vcpu *vcpu)
 
 uint64_t credit_key(const struct vcpu *vcpu)
 {
-    enum class class = class_of(vcpu);
+    enum rank rank = rank_of(vcpu);
 
-    return (uint64_t)class << CLASS_SHIFT |
-           (class == OVER ? owes(vcpu) : ++vcpu->vm->hyp->sched.seq);
+    return (uint64_t)rank << RANK_SHIFT |
+           (rank == OVER ? owes(vcpu) : ++vcpu->vm->hyp->sched.seq);
 }
 
 void credit_wake(struct vcpu *vcpu, uint64_t now)
@@ -52,7 +54,7 @@ uint64_t credit_requeue(struct vcpu *vcpu, uint64_t now)
     struct sched_credit *c = &vcpu->sched.credit;
 
     (void)now;
-    c->boosted = class_of(vcpu) == BOOSTED;
+    c->boosted = rank_of(vcpu) == BOOSTED;
     return credit_key(vcpu);
 }
 
@@ -72,7 +74,7 @@ uint64_t credit_limit(struct vcpu *vcpu, uint64_t now)
     uint64_t          ticks = hyp->config.slice;
 
     (void)now;
-    if (class_of(vcpu) == BOOSTED) {
+    if (rank_of(vcpu) == BOOSTED) {
         uint64_t left = (uint64_t)vcpu->sched.credit.boost / hyp->tick + 1;
 
         ticks = left < ticks ? left : ticks;
@@ -82,12 +84,12 @@ uint64_t credit_limit(struct vcpu *vcpu, uint64_t now)
 
 bool credit_preempts(const struct vcpu *woken, const struct vcpu *current)
 {
-    return class_of(woken) < class_of(current);
+    return rank_of(woken) < rank_of(current);
 }
 
 bool credit_steals(const struct vcpu *theirs, const struct vcpu *mine)
 {
-    return theirs->sched.key >> CLASS_SHIFT < mine->sched.key >> CLASS_SHIFT;
+    return theirs->sched.key >> RANK_SHIFT < mine->sched.key >> RANK_SHIFT;
 }
 
 const struct policy policy_credit = {

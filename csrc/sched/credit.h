@@ -5,8 +5,8 @@
 #include "hyp/hyp.h"
 
 /* Who goes first; in the top bits of the key. */
-enum class { BOOSTED, UNDER, OVER };
-#define CLASS_SHIFT 62
+enum rank { BOOSTED, UNDER, OVER };
+#define RANK_SHIFT 62
 
 /* The key that it has with what it has now. */
 uint64_t credit_key(const struct vcpu *vcpu);

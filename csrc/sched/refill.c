@@ -108,8 +108,8 @@ static void begin_period(struct vcpu *vcpu)
     key = credit_key(vcpu);
     trace(vcpu->sched.home ? vcpu->sched.home->pcpu : hyp->cpu[0].pcpu,
           EVENT_credit, vcpu, (uint32_t)vcpu->sched.credit.credit);
-    if (key >> CLASS_SHIFT == OVER ||
-        key >> CLASS_SHIFT != vcpu->sched.key >> CLASS_SHIFT)
+    if (key >> RANK_SHIFT == OVER ||
+        key >> RANK_SHIFT != vcpu->sched.key >> RANK_SHIFT)
         sched_rekey(vcpu, key);
 }
 
