@@ -551,6 +551,22 @@ bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
     return true;
 }
 
+/* It took one from elsewhere, or two came at once: who is left behind need not
+ * wait for this hart if another has nothing to do. */
+static void offer(const struct hyp_cpu *cpu)
+{
+    struct hyp        *hyp = cpu->hyp;
+    const struct vcpu *left = cpu->queue.head;
+
+    if (!left || !cpu->current || hyp->config.policy->partitioned)
+        return;
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++)
+        if (idle(&hyp->cpu[i]) && permits(left, &hyp->cpu[i])) {
+            sched_again(&hyp->cpu[i]);
+            return;
+        }
+}
+
 static void sched_pick(struct pcpu *pcpu)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
@@ -574,6 +590,7 @@ static void sched_pick(struct pcpu *pcpu)
         sched_run(pcpu, next);
     if (old)
         put_back(old);
+    offer(cpu);
     cpu->resched = false;
 }
 

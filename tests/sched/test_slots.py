@@ -41,7 +41,7 @@ def trace(
     """Return all that a victim saw of the world, and what it was charged."""
     with _host(harts, policy) as host:
         victim = host.create(
-            style=style, mem="1MiB", shadow_frames=8, vcpus=harts
+            style=style, mem="1MiB", shadow_frames=8 * harts, vcpus=harts
         )
         mem = "1MiB" if neighbour in NEIGHBOURS else "16MiB"
         other = host.create(style=style, mem=mem, vcpus=harts)
