@@ -492,7 +492,8 @@ uint32_t sim_take(struct sim *sim, struct sim_event *out, uint32_t max)
     uint32_t n = sim->nr_events - sim->first_event;
 
     n = n < max ? n : max;
-    memcpy(out, sim->event + sim->first_event, n * sizeof(*out));
+    if (n)
+        memcpy(out, sim->event + sim->first_event, n * sizeof(*out));
     sim->first_event += n;
     if (sim->first_event == sim->nr_events)
         sim->first_event = sim->nr_events = 0;
