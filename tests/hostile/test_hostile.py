@@ -12,6 +12,7 @@ import hv
 from hv import images
 from tests.hostile.conftest import (
     ALL,
+    BESIDE,
     BY_NAME,
     MEM,
     SOURCES,
@@ -116,7 +117,7 @@ def _alone(style: str) -> dict[str, list[str]]:
         return _programs(vm)
 
 
-@pytest.mark.parametrize(("hostile", "style"), in_styles(*VIRTUAL))
+@pytest.mark.parametrize(("hostile", "style"), in_styles(*BESIDE))
 def test_a_good_kernel_beside_it_does_not_notice(
     hostile: Hostile, style: str
 ) -> None:
