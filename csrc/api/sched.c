@@ -56,20 +56,6 @@ int hv_sched_get(hv_host *host, uint32_t id, struct hv_sched *out)
     return HV_OK;
 }
 
-const char *host_sched_bad(const struct hv_sched *sched)
-{
-    if (sched->weight < 1 || sched->weight > WEIGHT_MAX)
-        return "weight must be in 1..65535";
-    if (sched->cap > 100 * MAX_HARTS)
-        return "cap is in percent of one hart: 1 to 800, or 0 for none";
-    if (sched->budget > sched->period ||
-        (sched->budget == 0) != (sched->period == 0))
-        return "budget must be in 1..period, or both 0";
-    if (sched->gang > 1)
-        return "gang must be 0 or 1";
-    return NULL;
-}
-
 struct sched_params host_sched(const struct hv_sched *sched)
 {
     return (struct sched_params){
@@ -79,6 +65,14 @@ struct sched_params host_sched(const struct hv_sched *sched)
         .period = sched->period,
         .gang = sched->gang != 0,
     };
+}
+
+const char *host_sched_bad(const struct hv_sched *sched)
+{
+    struct sched_params params = host_sched(sched);
+    const char         *bad = sched_params_bad(&params);
+
+    return !bad && sched->gang > 1 ? "gang must be 0 or 1" : bad;
 }
 
 int hv_sched_set(hv_host *host, uint32_t id, const struct hv_sched *sched,

@@ -258,6 +258,18 @@ static void begin_periods(struct hyp *hyp)
         hyp->sched.period_end = sched_now(hyp) + hyp->config.period;
 }
 
+const char *sched_params_bad(const struct sched_params *params)
+{
+    if (params->weight < 1 || params->weight > WEIGHT_MAX)
+        return "weight must be in 1..65535";
+    if (params->cap > 100 * MAX_HARTS)
+        return "cap is in percent of one hart: 1 to 800, or 0 for none";
+    if (params->budget > params->period ||
+        (params->budget == 0) != (params->period == 0))
+        return "budget must be in 1..period, or both 0";
+    return NULL;
+}
+
 bool sched_admit(struct vm *vm, const struct sched_params *params,
                  const char **why)
 {
@@ -265,15 +277,8 @@ bool sched_admit(struct vm *vm, const struct sched_params *params,
     bool                 capped = vm->sched.cap != params->cap;
     uint32_t             was = vm->sched.cap != 0;
 
-    *why = "weight must be in 1..65535";
-    if (params->weight < 1 || params->weight > WEIGHT_MAX)
-        return false;
-    *why = "cap is a percentage of one hart: 1 to 800, or 0 for none";
-    if (params->cap > 100 * MAX_HARTS)
-        return false;
-    *why = "budget must be less than period, or both 0";
-    if (params->budget > params->period ||
-        (params->budget == 0) != (params->period == 0))
+    *why = sched_params_bad(params);
+    if (*why)
         return false;
     if (policy->admit && !policy->admit(vm, params, why))
         return false;

@@ -9,6 +9,8 @@ struct pcpu;
 
 void sched_init(struct hyp *hyp);
 
+/* NULL, or what is wrong with them under every policy. */
+const char *sched_params_bad(const struct sched_params *params);
 /* A VM comes and goes, and its parameters change: false, with *why set and
  * nothing changed, if the policy cannot keep what it has promised. */
 bool sched_admit(struct vm *vm, const struct sched_params *params,
