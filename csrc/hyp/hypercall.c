@@ -318,11 +318,7 @@ static struct sbi_ret do_block(struct call *c)
 
 static struct sbi_ret do_set_timer(struct call *c)
 {
-    uint64_t when = c->arg[0] | (uint64_t)c->arg[1] << 32;
-    uint64_t born = c->vcpu->vm->born_time;
-
-    timer_set(c->vcpu, when >= TIME_NEVER - born ? TIME_NEVER : when + born);
-    timer_expire(c->vcpu->on->hyp, hal_time(c->vcpu->on));
+    timer_ask(c->vcpu, c->arg[0] | (uint64_t)c->arg[1] << 32);
     return OK(0);
 }
 

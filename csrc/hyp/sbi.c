@@ -17,18 +17,6 @@ static uint64_t wide(const uint32_t *arg)
     return arg[0] | (uint64_t)arg[1] << 32;
 }
 
-/* Deadlines are in guest time; "never" stays never. */
-static void set_timer(struct vcpu *vcpu, uint64_t deadline)
-{
-    uint64_t born = vcpu->vm->born_time;
-
-    if (deadline >= TIME_NEVER - born)
-        timer_set(vcpu, TIME_NEVER);
-    else
-        timer_set(vcpu, deadline + born);
-    timer_expire(vcpu->on->hyp, hal_time(vcpu->on));
-}
-
 /* 4. Base */
 static bool has_extension(uint32_t ext)
 {
@@ -236,7 +224,7 @@ static struct sbi_ret sbi_legacy(struct vcpu *vcpu, uint32_t ext,
 
     switch (ext) {
     case SBI_LEGACY_SET_TIMER:
-        set_timer(vcpu, wide(arg));
+        timer_ask(vcpu, wide(arg));
         break;
     case SBI_LEGACY_PUTCHAR:
         hal_console_put(vm->hyp->hal, vm->id, (uint8_t)arg[0]);
@@ -273,7 +261,7 @@ bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
         return true;
     case SBI_EXT_TIME:
         if (fn == SBI_TIME_SET) {
-            set_timer(vcpu, wide(arg));
+            timer_ask(vcpu, wide(arg));
             *ret = OK(0);
         }
         return true;

@@ -63,3 +63,12 @@ uint64_t timer_next(const struct hyp_cpu *cpu)
         vcpu = vcpu->timer_next;
     return vcpu ? vcpu->timer : TIME_NEVER;
 }
+
+void timer_ask(struct vcpu *vcpu, uint64_t deadline)
+{
+    uint64_t born = vcpu->vm->born_time;
+
+    timer_set(vcpu,
+              deadline >= TIME_NEVER - born ? TIME_NEVER : deadline + born);
+    timer_expire(vcpu->on->hyp, hal_time(vcpu->on));
+}

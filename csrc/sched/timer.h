@@ -12,6 +12,9 @@ struct vcpu;
 
 /* Timer interrupt at this machine time; takes back the pending one. */
 void timer_set(struct vcpu *vcpu, uint64_t time);
+/* The running guest asks for one, by its own time; "never" stays never. It may
+ * be due already. */
+void timer_ask(struct vcpu *vcpu, uint64_t deadline);
 /* Of the vCPUs at home on this hart that the policy hears, whose clock says
  * `now`: raise the interrupts that are due, and wake who waits for them. One
  * whose was due, but not the one that runs here, or NULL. */
