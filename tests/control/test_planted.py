@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import ROOT, build, sources
+from tests.equivalence.core import ROOT, build, planted
 from tests.guest import bugged
 
 FOLDER = Path(__file__).parent
@@ -29,12 +29,7 @@ class Bug:
 
     def build(self) -> Path:
         """Build the core that has this bug."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, (
-            f"{self.name}: its text must occur once in {self.file}; "
-            "has the source moved on?"
-        )
-        files[self.file] = files[self.file].replace(self.text, self.instead)
+        files = planted(self.name, self.file, self.text, self.instead)
         return build(files | {bugged.FILE: bugged.constants_c()})
 
 

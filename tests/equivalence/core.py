@@ -53,6 +53,19 @@ def sources() -> dict[str, str]:
     }
 
 
+def planted(name: str, file: str, text: str, instead: str) -> dict[str, str]:
+    """Return the sources with one piece of text, which is once there, changed.
+
+    :param name: of the bug, for who has to mend its record.
+    """
+    files = sources()
+    assert files[file].count(text) == 1, (
+        f"{name}: its text must occur once in {file}; has the source moved on?"
+    )
+    files[file] = files[file].replace(text, instead)
+    return files
+
+
 def declarations() -> str:
     """Return what cffi may parse of the public header."""
     text = (CSRC / "include" / "hv.h").read_text()

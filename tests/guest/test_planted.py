@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import ROOT, build, sources
+from tests.equivalence.core import ROOT, build, planted, sources
 from tests.guest import bugged
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -36,12 +36,7 @@ class Bug:
 
     def build(self) -> Path:
         """Build the core that has this bug."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, (
-            f"{self.name}: its text must occur once in {self.file}; "
-            "has the source moved on?"
-        )
-        files[self.file] = files[self.file].replace(self.text, self.instead)
+        files = planted(self.name, self.file, self.text, self.instead)
         return library(files)
 
 

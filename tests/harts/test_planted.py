@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, build, sources
+from tests.equivalence.core import Core, build, planted
 from tests.harts import test_harts, test_interleave
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -30,12 +30,7 @@ class Bug:
 
     def core(self) -> Core:
         """Build and load the core that has this bug."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, (
-            f"{self.name}: its text must occur once in {self.file}; "
-            "has the source moved on?"
-        )
-        files[self.file] = files[self.file].replace(self.text, self.instead)
+        files = planted(self.name, self.file, self.text, self.instead)
         return Core(build(files))
 
 

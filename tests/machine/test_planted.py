@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import build, sources
+from tests.equivalence.core import build, planted, sources
 from tests.machine import test_h_csr as h_csr
 from tests.machine import test_h_traps as h_traps
 from tests.machine.core import Core, Machine
@@ -112,12 +112,7 @@ class Bug:
 
     def core(self, workdir: Path) -> Core:
         """Build and load the core that has this bug."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, (
-            f"{self.name}: its text must occur once in {self.file}; "
-            "has the source moved on?"
-        )
-        files[self.file] = files[self.file].replace(self.text, self.instead)
+        files = planted(self.name, self.file, self.text, self.instead)
         return Core(workdir, build(files))
 
 

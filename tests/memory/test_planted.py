@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.equivalence.core import Core, build, sources
+from tests.equivalence.core import Core, build, planted
 from tests.memory.model import Memories
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -29,12 +29,7 @@ class Bug:
 
     def core(self) -> Core:
         """Build and load the core that has this bug."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, (
-            f"{self.name}: its text must occur once in {self.file}; "
-            "has the source moved on?"
-        )
-        files[self.file] = files[self.file].replace(self.text, self.instead)
+        files = planted(self.name, self.file, self.text, self.instead)
         return Core(build(files))
 
 
