@@ -12,18 +12,22 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
-FLOORS = ("api", "machine", "dev", "hyp", "sched", "port")
+FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
+HEADERS = ("hv.h", "hvp.h")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 
 
 def cdef() -> str:
-    """Return the declarations Python may call, from the header C compiles."""
-    text = (CSRC / "include" / "hv.h").read_text()
-    _, _, rest = text.partition("/* cdef: begin */")
-    body, marker, _ = rest.partition("/* cdef: end */")
-    if not marker:
-        raise SystemExit("hv.h: cdef markers are missing")
-    return body
+    """Return the declarations Python may call, from the headers C compiles."""
+    bodies = []
+    for header in HEADERS:
+        text = (CSRC / "include" / header).read_text()
+        _, _, rest = text.partition("/* cdef: begin */")
+        body, marker, _ = rest.partition("/* cdef: end */")
+        if not marker:
+            raise SystemExit(f"{header}: cdef markers are missing")
+        bodies.append(body)
+    return "\n".join(bodies)
 
 
 def constants() -> str:
@@ -64,7 +68,10 @@ ffibuilder.set_source(
     "hv._native",
     "\n".join(
         f'#include "{name}"'
-        for name in ("include/hv.h", *(f"abi/{name}" for name in CONSTANTS))
+        for name in (
+            *(f"include/{name}" for name in HEADERS),
+            *(f"abi/{name}" for name in CONSTANTS),
+        )
     ),
     sources=sources(),
     depends=headers(),

@@ -28,12 +28,14 @@ ROOT = Path(__file__).resolve().parent.parent
 INCLUDES = {
     "abi": {"abi"},
     "sched": {"sched", "hyp", "dev", "abi"},
-    "include": set(),
+    "include": {"include"},
     "dev": {"dev", "abi"},
     "machine": {"machine", "dev", "abi"},
     "hyp": {"hyp", "sched", "dev", "abi"},
     "port": {"port", "hyp", "sched", "machine", "dev", "abi"},
     "api": {"api", "port", "hyp", "sched", "machine", "dev", "abi", "include"},
+    "hvp": {"hvp", "api", "port", "hyp", "sched", "machine", "dev", "abi"}
+    | {"include"},
 }
 
 # Headers that need no C library. The other floors run on a host that has one.

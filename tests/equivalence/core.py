@@ -24,7 +24,8 @@ import cffi
 ROOT = Path(__file__).parents[2]
 CSRC = ROOT / "csrc"
 CACHE = ROOT / "build" / "chaff"
-FLOORS = ("api", "machine", "dev", "hyp", "sched", "port")
+FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
+HEADERS = ("hv.h", "hvp.h")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -67,13 +68,16 @@ def planted(name: str, file: str, text: str, instead: str) -> dict[str, str]:
 
 
 def declarations() -> str:
-    """Return what cffi may parse of the public header."""
-    text = (CSRC / "include" / "hv.h").read_text()
-    _, begin, rest = text.partition("/* cdef: begin */")
-    body, end, _ = rest.partition("/* cdef: end */")
-    assert begin
-    assert end
-    return body
+    """Return what cffi may parse of the public headers."""
+    bodies = []
+    for header in HEADERS:
+        text = (CSRC / "include" / header).read_text()
+        _, begin, rest = text.partition("/* cdef: begin */")
+        body, end, _ = rest.partition("/* cdef: end */")
+        assert begin
+        assert end
+        bodies.append(body)
+    return "\n".join(bodies)
 
 
 def _digest(*parts: str | bytes) -> str:
