@@ -24,6 +24,7 @@ extensions = [
     "sphinx_copybutton",
     "docs.consolidation",
     "docs.harts",
+    "docs.isolation",
     "docs.measured",
     "docs.pictures",
     "docs.policies",

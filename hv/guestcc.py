@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 COMPILERS = ("gcc", "clang", "zig")
-KINDS = ("kernel", "firmware", "hostile", "bench", "program")
+KINDS = ("kernel", "firmware", "hostile", "race", "bench", "program")
 
 _LANGUAGE = """
     -std=c11 -ffreestanding -fno-builtin -fno-pic -fno-common -O2

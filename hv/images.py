@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 class Image:
     """A shipped guest.
 
-    :param kind: kernel, hostile, bench or firmware.
+    :param kind: kernel, hostile, race, bench or firmware.
     :param styles: how it can run: bare, or in a VM of these styles.
     :param expect: how a hostile guest must end; None for others.
     """
