@@ -30,13 +30,13 @@ struct hv_explore {
     uint64_t max_schedules; /* to be tried; 0: all */
     uint32_t audit;         /* 1: hv_audit() wherever another could go on */
     /* out */
-    uint32_t end;       /* enum hv_explore_end */
-    uint64_t schedules; /* that were run to their ends */
-    uint64_t points;    /* places where somebody could have been preempted */
-    uint64_t steps;     /* made in all */
-    uint32_t shared;    /* words that several harts use, and some write */
-    uint32_t code;      /* of HV_EXPLORE_FAILED */
-    uint32_t count;     /* the schedule that did not end well: */
+    uint32_t       end;       /* enum hv_explore_end */
+    uint64_t       schedules; /* that were run to their ends */
+    uint64_t       points; /* places where somebody could have been preempted */
+    uint64_t       steps;  /* made in all */
+    uint32_t       shared; /* words that several harts use, and some write */
+    uint32_t       code;   /* of HV_EXPLORE_FAILED */
+    uint32_t       count;  /* the schedule that did not end well: */
     struct hv_turn turn[HV_EXPLORE_TURNS];
 };
 

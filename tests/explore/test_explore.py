@@ -21,7 +21,7 @@ RACES = {
     "race-shootdown": Ending.FAILED,
 }
 # The fewest preemptions with which each shows.
-NEEDS = {"race-counter": 1, "race-wakeup": 1, "race-shootdown": 1}
+NEEDS = {"race-counter": 1, "race-wakeup": 2, "race-shootdown": 2}
 
 
 @contextmanager
@@ -64,7 +64,11 @@ def test_there_is_nothing_in_the_fixed_one(image: str) -> None:
 @pytest.mark.parametrize("image", RACES)
 def test_the_same_is_found_in_a_vm(image: str, style: str) -> None:
     with in_vm(image, style) as vm:
-        assert explore(vm, NEEDS[image]).ending is RACES[image]
+        found = explore(vm, NEEDS[image])
+    # All vCPUs of a VM use the same shadows, which any one's fence brings up to
+    # date: that a kernel forgets the others does not show.
+    hidden = image == "race-shootdown" and style in ("emulate", "assist")
+    assert found.ending is (Ending.DONE if hidden else RACES[image])
     with in_vm(f"{image}-fixed", style) as vm:
         found = explore(vm, 1, audit=True)
         assert found.ending is Ending.DONE
