@@ -42,9 +42,13 @@
 
 /* multicall: an array of these, at most PV_MULTICALL_MAX per call. iret,
  * deliver, block, shutdown, multicall itself and the balloon's are refused
- * inside. */
+ * inside. A list that takes long is cut: until the call returns, a0 and a1 say
+ * what is left of it, and how many calls have run is in a1's upper half. */
 #define PV_MULTICALL_SIZE 24 /* { uint32_t nr, error, arg[4]; } */
 #define PV_MULTICALL_MAX  32
+
+#define PV_MULTICALL_DONE_SHIFT 16
+#define PV_MULTICALL_LEFT       0xffff
 
 #define PV_MEMORY_MAP_MAX 1024 /* frames told by one memory_map */
 

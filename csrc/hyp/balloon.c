@@ -67,13 +67,18 @@ static int32_t list_in(struct vcpu *vcpu, gpa_t list, uint32_t count,
 }
 /* marker: end */
 
+/* What takes long is to forget what is derived from the pages, and shows to
+ * nobody: that first, in as many exits as it takes. */
 struct sbi_ret balloon_give(struct vcpu *vcpu, gpa_t list, uint32_t count)
 {
-    uint32_t gfn[PV_BALLOON_MAX];
+    uint32_t gfn[PV_BALLOON_MAX], done = 0;
     int32_t  error = list_in(vcpu, list, count, true, gfn);
 
     if (error)
         return ERR(error);
+    for (uint32_t i = 0; i < count; i++)
+        if (!shadow_wipe(vcpu->vm, vcpu->on, (gfn_t){ gfn[i] }, &done))
+            return ERR(CALL_AGAIN);
     p2m_give(vcpu->vm, vcpu->on, gfn, count);
     vcpu->vm->count.ballooned += count;
     return OK(count);

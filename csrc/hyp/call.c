@@ -36,6 +36,8 @@ enum trap_action call_dispatch(struct vcpu *vcpu)
         vcpu_regs(vcpu)->pc -= 4;
         return reclaim_wait(vcpu);
     }
+    if (ret.error == CALL_AGAIN)
+        return vcpu_again(vcpu);
     regs = vcpu_regs(vcpu);
     regs->x[REG_A0] = (uint32_t)ret.error;
     if (!legacy)

@@ -12,9 +12,15 @@ struct sbi_ret {
     uint32_t value;
 };
 
-/* There was no machine memory for what a call is to write, and it has changed
- * nothing: it is made again when there is some. No guest sees this error. */
-#define CALL_STARVED 1
+/*
+ * Two errors that no guest sees; no error of SBI is positive, and no character
+ * of the legacy console is as large. The ecall is executed again: when there is
+ * machine memory for what the call is to write; or at once, since the exit has
+ * worked enough (hyp.h, EXIT_ENOUGH). What the call has done by then nobody can
+ * tell, or it stands in a0 and a1, which are checked again like a guest's own.
+ */
+#define CALL_STARVED 0x1000
+#define CALL_AGAIN   0x1001
 
 /* Serve the ecall this vCPU's kernel just executed. */
 enum trap_action call_dispatch(struct vcpu *vcpu);

@@ -40,7 +40,9 @@ struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
         return (struct sbi_ret){ SBI_ERR_INVALID_ADDRESS, 0 };
     if (vm_ready(vm, vcpu->on, to, total) != P2M_OK)
         return (struct sbi_ret){ CALL_STARVED, 0 };
-    while (n < total && (byte = hal_console_get(vm->hyp->hal, vm->id)) >= 0) {
+    /* Where stores are watched each costs time: fewer bytes may come. */
+    while (n < total && !(n >= CHUNK && exit_enough(vcpu->on)) &&
+           (byte = hal_console_get(vm->hyp->hal, vm->id)) >= 0) {
         uint8_t value = (uint8_t)byte;
 
         vm_write(vm, vcpu->on, (gpa_t){ to.raw + n }, &value, 1);

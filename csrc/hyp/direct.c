@@ -178,7 +178,7 @@ static enum trap_action direct_fault(struct vcpu *vcpu, enum access access,
 /* marker: end */
 
 /* pt_update has already made the TLB forget what is no longer so. */
-static void direct_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
+static bool direct_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
                          gva_t va)
 {
     (void)pcpu;
@@ -186,6 +186,7 @@ static void direct_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
         tag_forget_page(vm, va);
     else
         tag_forget(vm);
+    return true;
 }
 
 static bool leaf_permits(uint32_t pte, bool mxr, enum access access)

@@ -107,8 +107,9 @@ static enum trap_action emulate_sfence(struct vcpu *vcpu, uint32_t insn)
     gva_t    va = { vcpu_regs(vcpu)->x[rs1] };
 
     /* No ASIDs, so rs2 narrows nothing. */
-    vcpu_fence(vcpu, rs1 != 0, va);
     vcpu->vm->count.exit_fence++;
+    if (!vcpu_fence(vcpu, rs1 != 0, va))
+        return TRAP_RESUME; /* at this instruction */
     return emulated(vcpu);
 }
 

@@ -48,6 +48,21 @@ struct hyp_config {
     bool     overcommit; /* VMs are promised their minimum alone */
 };
 
+/*
+ * Work that a guest can ask for at will is done in pieces. An exit that has
+ * worked for so many cycles begins no further one: the guest goes back to the
+ * instruction that asked, whoever is due has his turn, and it is executed
+ * again. The longest piece is to validate a page table (direct), or to take one
+ * shadow table apart; so that, with the costs of abi/costs.def, no exit lasts
+ * longer than EXIT_BOUND before it looks who is due (P25).
+ */
+#define EXIT_ENOUGH 2000
+#define EXIT_BOUND  12000
+
+/* Pieces so small that they count as one; going back to the instruction can
+ * undo some of them, and an exit is to get further than that. */
+#define EXIT_LEAST 64 /* entries */
+
 /* What one hart is doing. */
 struct hyp_cpu {
     struct hyp  *hyp;
@@ -112,6 +127,9 @@ bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu);
 /* For a debugger that wants one step at a time: with cpu->stepping set, an
  * exit delivers no interrupt; this does, if one is due. */
 void hyp_deliver(struct pcpu *pcpu);
+
+/* Has this exit worked enough? Never, for what the host does (NULL). */
+bool exit_enough(struct pcpu *pcpu);
 
 /* Translations were taken from guests that may be on a hart right now: they go
  * on without them. To be called outside of exits. */

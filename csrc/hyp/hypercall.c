@@ -2,7 +2,14 @@
  *
  * The table is abi/hypercalls.def. Every call validates before it changes
  * anything and does bounded work; when it returns an error it has changed
- * nothing. A list that a guest names is copied in, entry by entry, each once. */
+ * nothing. A list that a guest names is copied in, entry by entry, each once.
+ *
+ * How long work is bounded, and a call is still all or nothing: what takes long
+ * are preparations that no guest can see (a frame for a page, tables derived
+ * from it that go), and that need not be made twice. When the exit has worked
+ * enough, the call leaves off among those (CALL_AGAIN), and is made anew: it
+ * validates everything again and finds less to prepare. What remains is done in
+ * one short piece. A multicall alone puts into registers how far it is. */
 #include "abi/pv.h"
 #include "hyp/assert.h"
 #include "hyp/call.h"
@@ -91,22 +98,37 @@ static struct sbi_ret do_fence(struct call *c)
     uint32_t size = c->arg[1], last = c->arg[0] + size - 1;
     uint32_t pages = (last >> PAGE_SHIFT) - (va.raw >> PAGE_SHIFT) + 1;
 
-    /* Everything, also if the range is long or wraps: bounded work. */
-    if (size == 0 || last < c->arg[0] || pages > PV_PT_UPDATE_MAX) {
-        vcpu_fence(c->vcpu, false, va);
-        return OK(0);
+    /* Everything, also if the range is long or wraps, or takes long. */
+    bool all = size == 0 || last < c->arg[0] || pages > PV_PT_UPDATE_MAX;
+    for (uint32_t i = 0; i < pages && !all; i++, va.raw += PAGE_SIZE) {
+        all = i > 0 && exit_enough(c->vcpu->on);
+        if (!all && !vcpu_fence(c->vcpu, true, va))
+            return ERR(CALL_AGAIN);
     }
-    for (uint32_t i = 0; i < pages; i++, va.raw += PAGE_SIZE)
-        vcpu_fence(c->vcpu, true, va);
+    if (all && !vcpu_fence(c->vcpu, false, va))
+        return ERR(CALL_AGAIN);
     return OK(0);
 }
 
-/* A whole list of `size`-byte records in the guest's RAM, word-aligned. */
-static bool list_ok(struct vm *vm, gpa_t list, uint32_t count, uint32_t max,
-                    uint32_t size)
+/* Frames for all that pt_update is to store to, some in this exit, and more when
+ * it is called again. */
+static int32_t update_ready(struct vcpu *vcpu, uint32_t (*entry)[2],
+                            uint32_t     count)
 {
-    return count >= 1 && count <= max && list.raw % 4 == 0 &&
-           vm_owns(vm, list, count * size);
+    bool more = false;
+
+    for (uint32_t i = 0; i < count && !vcpu->vm->style->direct; i++) {
+        gpa_t slot = { entry[i][0] };
+
+        if (p2m_may_write(vcpu->vm, gpa_frame(slot)))
+            continue;
+        if (more && exit_enough(vcpu->on))
+            return CALL_AGAIN;
+        if (vm_ready(vcpu->vm, vcpu->on, slot, 4) != P2M_OK)
+            return CALL_STARVED;
+        more = true;
+    }
+    return SBI_SUCCESS;
 }
 
 /* marker: pt-update */
@@ -127,10 +149,10 @@ static struct sbi_ret do_pt_update(struct call *c)
         if (!vm_owns(vm, (gpa_t){ entry[i][0] }, 4))
             return ERR(SBI_ERR_INVALID_ADDRESS);
     }
-    for (uint32_t i = 0; i < count && !is_direct(c); i++)
-        if (vm_ready(vm, c->vcpu->on, (gpa_t){ entry[i][0] }, 4) != P2M_OK)
-            return ERR(CALL_STARVED);
     hal_charge(c->vcpu->on, HAL_COST_guest_read, 2 * count);
+    int32_t ready = update_ready(c->vcpu, entry, count);
+    if (ready != SBI_SUCCESS)
+        return ERR(ready);
     hal_charge(c->vcpu->on, HAL_COST_guest_write, count);
     if (is_direct(c))
         return direct_update(c->vcpu, entry, count);
@@ -144,32 +166,29 @@ static struct sbi_ret do_pt_update(struct call *c)
 
 static struct sbi_ret do_memory_map(struct call *c)
 {
-    if (!is_direct(c))
-        return ERR(SBI_ERR_NOT_SUPPORTED);
     return direct_map(c->vcpu, (gfn_t){ c->arg[0] }, c->arg[1],
                       (gpa_t){ c->arg[2] });
 }
 
 static struct sbi_ret do_pt_pin(struct call *c)
 {
-    if (!is_direct(c))
-        return ERR(SBI_ERR_NOT_SUPPORTED);
     return pt_pin(c->vcpu, (gpa_t){ c->arg[0] }, c->arg[1]);
 }
 
 static struct sbi_ret do_pt_unpin(struct call *c)
 {
-    if (!is_direct(c))
-        return ERR(SBI_ERR_NOT_SUPPORTED);
     return pt_unpin(c->vcpu, (gpa_t){ c->arg[0] });
 }
 
 static struct sbi_ret do_set_roots(struct call *c)
 {
-    if (!is_direct(c))
-        return ERR(SBI_ERR_NOT_SUPPORTED);
     return direct_set_roots(c->vcpu, (gpa_t){ c->arg[0] },
                             (gpa_t){ c->arg[1] });
+}
+
+static bool of_direct(uint32_t nr)
+{
+    return nr >= HCALL_memory_map && nr <= HCALL_set_roots;
 }
 
 static bool multicall_may(uint32_t nr)
@@ -181,52 +200,67 @@ static bool multicall_may(uint32_t nr)
            nr != HCALL_balloon_give && nr != HCALL_balloon_take;
 }
 
-static void hold(struct vcpu *vcpu, gpa_t pa)
+/* One record. What it returns stands there; here, whether it is to run again. */
+static int32_t run_record(struct vcpu *vcpu, gpa_t at)
 {
-    bool held = vm_hold(vcpu->vm, vcpu->on, pa);
+    uint32_t       record[PV_MULTICALL_SIZE / 4];
+    uint32_t       arg[6] = { 0 };
+    struct sbi_ret ret = ERR(SBI_ERR_DENIED);
+    bool           done = false;
 
-    HV_ASSERT(vcpu->vm->hyp->hal, held);
+    vm_read(vcpu->vm, at, record, sizeof(record));
+    for (uint32_t n = 0; n < 4; n++)
+        arg[n] = record[2 + n];
+    if (multicall_may(record[0]))
+        ret = hypercall(vcpu, record[0], arg, &done);
+    if (ret.error > 0)
+        return ret.error;
+    vm_write32(vcpu->vm, vcpu->on, (gpa_t){ at.raw + 4 }, (uint32_t)ret.error);
+    hal_charge(vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
+    return SBI_SUCCESS;
 }
 
+/* marker: multicall */
+/* a1 is how many to run, and in its upper half how many have run before: 0, but
+ * where it was left off. A guest that says so itself gets what it asks for: its
+ * own list's end, and a sum that is as wrong as it likes. */
 static struct sbi_ret do_multicall(struct call *c)
 {
-    struct vm *vm = c->vcpu->vm;
-    gpa_t      at = { c->arg[0] };
-    uint32_t   count = c->arg[1];
+    struct vm   *vm = c->vcpu->vm;
+    struct pcpu *on = c->vcpu->on;
+    gpa_t        at = { c->arg[0] };
+    uint32_t     count = c->arg[1] & PV_MULTICALL_LEFT;
+    uint32_t     before = c->arg[1] >> PV_MULTICALL_DONE_SHIFT, n = 0;
+    int32_t      again = SBI_SUCCESS;
 
-    if (count < 1 || count > PV_MULTICALL_MAX || at.raw % 4 != 0)
+    if (count < 1 || count + before > PV_MULTICALL_MAX || at.raw % 4 != 0)
         return ERR(SBI_ERR_INVALID_PARAM);
-    if (!list_ok(vm, at, count, PV_MULTICALL_MAX, PV_MULTICALL_SIZE))
+    if (!vm_owns(vm, at, count * PV_MULTICALL_SIZE))
         return ERR(SBI_ERR_INVALID_ADDRESS);
     /* Its two pages, if so many: no call of the list makes them tables. */
     gpa_t last = { at.raw + count * PV_MULTICALL_SIZE - 1 };
     if (!vm_writable(vm, at, count * PV_MULTICALL_SIZE))
         return ERR(SBI_ERR_DENIED);
-    if (vm_ready(vm, c->vcpu->on, at, count * PV_MULTICALL_SIZE) != P2M_OK)
+    if (vm_ready(vm, on, at, count * PV_MULTICALL_SIZE) != P2M_OK)
         return ERR(CALL_STARVED);
-    gpa_t first = at;
-    hold(c->vcpu, first);
-    hold(c->vcpu, last);
-    for (uint32_t i = 0; i < count; i++, at.raw += PV_MULTICALL_SIZE) {
-        uint32_t       record[PV_MULTICALL_SIZE / 4];
-        uint32_t       arg[6] = { 0 };
-        struct sbi_ret ret = ERR(SBI_ERR_DENIED);
-        bool           done = false;
+    bool held = vm_hold(vm, on, at) && vm_hold(vm, on, last);
+    HV_ASSERT(vm->hyp->hal, held);
+    while (n < count && !again) {
+        gpa_t record = { at.raw + n * PV_MULTICALL_SIZE };
 
-        vm_read(vm, at, record, sizeof(record));
-        for (uint32_t n = 0; n < 4; n++)
-            arg[n] = record[2 + n];
-        if (multicall_may(record[0]))
-            ret = hypercall(c->vcpu, record[0], arg, &done);
-        if (ret.error == CALL_STARVED) /* what ran before cannot run again */
-            ret = ERR(SBI_ERR_FAILED);
-        vm_write32(vm, c->vcpu->on, (gpa_t){ at.raw + 4 }, (uint32_t)ret.error);
-        hal_charge(c->vcpu->on, HAL_COST_word_copy, PV_MULTICALL_SIZE / 4);
+        again = n > 0 && exit_enough(on) ? CALL_AGAIN
+                                         : run_record(c->vcpu, record);
+        n += !again;
     }
-    vm_release(vm, first);
+    vm_release(vm, at);
     vm_release(vm, last);
-    return OK(count);
+    if (!again)
+        return OK(before + count);
+    on->regs->x[REG_A0] = at.raw + n * PV_MULTICALL_SIZE;
+    on->regs->x[REG_A1] = (before + n) << PV_MULTICALL_DONE_SHIFT | (count - n);
+    return ERR(again);
 }
+/* marker: end */
 
 static struct sbi_ret do_console_write(struct call *c)
 {
@@ -352,10 +386,11 @@ struct sbi_ret hypercall(struct vcpu *vcpu, uint32_t nr, const uint32_t *arg,
 {
     struct call c = { .vcpu = vcpu, .arg = arg };
 
-    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr].fn)
+    if (nr >= sizeof(calls) / sizeof(calls[0]) || !calls[nr].fn ||
+        (of_direct(nr) && !is_direct(&c)))
         return ERR(SBI_ERR_NOT_SUPPORTED);
-    vcpu->vm->count.hypercalls++;
     struct sbi_ret ret = calls[nr].fn(&c);
+    vcpu->vm->count.hypercalls += ret.error <= 0;
     *done = c.done;
     return ret;
 }

@@ -75,11 +75,12 @@ static void stage2_let_go(struct vcpu *vcpu)
 }
 
 /* Asked for by SBI call, of all vCPUs: they get new VMIDs. */
-static void stage2_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
+static bool stage2_fence(struct vm *vm, struct pcpu *pcpu, bool one_page,
                          gva_t va)
 {
     (void)pcpu, (void)one_page, (void)va;
     tag_forget(vm);
+    return true;
 }
 
 const struct paging paging_stage2 = {

@@ -26,6 +26,7 @@ static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
     gva_t           va = { trap.tval };
     struct walk     walk = walk_guest(vcpu, va, access);
     enum sync_store store = STORE_FREE;
+    uint64_t        copies = vm->count.unshared;
 
     if (walk.status != WALK_OK) {
         vm->count.exit_fault++;
@@ -33,6 +34,10 @@ static enum trap_action shadow_fault(struct vcpu *vcpu, enum access access,
     }
     if (!memory_ready(vcpu, &walk, access) || !walk_set_ad(vcpu, &walk, access))
         return reclaim_wait(vcpu);
+    if (vm->count.unshared != copies) {
+        vm->count.exit_shadow++;
+        return TRAP_RESUME; /* enough for one exit: it faults again */
+    }
     if (access == ACCESS_STORE)
         store = shadow_store(vcpu, walk.pa);
     vm->count.exit_trace += store != STORE_FREE;

@@ -106,15 +106,17 @@ static bool entries_ok(const struct vm *vm, enum frame_type type, hfn_t table)
     return true;
 }
 
-/* All entries are looked at; those with V cost checks and counts as well. */
-static void charge_table(struct vm *vm, struct pcpu *pcpu, hfn_t table)
+/* All entries are looked at; those with V cost checks and counts as well, or,
+ * when they go, a count alone. */
+static void charge_table(struct vm *vm, struct pcpu *pcpu, hfn_t table,
+                         enum hal_cost each)
 {
     uint32_t valid = 0;
 
     for (uint32_t i = 0; i < PT_ENTRIES; i++)
         valid += entry_read(vm, table, i) & PTE_V;
     hal_charge(pcpu, HAL_COST_word_copy, PT_ENTRIES);
-    hal_charge(pcpu, HAL_COST_guest_read, valid);
+    hal_charge(pcpu, each, valid);
 }
 
 /* Its page, if it is one that the guest may name. */
@@ -147,7 +149,7 @@ struct sbi_ret pt_pin(struct vcpu *vcpu, gpa_t page, uint32_t level)
     /* A table before its entries are looked at: one that maps itself writable
      * is found like any other. */
     frame_retype(frames, hfn, type);
-    charge_table(vm, vcpu->on, hfn);
+    charge_table(vm, vcpu->on, hfn, HAL_COST_guest_read);
     if (!entries_ok(vm, type, hfn)) {
         frame_retype(frames, hfn, FRAME_PLAIN);
         return ERR(SBI_ERR_INVALID_PARAM);
@@ -196,5 +198,5 @@ void pt_drop(struct vm *vm, struct pcpu *pcpu, hfn_t table)
     /* Nobody runs on it; what the TLB knows from it is out of reach. */
     vm->root_tag[frame->gfn - vm->p2m.first] = (struct tag){ .generation = 0 };
     if (pcpu)
-        charge_table(vm, pcpu, table);
+        charge_table(vm, pcpu, table, HAL_COST_word_copy);
 }

@@ -66,3 +66,16 @@ bool rmap_next(struct hyp *hyp, uint32_t *at, struct rmap_entry *out)
     *at = out->shadow->chain[out->index].next;
     return true;
 }
+
+bool rmap_full(const struct vm *vm, hfn_t hfn, struct rmap_entry *oldest)
+{
+    uint32_t          at = frame_of(&vm->hyp->frames, hfn)->map, n = 0;
+    struct rmap_entry entry;
+
+    while (rmap_next(vm->hyp, &at, &entry))
+        if (entry.vm == vm) {
+            *oldest = entry;
+            n++;
+        }
+    return n >= RMAP_MAX;
+}

@@ -14,6 +14,8 @@ struct hyp;
 struct shadow;
 struct vm;
 
+#define RMAP_MAX 128
+
 struct rmap_link { uint32_t next, prev; };
 
 /* An entry that names a frame, as found on its list. */
@@ -27,6 +29,9 @@ void rmap_add(struct hyp *hyp, hfn_t hfn, struct shadow *shadow,
               uint32_t index);
 void rmap_remove(struct hyp *hyp, hfn_t hfn, struct shadow *shadow,
                  uint32_t index);
+
+/* Are there RMAP_MAX entries of this VM on the list? The oldest is handed out. */
+bool rmap_full(const struct vm *vm, hfn_t hfn, struct rmap_entry *oldest);
 
 /* Walk the list: false at its end. `at` begins as the frame's `map` and is
  * moved on before the entry is handed out, which may so be removed. */

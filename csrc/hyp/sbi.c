@@ -86,6 +86,12 @@ static struct sbi_ret send_ipi(struct vcpu *vcpu, uint32_t mask, uint32_t base)
     return OK(0);
 }
 
+static struct sbi_ret fence(struct vcpu *vcpu, bool one_page, uint32_t start)
+{
+    return vcpu_fence(vcpu, one_page, (gva_t){ start }) ? OK(0)
+                                                        : ERR(CALL_AGAIN);
+}
+
 /* 8. RFENCE. Shadows are the whole VM's, so fencing one vCPU fences all; an
  * address range larger than a few pages is fenced as everything. */
 static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
@@ -103,11 +109,7 @@ static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
         return OK(0);
     case SBI_RFNC_SFENCE:
     case SBI_RFNC_SFENCE_ASID:
-        if (size == PAGE_SIZE && start % PAGE_SIZE == 0)
-            vcpu_fence(vcpu, true, (gva_t){ start });
-        else
-            vcpu_fence(vcpu, false, (gva_t){ 0 });
-        return OK(0);
+        return fence(vcpu, size == PAGE_SIZE && start % PAGE_SIZE == 0, start);
     default:
         return ERR(SBI_ERR_NOT_SUPPORTED);
     }
@@ -209,10 +211,9 @@ static struct sbi_ret legacy_masked(struct vcpu *vcpu, uint32_t ext, gva_t va)
         return ERR(SBI_ERR_INVALID_ADDRESS);
     if (ext == SBI_LEGACY_SEND_IPI)
         return send_ipi(vcpu, mask, 0);
-    if (ext == SBI_LEGACY_FENCE_I)
-        hal_fence_i(vcpu->on);
-    else
-        vcpu_fence(vcpu, false, (gva_t){ 0 });
+    if (ext != SBI_LEGACY_FENCE_I)
+        return fence(vcpu, false, 0);
+    hal_fence_i(vcpu->on);
     return OK(0);
 }
 

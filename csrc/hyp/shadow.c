@@ -66,11 +66,19 @@ static void shadow_unrefer(struct vm *vm, hfn_t hfn, uint32_t pte)
         frame_put(&vm->hyp->frames, hfn);
 }
 
-/* An entry begins to name a frame. */
+/* An entry begins to name a frame. A VM has at most RMAP_MAX that name the same
+ * one, and forgets the oldest for one more: to take them all away is bounded
+ * work (P25). */
 static void shadow_name(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
                         uint32_t index, hfn_t hfn, uint32_t pte)
 {
+    struct rmap_entry oldest;
+
     shadow_clear(vm, pcpu, shadow, index);
+    if (rmap_full(vm, hfn, &oldest)) {
+        shadow_clear(vm, pcpu, oldest.shadow, oldest.index);
+        tag_forget(vm);
+    }
     shadow_refer(vm, hfn, pte);
     rmap_add(vm->hyp, hfn, shadow, index);
     shadow_write(vm, pcpu, shadow, index, pte);
@@ -122,11 +130,17 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
     shadow_write(vm, pcpu, shadow, index, 0);
 }
 
-void shadow_clear_all(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
+uint32_t shadow_clear_all(struct vm *vm, struct pcpu *pcpu,
+                          struct shadow *shadow)
 {
+    uint32_t n = 0;
+
     for (uint32_t word = 0; word < PT_ENTRIES / 32; word++)
-        for (uint32_t bit = 0; shadow->used[word]; bit++)
+        for (uint32_t bit = 0; shadow->used[word]; bit++) {
+            n += shadow_used(shadow, 32 * word + bit);
             shadow_clear(vm, pcpu, shadow, 32 * word + bit);
+        }
+    return n;
 }
 
 void shadow_cut(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,

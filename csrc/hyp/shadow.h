@@ -131,7 +131,7 @@ bool shadow_fill(struct vcpu *vcpu, gva_t va, enum access access,
                  const struct walk *walk);
 
 /* Forget translations, as sfence.vma asks: of one page, or all. */
-void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+bool shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
 
 /* Forget all that was derived from the guest's tables. No vCPU is on a hart. */
 void shadow_reset(struct vm *vm);
@@ -156,6 +156,10 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa);
 /* No entry of this VM names the frame behind this guest frame any more;
  * `lost`: nor is anything left that was derived from it as a table. */
 void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost);
+
+/* The same as for a frame that is lost, but the exit works no longer than it
+ * should: false if something is left. `*done` counts entries. */
+bool shadow_wipe(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, uint32_t *done);
 
 /* Take the right to store away from every mapping of this frame. */
 void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn);

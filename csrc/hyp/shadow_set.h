@@ -18,7 +18,9 @@ void shadow_set_link(struct vcpu *vcpu, struct shadow *root, uint32_t index,
 /* Remove an entry and what it held. pcpu: who pays, or NULL. */
 void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
                   uint32_t index);
-void shadow_clear_all(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow);
+/* All of them; how many there were. */
+uint32_t shadow_clear_all(struct vm *vm, struct pcpu *pcpu,
+                          struct shadow *shadow);
 /* Take W from a leaf. */
 void shadow_cut(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
                 uint32_t index);

@@ -138,18 +138,25 @@ static bool leaf_current(struct vm *vm, struct pcpu *pcpu,
     return (spte & PTE_RWX & ~rights) == 0 && ((spte ^ rights) & PTE_U) == 0;
 }
 
-/* Entries that no longer agree with the guest's table go. */
+/* Entries that no longer agree with the guest's table go; and after so many of
+ * those the rest, unread: that is work enough for one table. */
+#define MANY_STALE 128
+
 static void compare(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
+    uint32_t stale = 0;
+
     vm->count.shadow_syncs++;
     for (uint32_t i = 0; i < PT_ENTRIES; i++) {
         if (!shadow_used(shadow, i))
             continue;
-        if (shadow_is_root(shadow) ? link_current(vm, pcpu, shadow, i)
-                                   : leaf_current(vm, pcpu, shadow, i))
+        if (stale < MANY_STALE &&
+            (shadow_is_root(shadow) ? link_current(vm, pcpu, shadow, i)
+                                    : leaf_current(vm, pcpu, shadow, i)))
             continue;
         shadow_clear(vm, pcpu, shadow, i);
         tag_forget(vm);
+        stale++;
     }
 }
 
@@ -187,13 +194,25 @@ void shadow_written(struct vm *vm, struct pcpu *pcpu, gpa_t pa, uint32_t len)
         shadow_forget_slot(vm, pcpu, slot);
 }
 
-void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
+/* No entry of this VM names this frame any more; how many did. */
+static uint32_t forget_frame(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 {
+    uint32_t          at, n = 0;
     struct rmap_entry entry;
     hfn_t             hfn;
 
     if (!p2m_lookup(vm, gfn, &hfn))
-        return;
+        return 0;
+    for (at = frame_of(&vm->hyp->frames, hfn)->map;
+         rmap_next(vm->hyp, &at, &entry); n++)
+        if (entry.vm == vm)
+            shadow_clear(vm, pcpu, entry.shadow, entry.index);
+    tag_forget(vm);
+    return n;
+}
+
+void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
+{
     for (uint32_t n = 0; lost && n < NR_VIEWS; n++) {
         struct shadow *shadow = view(vm, gfn.raw, n);
 
@@ -202,12 +221,31 @@ void shadow_zap(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, bool lost)
             sync_end(vm, shadow);
         }
     }
-    uint32_t at = frame_of(&vm->hyp->frames, hfn)->map;
-    while (rmap_next(vm->hyp, &at, &entry))
-        if (entry.vm == vm)
-            shadow_clear(vm, pcpu, entry.shadow, entry.index);
-    tag_forget(vm);
+    forget_frame(vm, pcpu, gfn);
 }
+
+/* May another piece wait? Only once some work is done that going back to the
+ * instruction does not undo: whoever asks again and again gets to the end. */
+static bool may_wait(struct pcpu *pcpu, uint32_t done)
+{
+    return done >= EXIT_LEAST && exit_enough(pcpu);
+}
+
+/* marker: wipe */
+bool shadow_wipe(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, uint32_t *done)
+{
+    for (uint32_t n = 0; n < NR_VIEWS; n++) {
+        struct shadow *shadow = view(vm, gfn.raw, n);
+
+        if (shadow && may_wait(pcpu, *done))
+            return false;
+        if (shadow)
+            *done += shadow_clear_all(vm, pcpu, shadow);
+    }
+    *done += forget_frame(vm, pcpu, gfn);
+    return !may_wait(pcpu, *done);
+}
+/* marker: end */
 
 /* What is to become of the table that is stored to? */
 struct views {
@@ -277,21 +315,26 @@ enum sync_store shadow_store(struct vcpu *vcpu, gpa_t pa)
 
 /* marker: sync-forget-all */
 /* Every link of a root goes: what it led to will be compared when it is linked
- * again. */
-static void forget_all(struct vm *vm, struct pcpu *pcpu)
+ * again. False: there are more; what was done needs not be done again. */
+static bool forget_all(struct vm *vm, struct pcpu *pcpu)
 {
+    uint32_t done = 0;
+
     for (uint32_t i = 0; i < vm->shadows.count; i++) {
         struct shadow *root = &vm->shadows.pool[i];
 
         if (!root->live || shadow_kind(root) != SHADOW_ROOT)
             continue;
-        if (root->holds) {
-            shadow_clear_all(vm, pcpu, root);
+        if (may_wait(pcpu, done))
+            return false;
+        done += shadow_clear_all(vm, pcpu, root);
+        if (root->holds)
             continue;
-        }
         shadow_retire(vm, pcpu, root);
         vm->count.shadow_drops++;
+        done += EXIT_LEAST;
     }
+    return true;
 }
 /* marker: end */
 
@@ -326,34 +369,44 @@ static bool forget_page(struct vm *vm, struct pcpu *pcpu, gva_t va)
 }
 
 /* Back in sync, and watched again; what is not in use is forgotten. */
-static void sync_all(struct vm *vm, struct pcpu *pcpu)
+static bool sync_all(struct vm *vm, struct pcpu *pcpu)
 {
+    uint32_t done = 0;
+
     for (uint32_t i = 0; i < vm->shadows.count; i++) {
         struct shadow *shadow = &vm->shadows.pool[i];
 
         if (!shadow->live || !shadow_synchronised(shadow) || shadow->traced)
             continue;
+        if (may_wait(pcpu, done))
+            return false;
         if (!shadow->links && !shadow->holds) {
             shadow_retire(vm, pcpu, shadow);
             vm->count.shadow_drops++;
+            done += EXIT_LEAST;
             continue;
         }
         compare(vm, pcpu, shadow);
         sync_begin(vm, pcpu, shadow);
+        done += shadow->traced ? EXIT_LEAST : 0; /* or again next time */
     }
+    return true;
 }
 
-void shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
+bool shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
 {
+    bool all = true;
+
     if (traces(vm))
-        sync_all(vm, pcpu);
+        all = sync_all(vm, pcpu);
     else if (!one_page)
-        forget_all(vm, pcpu);
+        all = forget_all(vm, pcpu);
     else if (!forget_page(vm, pcpu, va)) {
         tag_forget_page(vm, va);
-        return;
+        return true;
     }
     tag_forget(vm);
+    return all;
 }
 
 void shadow_reset(struct vm *vm)

@@ -40,8 +40,9 @@ struct paging {
     uint32_t (*root)(struct vcpu *vcpu);
     /* It leaves its hart, or this style: let go of the root. */
     void (*release)(struct vcpu *vcpu);
-    /* The guest asked to forget translations: of one page, or all. */
-    void (*fence)(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
+    /* The guest asked to forget translations: of one page, or all. False: the
+     * exit has worked enough, and some are left; to be asked again. */
+    bool (*fence)(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va);
     /* The frame behind this guest frame is about to change: no translation of
      * this VM's may name it any more. `lost`: its contents are lost, too, and
      * with them what was derived from it as a table. NULL: frames stay where

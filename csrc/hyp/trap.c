@@ -224,9 +224,23 @@ static void go_out(struct pcpu *pcpu)
 
 /* marker: end */
 
-/* Choose, deliver, enter. Delivering may kill the guest (a loop, a shared page
- * that is gone), so it goes round until what is chosen can run. `payer` had
- * this exit; but if it was for the sake of another's timer, that one pays. */
+/* Choose and deliver. Delivering may kill the guest (a loop, a shared page that
+ * is gone), so it goes round until what is chosen can run. False: its root had
+ * to be made, and another taken apart for it; somebody may be due by now. */
+static bool settle(struct pcpu *pcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    do {
+        sched_leave(pcpu);
+        if (!cpu->stepping)
+            deliver_interrupt(pcpu);
+    } while (cpu->resched);
+    return !cpu->current || vcpu_ready(cpu->current);
+}
+
+/* `payer` had this exit; but if it was for the sake of another's timer, that
+ * one pays. */
 static void hyp_leave(struct pcpu *pcpu, struct vcpu *payer)
 {
     struct hyp_cpu *cpu = pcpu->hyp;
@@ -237,11 +251,12 @@ static void hyp_leave(struct pcpu *pcpu, struct vcpu *payer)
     if (owner || payer)
         account(cpu, SPENT_HYP, owner ? owner : payer);
     reclaim_tick(pcpu);
-    do {
-        sched_leave(pcpu);
-        if (!cpu->stepping)
-            deliver_interrupt(pcpu);
-    } while (cpu->resched);
+    if (!settle(pcpu)) {
+        account(cpu, SPENT_HYP, cpu->current);
+        if (hal_timer_due(pcpu))
+            sched_tick(pcpu, hal_time(pcpu));
+        settle(pcpu);
+    }
     enter(pcpu);
     go_out(pcpu);
 }
@@ -264,6 +279,12 @@ void hyp_trap(struct pcpu *pcpu, struct trap trap)
     else if (vcpu && !vm_ended(vcpu->vm))
         trap_exception(vcpu, trap);
     hyp_leave(pcpu, kicked ? NULL : vcpu);
+}
+
+/* Nothing is booked while an exit is served: since the mark, it has worked. */
+bool exit_enough(struct pcpu *pcpu)
+{
+    return pcpu && hal_cycles(pcpu) - pcpu->hyp->mark > EXIT_ENOUGH;
 }
 
 void hyp_schedule(struct pcpu *pcpu)

@@ -61,6 +61,15 @@ void vcpu_step_over(struct vcpu *vcpu)
     vcpu->on->hyp->retired++;
 }
 
+enum trap_action vcpu_again(struct vcpu *vcpu)
+{
+    vcpu_regs(vcpu)->pc -= 4;
+    vcpu->steps--;
+    vcpu->on->hyp->retired--;
+    vcpu->fruitless = 0; /* it gets on, if nobody sees it */
+    return TRAP_RESUME;
+}
+
 void vcpu_retire(struct vcpu *vcpu)
 {
     vcpu_step_over(vcpu);
@@ -174,9 +183,18 @@ void vcpu_pull(struct vcpu *vcpu)
         vcpu->mode = hal_leave(vcpu->on, &vcpu->csr);
 }
 
-void vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va)
+bool vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va)
 {
-    vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
+    vcpu->fruitless = 0; /* as vcpu_again() */
+    return vcpu->vm->style->paging->fence(vcpu->vm, vcpu->on, one_page, va);
+}
+
+bool vcpu_ready(struct vcpu *vcpu)
+{
+    uint64_t made = vcpu->vm->count.shadow_tables;
+
+    vcpu->vm->style->paging->root(vcpu);
+    return vcpu->vm->count.shadow_tables == made;
 }
 
 void vcpu_leave_world(struct vcpu *vcpu)

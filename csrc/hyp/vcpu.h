@@ -86,6 +86,8 @@ struct regs *vcpu_regs(struct vcpu *vcpu);
  * Privileged Specification, 3.3.1). */
 void vcpu_retire(struct vcpu *vcpu);
 void vcpu_step_over(struct vcpu *vcpu);
+/* Back before the ecall that was stepped over: it is not served yet. */
+enum trap_action vcpu_again(struct vcpu *vcpu);
 
 /* The guest's own time ends here: count what it ran since it was entered. */
 void vcpu_account(struct vcpu *vcpu);
@@ -111,9 +113,12 @@ void vcpu_wake(struct vcpu *vcpu);
 /* Wait for an interrupt, unless one is there. */
 void vcpu_block(struct vcpu *vcpu);
 
-/* Its kernel asked to forget translations: of one page, or all. */
-void vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va);
+/* Its kernel asked to forget translations: of one page, or all. False: not all
+ * of them yet; ask again. */
+bool vcpu_fence(struct vcpu *vcpu, bool one_page, gva_t va);
 
+/* Hold the root that it is to run on. False: it had to be made. */
+bool vcpu_ready(struct vcpu *vcpu);
 /* Make the hart run with what this vCPU's state asks for. */
 void vcpu_enter_world(struct vcpu *vcpu);
 /* The guest has stopped: from now on csr and mode are here, and can change. */

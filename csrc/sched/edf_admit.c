@@ -15,9 +15,9 @@
 #include "sched/sched.h"
 
 /* In cycles, with the costs of abi/costs.def. A switch: trap, exit, pick,
- * world_switch, and a root to be made. An exit: longer than any that a kernel of
- * guestkernel makes; a guest can make longer ones, with a long list of calls or
- * a fence over many tables. tests/sched measures both. */
+ * world_switch, and a root to be made. An exit: EXIT_BOUND, which no guest
+ * exceeds (hyp.h), but where memory that was promised twice runs out: then pages
+ * are compared (reclaim.c). tests/sched measures both. */
 #define EDF_SWITCH 1500
 #define EDF_EXIT   12000
 

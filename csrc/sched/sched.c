@@ -364,7 +364,7 @@ struct vcpu *sched_tick(struct pcpu *pcpu, uint64_t now)
         new_period(hyp, now);
     if (hyp->config.policy->tick)
         hyp->config.policy->tick(cpu, now);
-    if (now >= cpu->slice_end)
+    if (now >= cpu->slice_end && !cpu->new_slice)
         cpu->resched = true;
     return owner;
 }

@@ -19,14 +19,17 @@
 #include "sched/sched.h"
 #include "sched/timer.h"
 
-/* In cycles, with the costs of abi/costs.def: an exit, and a switch with what
- * it takes to rebuild the world and to deliver an interrupt. No exit of a
- * nested guest lasts as long, and none of the kernels in guestkernel; but a
- * guest could make one with a long list of calls, or a fence over many tables.
- * What comes late by that is told: the argument of the event `slot`. */
+/* In cycles, with the costs of abi/costs.def: an exit, which is never longer
+ * (EXIT_BOUND: hyp.h says why), and a switch with what it takes to rebuild the
+ * world and to deliver an interrupt. Less would do for the exits that tests can
+ * make; it is what the longest pieces come to when all that is in them is dear.
+ * With other costs something may come late, which is then told: the argument of
+ * the event `slot`. */
 #define PAD_EXIT   12000
 #define PAD_SWITCH 2000
 #define PAD        (PAD_EXIT + PAD_SWITCH)
+
+_Static_assert(PAD_EXIT == EXIT_BOUND, "exits are waited for as they last");
 
 /* Whose turn it is, and from when to when; before the first table, nobody's. */
 struct turn {

@@ -9,7 +9,7 @@ import pytest
 
 from tests.equivalence.core import Core, build, sources
 from tests.memory.puppet import Host
-from tests.sched import programs, scenario
+from tests.sched import cuts, programs, scenario
 from tests.sched.simlib import (
     BLOCK,
     RUN,
@@ -241,7 +241,11 @@ SIMULATED: dict[str, Callable[[Library], None]] = {
     "budget": _budget,
     "server": _server,
 }
-REAL: dict[str, Callable[[Core], None]] = {"two_runs": _two_runs}
+REAL: dict[str, Callable[[Core], None]] = {
+    "two_runs": _two_runs,
+    "long_call": cuts.a_long_call_is_cut,
+    "forged": cuts.forged_progress_is_checked,
+}
 
 
 def _check(name: str, files: dict[str, str]) -> None:
