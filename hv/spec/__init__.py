@@ -1,6 +1,6 @@
 """What must be true, written to be read: an executable specification.
 
-Nothing here imports the rest of hv, and nothing in the C core was derived
+Nothing here imports the rest of hv but the numbers of its calls, and nothing in the C core was derived
 from it: the two were written from the same sentences of the RISC-V manual, so
 that where they disagree, one of them is wrong. The tests use it as oracle.
 
@@ -10,6 +10,11 @@ that where they disagree, one of them is wrong. The tests use it as oracle.
   back, shared and logged.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
+- :mod:`hv.spec.trv32`: what one instruction does. :mod:`hv.spec.hart` has the
+  state, :mod:`hv.spec.csr` the registers of a kernel, :mod:`hv.spec.trap` the
+  way into a handler and out.
+- :mod:`hv.spec.sbi`: the standard calls; :mod:`hv.spec.calls` has what is common
+  to all calls.
 - :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where
   the machine walks a guest's own tables.
 
