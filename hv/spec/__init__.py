@@ -1,8 +1,9 @@
 """What must be true, written to be read: an executable specification.
 
-Nothing here imports the rest of hv but the numbers of its calls, and nothing in the C core was derived
-from it: the two were written from the same sentences of the RISC-V manual, so
-that where they disagree, one of them is wrong. The tests use it as oracle.
+Nothing here imports the rest of hv but the numbers of its calls, and nothing in
+the C core was derived from it: the two were written from the same sentences of
+the RISC-V manual, so that where they disagree, one of them is wrong. The tests
+use it as oracle.
 
 - :mod:`hv.spec.mmu`: Sv32. What one access does, given the tables.
 - :mod:`hv.spec.two_stage`: the same for a guest, with a second stage below.
@@ -13,8 +14,10 @@ that where they disagree, one of them is wrong. The tests use it as oracle.
 - :mod:`hv.spec.trv32`: what one instruction does. :mod:`hv.spec.hart` has the
   state, :mod:`hv.spec.csr` the registers of a kernel, :mod:`hv.spec.trap` the
   way into a handler and out.
-- :mod:`hv.spec.sbi`: the standard calls; :mod:`hv.spec.calls` has what is common
-  to all calls.
+- :mod:`hv.spec.calls`: what all calls of a kernel have in common;
+  :mod:`hv.spec.sbi`: the standard ones; :mod:`hv.spec.hypercalls` and
+  :mod:`hv.spec.memory_calls`: hv's own; :mod:`hv.spec.pv`: the page by which a
+  paravirtual kernel is told of traps.
 - :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where
   the machine walks a guest's own tables.
 

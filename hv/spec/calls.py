@@ -54,6 +54,13 @@ def need(condition: object, *errors: SbiError) -> None:
         raise Refused(*errors)
 
 
+def as_answered(error: int) -> int:
+    """Answer what another part of the specification says."""
+    if error:
+        raise Refused(SbiError(error))
+    return 0
+
+
 def answer(
     call: Call, computer: Computer, hart: Hart, args: Arguments
 ) -> Answer:

@@ -108,6 +108,7 @@ class Hart:
     :ivar timer: the time of its next timer interrupt.
     :ivar external: the line from the interrupt controller.
     :ivar asked: a software interrupt on its way from another hart.
+    :ivar times: ticks that it ran, waited for a hart, slept, was off.
     """
 
     id: int = 0
@@ -125,6 +126,7 @@ class Hart:
     timer: int | None = None
     external: bool = False
     asked: bool = False
+    times: tuple[int, int, int, int] = (0, 0, 0, 0)
     shared: Shared = field(default_factory=Shared)
 
     def set(self, register: int, value: int) -> None:

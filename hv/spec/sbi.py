@@ -122,7 +122,6 @@ def start(hart: Hart, pc: int, *arguments: int) -> None:
     hart.x[A0 : A0 + len(arguments)] = arguments
     hart.pc, hart.mode = pc, Mode.SUPERVISOR
     hart.csr.clear()
-    hart.shared = Shared()
     hart.stopped = hart.waiting = hart.asked = False
     hart.timer = hart.reservation = None
 
@@ -137,6 +136,7 @@ def hart_start(computer: Computer, hart: Hart, args: Arguments) -> int:
     if args[1] % 4 or not computer.memory.owns(args[1], 4):
         mistakes.append(SbiError.INVALID_ADDRESS)
     need(not mistakes, *mistakes)
+    forget_shared(computer, other)
     start(other, args[1], args[0], args[2])
     if computer.style is not Style.NATIVE:
         open_to_paravirtual(other)
@@ -165,7 +165,7 @@ def hart_status(computer: Computer, hart: Hart, args: Arguments) -> int:
 def hart_suspend(computer: Computer, hart: Hart, args: Arguments) -> int:
     """Wait, as wfi does; other kinds of suspension are not offered."""
     need(args[0] == 0, SbiError.NOT_SUPPORTED)
-    hart.waiting = True
+    hart.waiting, hart.shared.polls = True, False
     return 0
 
 
@@ -250,6 +250,16 @@ def forget_steal(computer: Computer, hart: Hart) -> None:
     if hart.shared.steal is not None:
         computer.memory.held.remove(hart.shared.steal // 4096)
     hart.shared.steal = None
+
+
+def forget_shared(computer: Computer, hart: Hart) -> None:
+    """Forget all that a paravirtual kernel has told about a hart."""
+    forget_steal(computer, hart)
+    if hart.shared.info is not None:
+        computer.memory.held.remove(hart.shared.info // 4096)
+    if computer.tables:
+        computer.tables.loaded.pop(hart.id, None)
+    hart.shared = Shared()
 
 
 # --- 5. Legacy: the answer is in a0 alone -------------------------------------

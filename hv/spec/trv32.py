@@ -21,7 +21,7 @@ True
 from collections.abc import Callable
 from typing import Protocol
 
-from hv.spec import csr, trap
+from hv.spec import csr, trap, typed
 from hv.spec.csr import Csr, Status
 from hv.spec.hart import WORD, Computer, Hart, Style, Trap, signed
 from hv.spec.mmu import Access, Mode, Translated, View, translate
@@ -141,6 +141,8 @@ def view(hart: Hart) -> View:
 
 def reach(computer: Computer, hart: Hart, va: int, access: Access) -> int:
     """Translate, set A and D, return the physical address; or trap."""
+    if computer.style is Style.DIRECT:
+        return typed.reach(computer, hart, va, access)
     to = translate(
         computer.memory,
         hart.csr[Csr.SATP],
