@@ -280,13 +280,15 @@ def clear_ipi(computer: Computer, hart: Hart, args: Arguments) -> int:
 def legacy_named(computer: Computer, hart: Hart, va: int) -> list[Hart]:
     """Return the harts of a mask in memory, at a virtual address; 0: all.
 
-    Harts that do not exist do not count.
+    Harts that do not exist do not count. The mask is found as by a load of the
+    kernel, but for A, which is left as it is (our choice).
     """
     if va == 0:
         return list(computer.harts)
     need(va % 4 == 0, SbiError.INVALID_ADDRESS)
+    unseen = computer.copy()
     try:
-        pa = reach(computer, hart, va, Access.LOAD)
+        pa = reach(unseen, unseen.harts[hart.id], va, Access.LOAD)
     except Trap:
         raise Refused(SbiError.INVALID_ADDRESS) from None
     need(pa in computer.memory, SbiError.INVALID_ADDRESS)

@@ -48,8 +48,6 @@ def reach(computer: Computer, hart: Hart, va: int, access: Access) -> int:
     """
     tables = typed(computer)
     untranslated = hart.id not in tables.loaded
-    if untranslated and va not in computer.memory:
-        raise Trap(AccessFault(access).cause, va)
     user = hart.mode is Mode.USER
     pa = tables.access(hart.id, va, access, user=user)
     for gfn, page in tables.memory.items():
@@ -58,6 +56,8 @@ def reach(computer: Computer, hart: Hart, va: int, access: Access) -> int:
                 entry = word.to_bytes(4, "little")
                 computer.put(gfn * PAGE_SIZE + at, entry)
     tables.memory = {}
+    if untranslated and va not in computer.memory:
+        raise Trap(AccessFault(access).cause, va)
     if pa is None:
         raise Trap(PageFault(access).cause, va)
     return pa

@@ -19,13 +19,13 @@ from hypothesis.stateful import (
 from hv.abi import Hypercall
 from hv.spec import sbi
 from hv.spec.csr import Csr
+from hv.spec.frames import violations
 from tests.equivalence.core import Core
 from tests.machine import asm
 from tests.memory.puppet import DATA, FIRST, LISTS, PAGE, SHARED, Host
-from tests.spec.world import CSR, PRIV, VCPUS, Actor, host
+from tests.spec.world import CSR, PAGES, PRIV, VCPUS, Actor, frames_of, host
 
-PAGES = 10  # a small world, so that choices collide
-FRAMES = 256
+FRAMES = 128
 END = FIRST + PAGES
 ROOT, LEAVES = DATA + 4, DATA + 5  # by habit; any page may become one
 WINDOW = 0x4000_0000
@@ -386,6 +386,8 @@ class Lives(RuleBasedStateMachine):
         for actor in self.live:
             actor.compare()
         self.host.audit()
+        wrong = list(violations(frames_of(self.host, self.live)))
+        assert not wrong, f"frames: {wrong}"
         ended = [a for a in self.live if a.spec.ended is not None]
         for actor in ended:
             self.live.remove(actor)

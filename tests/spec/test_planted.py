@@ -14,8 +14,8 @@ from hv.abi import Hypercall
 from tests.equivalence.core import Core, build, good_core, planted
 from tests.machine import asm
 from tests.memory.puppet import FIRST, PAGE
-from tests.spec.lives import FRAMES, PAGES, A, D, Lives, R, V, W, X
-from tests.spec.world import Actor, host
+from tests.spec.lives import FRAMES, A, D, Lives, R, V, W, X
+from tests.spec.world import PAGES, Actor, host
 
 RECORDS = Path(__file__).with_name("planted.toml")
 ROOT, LEAVES = 0x80007, 0x80008

@@ -9,6 +9,7 @@ Time stands still: an instruction costs one cycle, all else nothing, and a tick
 is a million. So what a call says of time is 0, and a deadline is due or is not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hv.abi import Hypercall
@@ -16,9 +17,11 @@ from hv.spec import hypercalls, sbi, trv32
 from hv.spec.calls import A0, Answer
 from hv.spec.csr import SSIP, STIP, WRITABLE, Csr
 from hv.spec.direct import Tables
+from hv.spec.frames import Domain, Frame, Machine
 from hv.spec.hart import Computer, Hart, Off, Style
 from hv.spec.mmu import Mode
 from hv.spec.p2m import GuestMemory
+from hv.spec.typed import typed
 from tests.equivalence.core import CData, Core
 from tests.memory.puppet import CODE, FIRST, LISTS, PAGE, SHARED, Host, Puppet
 
@@ -27,6 +30,8 @@ AT = CODE * PAGE + 0x80  # where an actor's next instruction is put
 RUNNING, RUNNABLE, BLOCKED, OFFLINE = range(4)
 TICK = 1_000_000  # cycles
 VCPUS = 2
+PAGES = 10  # of each VM: a small world, so that choices collide
+POOL = 4 * VCPUS + 4
 
 
 def host(core: Core, frames: int, **options: int) -> Host:
@@ -35,6 +40,37 @@ def host(core: Core, frames: int, **options: int) -> Host:
     made = Host(core, frames, time_div=TICK, cost=list(plain.cost), **options)
     made.ok(made.lib.hv_audit(made.raw, made.ffi.NULL, 0))
     return made
+
+
+def frames_of(where: Host, actors: Sequence["Actor"]) -> Machine:
+    """Return the machine's frames, as the specification speaks of them."""
+    info = where.info
+    table: CData = where.ffi.new("struct hv_frame[]", info.frames)
+    where.ok(where.lib.hv_frames(where.raw, FIRST, info.frames, table))
+    frames = {
+        FIRST + n: Frame(f.owner, f.refs, f.gfn, f.entries)
+        for n, f in enumerate(table)
+    }
+    domains = [
+        Domain(
+            id=actor.id,
+            p2m={
+                gfn: hfn
+                for gfn in range(FIRST, FIRST + PAGES)
+                if (hfn := actor.frame(gfn)) is not None
+            },
+            pages=PAGES - len(actor.spec.memory.gone),
+            promised=PAGES,
+            held=actor.spec.memory.held,
+            second_stage=actor.kind == "NESTED",
+            tables=actor.told_tables(),
+        )
+        for actor in actors
+    ]
+    pools = sum(actor.for_tables for actor in actors)
+    return Machine(
+        frames, domains, info.frames_reserved, pools - info.frames_hyp
+    )
 
 
 @dataclass
@@ -52,9 +88,11 @@ class Actor(Puppet):
     """A VM, and what must be so."""
 
     def __init__(self, where: Host, pages: int, style: str) -> None:
-        super().__init__(
-            where, pages, style, vcpus=VCPUS, shadow_frames=4 * VCPUS + 4
-        )
+        before = where.info.frames_reserved + where.info.frames_hyp
+        super().__init__(where, pages, style, vcpus=VCPUS, shadow_frames=POOL)
+        after = where.info.frames_reserved + where.info.frames_hyp
+        # Frames for its tables, had or to be had: what is not for its pages.
+        self.for_tables = after - before - (pages - self.info.frames_own)
         self.kind = style
         native = style not in ("PV", "DIRECT")
         memory = GuestMemory(first=FIRST, pages=pages)
@@ -159,6 +197,10 @@ class Actor(Puppet):
         got -= got >> 31 << 32
         assert got in last.errors, f"error: {got} is none of {last.errors}"
         self.hart.set(A0, got)
+
+    def told_tables(self) -> Tables | None:
+        """Return its typed tables, told what is in memory."""
+        return typed(self.spec) if self.spec.tables else None
 
     def make(self, extension: int, function: int, *args: int) -> Answer | None:
         """Make a call; return what the specification says of it."""
