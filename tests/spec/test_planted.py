@@ -15,6 +15,7 @@ from tests.equivalence.core import Core, build, good_core, planted
 from tests.machine import asm
 from tests.memory.puppet import FIRST, PAGE
 from tests.spec.lives import FRAMES, A, D, Lives, R, V, W, X
+from tests.spec.test_trv32 import single_words
 from tests.spec.world import PAGES, Actor, host
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -42,6 +43,7 @@ class Bug:
 
 
 BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+OF_CALLS = [bug for bug in BUGS if bug.style != "BARE"]
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]
 
@@ -90,6 +92,10 @@ class Player(Actor):
 
 
 def play(core: Core, bug: Bug) -> None:
+    if bug.style == "BARE":
+        for seed in range(5):
+            single_words(core, seed, 300)
+        return
     where = host(core, FRAMES)
     player = Player(where, PAGES, bug.style)
     neighbour = Actor(where, PAGES, "PV")
@@ -102,14 +108,15 @@ def play(core: Core, bug: Bug) -> None:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_comparison_finds(bug: Bug) -> None:
-    play(good_core(), bug)
+    if bug.does:
+        play(good_core(), bug)
     with pytest.raises(AssertionError) as found:
         play(bug.core(), bug)
     assert any(shows in str(found.value) for shows in bug.shows.split(" | "))
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", OF_CALLS, ids=lambda bug: bug.name)
 def test_random_lives_find(bug: Bug) -> None:
     class Bugged(Lives):
         core = bug.core()
