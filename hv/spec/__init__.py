@@ -12,12 +12,16 @@ use it as oracle.
 - :mod:`hv.spec.stale`: what an access may do while the tables change: between
   two fences, the old translation or the new one.
 - :mod:`hv.spec.trv32`: what one instruction does. :mod:`hv.spec.hart` has the
-  state, :mod:`hv.spec.csr` the registers of a kernel, :mod:`hv.spec.trap` the
+  state, :mod:`hv.spec.fields` the encoding, :mod:`hv.spec.access` loads and
+  stores, :mod:`hv.spec.csr` the registers of a kernel, :mod:`hv.spec.trap` the
   way into a handler and out.
 - :mod:`hv.spec.calls`: what all calls of a kernel have in common;
-  :mod:`hv.spec.sbi`: the standard ones; :mod:`hv.spec.hypercalls` and
-  :mod:`hv.spec.memory_calls`: hv's own; :mod:`hv.spec.pv`: the page by which a
-  paravirtual kernel is told of traps.
+  :mod:`hv.spec.sbi` and :mod:`hv.spec.sbi_legacy`: the standard ones;
+  :mod:`hv.spec.hypercalls` and :mod:`hv.spec.memory_calls`: hv's own.
+  :mod:`hv.spec.beneath` and :mod:`hv.spec.firmware`: who serves them;
+  :mod:`hv.spec.pv`: the page by which a paravirtual kernel is told of traps.
+- :mod:`hv.spec.frames` and :mod:`hv.spec.charges`: what frames and time must
+  add up to. :mod:`hv.spec.sched`: who must get how much of it.
 - :mod:`hv.spec.direct`: when a page is a table, and what may stand in it, where
   the machine walks a guest's own tables.
 

@@ -34,6 +34,7 @@ from hv.spec.calls import (
     writable,
 )
 from hv.spec.csr import pending
+from hv.spec.firmware import Sbi
 from hv.spec.hart import Computer, Hart, Off, Style, Trap
 from hv.spec.p2m import GuestMemory
 
@@ -287,7 +288,7 @@ def find(number: int) -> Call:
 
 
 @dataclass
-class Pv(sbi.Sbi):
+class Pv(Sbi):
     """What a paravirtual kernel has beneath it.
 
     :ivar last: what the last call answered; None: it does not return.

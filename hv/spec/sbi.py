@@ -18,15 +18,10 @@ b'hello'
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from hv.abi import SbiError
 from hv.spec.calls import (
     A0,
-    A1,
-    A6,
-    A7,
-    Answer,
     Arguments,
     Call,
     Refused,
@@ -34,13 +29,12 @@ from hv.spec.calls import (
     need,
     writable,
 )
-from hv.spec.csr import SSIP, STIP, Csr
-from hv.spec.hart import WORD, Computer, Hart, Off, Shared, Style, Trap
-from hv.spec.mmu import Access, Mode
+from hv.spec.csr import STIP, Csr
+from hv.spec.hart import WORD, Computer, Hart, Off, Shared, Style
+from hv.spec.mmu import Mode
 from hv.spec.p2m import GuestMemory
-from hv.spec.trv32 import Nothing, reach
 
-__all__ = ["GuestMemory", "Sbi", "answer", "console_write", "find"]
+__all__ = ["GuestMemory", "answer", "console_write", "find"]
 
 NEVER = (1 << 64) - 1
 BASE, TIME, IPI, RFNC = 0x10, 0x54494D45, 0x735049, 0x52464E43
@@ -262,71 +256,6 @@ def forget_shared(computer: Computer, hart: Hart) -> None:
     hart.shared = Shared()
 
 
-# --- 5. Legacy: the answer is in a0 alone -------------------------------------
-
-
-def getchar(computer: Computer, hart: Hart, args: Arguments) -> int:
-    """Return a byte that was typed, or -1."""
-    return computer.typed.pop(0) if computer.typed else -1
-
-
-def clear_ipi(computer: Computer, hart: Hart, args: Arguments) -> int:
-    """Take the caller's own software interrupt back."""
-    hart.csr[Csr.SIP] &= ~SSIP
-    hart.asked = False
-    return 0
-
-
-def legacy_named(computer: Computer, hart: Hart, va: int) -> list[Hart]:
-    """Return the harts of a mask in memory, at a virtual address; 0: all.
-
-    Harts that do not exist do not count. The mask is found as by a load of the
-    kernel, but for A, which is left as it is (our choice).
-    """
-    if va == 0:
-        return list(computer.harts)
-    need(va % 4 == 0, SbiError.INVALID_ADDRESS)
-    unseen = computer.copy()
-    try:
-        pa = reach(unseen, unseen.harts[hart.id], va, Access.LOAD)
-    except Trap:
-        raise Refused(SbiError.INVALID_ADDRESS) from None
-    need(pa in computer.memory, SbiError.INVALID_ADDRESS)
-    mask = computer.memory[pa]
-    return [other for other in computer.harts if mask >> other.id & 1]
-
-
-def legacy_send_ipi(computer: Computer, hart: Hart, args: Arguments) -> int:
-    """Send an interrupt."""
-    interrupt(legacy_named(computer, hart, args[0]))
-    return 0
-
-
-def legacy_fence(computer: Computer, hart: Hart, args: Arguments) -> int:
-    """Fence."""
-    legacy_named(computer, hart, args[0])
-    return 0
-
-
-def legacy_shutdown(computer: Computer, hart: Hart, args: Arguments) -> int:
-    """Switch off."""
-    computer.ended = Off()
-    return 0
-
-
-LEGACY: tuple[Call, ...] = (
-    set_timer,
-    console_byte,
-    getchar,
-    clear_ipi,
-    legacy_send_ipi,
-    legacy_fence,
-    legacy_fence,
-    legacy_fence,
-    legacy_shutdown,
-)
-
-
 # --- the table ----------------------------------------------------------------
 
 
@@ -368,36 +297,3 @@ def unknown(computer: Computer, hart: Hart, args: Arguments) -> int:
 def find(extension: int, function: int) -> Call:
     """Return the call of this number."""
     return CALLS.get((extension, function), unknown)
-
-
-@dataclass
-class Sbi(Nothing):
-    """What a native kernel has beneath it: the standard calls, and a timer.
-
-    :ivar last: what the last call answered.
-    """
-
-    last: Answer | None = None
-
-    def arrive(self, computer: Computer, hart: Hart) -> bool:
-        """Pass on the timer, and what other harts asked for."""
-        came = hart.asked
-        if hart.asked:
-            hart.csr[Csr.SIP] |= SSIP
-            hart.asked = False
-        if hart.timer is not None and computer.time(hart) >= hart.timer:
-            hart.csr[Csr.SIP] |= STIP
-            hart.timer, came = None, True
-        return came
-
-    def call(self, computer: Computer, hart: Hart) -> None:
-        """Serve a call: extension in a7, function in a6 (3.)."""
-        extension, function = hart.x[A7], hart.x[A6]
-        args = tuple(hart.x[A0 : A0 + 6])
-        if extension <= LAST_LEGACY:
-            self.last = answer(LEGACY[extension], computer, hart, args)
-            hart.set(A0, self.last.error or self.last.value)
-            return
-        self.last = answer(find(extension, function), computer, hart, args)
-        hart.set(A0, self.last.error)
-        hart.set(A1, self.last.value)

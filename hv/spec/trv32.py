@@ -19,58 +19,28 @@ True
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
-from hv.spec import csr, trap, typed
-from hv.spec.csr import Csr, Status
+from hv.spec import csr, trap
+from hv.spec.access import fetch, load, reach, store
+from hv.spec.beneath import Beneath, Nothing
+from hv.spec.fields import (
+    funct3,
+    funct7,
+    imm_b,
+    imm_i,
+    imm_j,
+    imm_s,
+    imm_u,
+    rd,
+    rs1,
+    rs2,
+)
 from hv.spec.hart import WORD, Computer, Hart, Style, Trap, signed
-from hv.spec.mmu import Access, Mode, Translated, View, translate
+from hv.spec.mmu import Access, Mode
 from hv.spec.p2m import GuestMemory
 from hv.spec.trap import Cause
 
-__all__ = ["Beneath", "GuestMemory", "Nothing", "step"]
-
-
-class Beneath(Protocol):
-    """Who has M-mode: a firmware, or a hypervisor."""
-
-    def arrive(self, computer: Computer, hart: Hart) -> bool:
-        """Make pending what has become due; say whether anything did."""
-
-    def wakes(self, hart: Hart) -> bool:
-        """Say whether what is pending ends the hart's sleep."""
-
-    def due(self, computer: Computer, hart: Hart) -> int | None:
-        """Return the interrupt that the kernel is to take now."""
-
-    def trap(self, computer: Computer, hart: Hart, why: Trap) -> None:
-        """Tell the kernel of a trap."""
-
-    def call(self, computer: Computer, hart: Hart) -> None:
-        """Serve an ecall of the kernel; pc is behind it."""
-
-
-class Nothing:
-    """Nothing beneath: interrupts and traps as the architecture has them."""
-
-    def arrive(self, computer: Computer, hart: Hart) -> bool:
-        """Do nothing."""
-        return False
-
-    def wakes(self, hart: Hart) -> bool:
-        """Say whether an enabled interrupt is pending (P 3.3.3)."""
-        return bool(csr.pending(hart) & hart.csr[Csr.SIE])
-
-    def due(self, computer: Computer, hart: Hart) -> int | None:
-        """Return what the architecture says."""
-        return trap.due(hart)
-
-    def trap(self, computer: Computer, hart: Hart, why: Trap) -> None:
-        """Enter the handler."""
-        trap.take(hart, why.cause, why.tval)
-
-    def call(self, computer: Computer, hart: Hart) -> None:
-        """Do nothing."""
+__all__ = ["GuestMemory", "Nothing", "step"]
 
 
 # --- one step -----------------------------------------------------------------
@@ -124,124 +94,6 @@ def execute(computer: Computer, hart: Hart, insn: int) -> int:
     if operation is None:
         raise Trap(Cause.ILLEGAL, insn)
     return operation(computer, hart, insn)
-
-
-# --- memory -------------------------------------------------------------------
-
-
-def view(hart: Hart) -> View:
-    """Return what beside the tables decides the hart's accesses."""
-    status = hart.csr[Csr.SSTATUS]
-    return View(
-        hart.mode,
-        sum=bool(status & Status.SUM),
-        mxr=bool(status & Status.MXR),
-    )
-
-
-def reach(computer: Computer, hart: Hart, va: int, access: Access) -> int:
-    """Translate, set A and D, return the physical address; or trap."""
-    if computer.style is Style.DIRECT:
-        return typed.reach(computer, hart, va, access)
-    to = translate(
-        computer.memory,
-        hart.csr[Csr.SATP],
-        va,
-        access,
-        view(hart),
-        computer.board,
-    )
-    if not isinstance(to, Translated):
-        raise Trap(to.cause, va)
-    if to.slot is not None and to.sets:
-        entry = computer.memory[to.slot] | to.sets
-        computer.put(to.slot, entry.to_bytes(4, "little"))
-    return to.pa
-
-
-def fetch(computer: Computer, hart: Hart) -> int:
-    """Fetch the instruction at pc."""
-    if hart.pc % 4:
-        raise Trap(Cause.FETCH_MISALIGNED, hart.pc)
-    pa = reach(computer, hart, hart.pc, Access.FETCH)
-    return computer.memory[pa]
-
-
-def load(computer: Computer, hart: Hart, va: int, size: int) -> int:
-    """Load. Alignment comes before translation (P 3.7.1; our choice)."""
-    if va % size:
-        raise Trap(Cause.LOAD_MISALIGNED, va)
-    pa = reach(computer, hart, va, Access.LOAD)
-    value = computer.load(pa, size)
-    if value is None:
-        raise Trap(Cause.LOAD_ACCESS, va)
-    return value
-
-
-def store(
-    computer: Computer, hart: Hart, va: int, size: int, value: int
-) -> None:
-    """Store."""
-    if va % size:
-        raise Trap(Cause.STORE_MISALIGNED, va)
-    pa = reach(computer, hart, va, Access.STORE)
-    if not computer.store(pa, size, value):
-        raise Trap(Cause.STORE_ACCESS, va)
-
-
-# --- fields (2.2, 2.3) --------------------------------------------------------
-
-
-def rd(insn: int) -> int:
-    """Return the number of the destination register."""
-    return insn >> 7 & 31
-
-
-def rs1(insn: int) -> int:
-    """Return the number of the first source register."""
-    return insn >> 15 & 31
-
-
-def rs2(insn: int) -> int:
-    """Return the number of the second source register."""
-    return insn >> 20 & 31
-
-
-def funct3(insn: int) -> int:
-    """Return bits 14:12."""
-    return insn >> 12 & 7
-
-
-def funct7(insn: int) -> int:
-    """Return bits 31:25."""
-    return insn >> 25
-
-
-def imm_i(insn: int) -> int:
-    """Return the immediate of a load, jalr, or operation."""
-    return signed(insn >> 20, 12)
-
-
-def imm_s(insn: int) -> int:
-    """Return the immediate of a store."""
-    return signed(funct7(insn) << 5 | rd(insn), 12)
-
-
-def imm_b(insn: int) -> int:
-    """Return the distance of a branch."""
-    high = insn >> 31 << 12 | (insn >> 7 & 1) << 11
-    return signed(high | (insn >> 25 & 0x3F) << 5 | (insn >> 8 & 15) << 1, 13)
-
-
-def imm_u(insn: int) -> int:
-    """Return the upper immediate."""
-    return insn & 0xFFFF_F000
-
-
-def imm_j(insn: int) -> int:
-    """Return the distance of a jal."""
-    high = insn >> 31 << 20 | (insn >> 12 & 0xFF) << 12
-    return signed(high | (insn >> 20 & 1) << 11 | (insn >> 21 & 0x3FF) << 1, 21)
 
 
 # --- integers (2.4) and extension M (12) --------------------------------------

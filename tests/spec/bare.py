@@ -1,11 +1,12 @@
 """The bare machine and its specification, side by side, step by step."""
 
+from hv.spec.access import view
 from hv.spec.csr import WRITABLE, Csr
+from hv.spec.firmware import Sbi
 from hv.spec.hart import Computer, Off
 from hv.spec.mmu import Access, Mode, Translated, translate
 from hv.spec.p2m import GuestMemory
-from hv.spec.sbi import Sbi
-from hv.spec.trv32 import step, view
+from hv.spec.trv32 import step
 from tests.equivalence.core import CData, Core
 
 RAM = 0x8000_0000

@@ -17,6 +17,7 @@ from hv.spec import hypercalls, sbi, trv32
 from hv.spec.calls import A0, Answer
 from hv.spec.csr import SSIP, STIP, WRITABLE, Csr
 from hv.spec.direct import Tables
+from hv.spec.firmware import Sbi
 from hv.spec.frames import Domain, Frame, Machine
 from hv.spec.hart import Computer, Hart, Off, Style
 from hv.spec.mmu import Mode
@@ -102,7 +103,7 @@ class Actor(Puppet):
             style=Style.NATIVE if native else Style[style],
             time_div=TICK,
         )
-        self.beneath = sbi.Sbi() if native else hypercalls.Pv()
+        self.beneath = Sbi() if native else hypercalls.Pv()
         self._begin()
 
     def _begin(self) -> None:
