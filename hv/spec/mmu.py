@@ -29,10 +29,10 @@ The rules are those of the RISC-V Privileged Specification (20240411), chapter
 PageFault(access=<Access.STORE: 'store'>)
 """
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 PAGE_SIZE = 1 << 12
 MEGAPAGE_SIZE = 1 << 22
@@ -71,6 +71,13 @@ class Pte(IntFlag):
 NOTHING = Pte(0)
 
 
+class Words(Protocol):
+    """Words of RAM, by physical address: a dictionary will do."""
+
+    def __getitem__(self, pa: int, /) -> int:
+        """Return the word at an address."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What beside the tables decides an access: the mode and two bits."""
@@ -89,7 +96,7 @@ class Board:
     another matter.
     """
 
-    ram: range
+    ram: Container[int]
     devices: tuple[range, ...] = ()
     ad_fault: bool = False  # A, D clear: page fault, not a hardware update
 
@@ -186,7 +193,7 @@ def missing(pte: int, access: Access) -> Pte:
 
 
 def translate(  # noqa: PLR0911 - one return for each rule
-    memory: Mapping[int, int],
+    memory: Words,
     satp: int,
     va: int,
     access: Access,

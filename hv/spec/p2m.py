@@ -26,6 +26,8 @@ from enum import IntEnum
 __all__ = ["MAX_LIST", "Answer", "GuestMemory", "fewest_frames"]
 
 MAX_LIST = 64  # frames named by one call
+PAGE_SIZE = 1 << 12
+ZEROS = bytes(PAGE_SIZE)
 
 
 class Answer(IntEnum):
@@ -40,8 +42,11 @@ class Answer(IntEnum):
 class GuestMemory:
     """The pages of one guest, by frame number.
 
-    :param held: pages that the hypervisor itself writes to (the shared-info
-        page): they cannot be given back.
+    :ivar contents: what was written; a page that is not here is zero.
+    :ivar held: pages that the hypervisor itself writes to (the shared-info
+        page), one for each reason: they cannot be given back.
+    :ivar gone: pages in the balloon.
+    :ivar target: how many pages its host wants it to have.
     """
 
     def __init__(
@@ -49,26 +54,80 @@ class GuestMemory:
     ) -> None:
         self.first, self.pages = first, pages
         self.target = pages
-        self.held = frozenset(held)
-        self.words: dict[tuple[int, int], int] = {}
+        self.held = list(held)
+        self.contents: dict[int, bytearray] = {}
         self.gone: set[int] = set()
         self.log: set[int] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether a guest could not tell the two apart, nor its host."""
+        return isinstance(other, GuestMemory) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment] # it changes
+
+    # -- what is there ------------------------------------------------------
 
     def is_ram(self, gfn: int) -> bool:
         """Whether there is memory at this frame number now."""
         inside = 0 <= gfn - self.first < self.pages
         return inside and gfn not in self.gone
 
+    def __contains__(self, gpa: object) -> bool:
+        """Whether there is memory at this address now."""
+        return isinstance(gpa, int) and self.is_ram(gpa // PAGE_SIZE)
+
+    def spans(self, gpa: int, size: int) -> bool:
+        """Whether a range lies between the first and the last page.
+
+        An empty range may lie at the end, too.
+        """
+        start = self.first * PAGE_SIZE
+        return start <= gpa and gpa + size <= start + self.pages * PAGE_SIZE
+
+    def owns(self, gpa: int, size: int) -> bool:
+        """Whether all of a range is there."""
+        pages = range(gpa // PAGE_SIZE, (gpa + size - 1) // PAGE_SIZE + 1)
+        return self.spans(gpa, size) and all(map(self.is_ram, pages))
+
+    # -- what is in it ------------------------------------------------------
+
+    def page(self, gfn: int) -> bytes:
+        """Return what is in a page."""
+        return bytes(self.contents.get(gfn, ZEROS))
+
+    def bytes_at(self, gpa: int, size: int) -> bytes:
+        """Return bytes that are there."""
+        data = bytearray()
+        while size > 0:
+            gfn, offset = divmod(gpa, PAGE_SIZE)
+            part = min(size, PAGE_SIZE - offset)
+            data += self.contents.get(gfn, ZEROS)[offset : offset + part]
+            gpa, size = gpa + part, size - part
+        return bytes(data)
+
+    def __getitem__(self, gpa: int) -> int:
+        """Return a word that is there."""
+        return int.from_bytes(self.bytes_at(gpa, 4), "little")
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """Change bytes that are there, by whatever writer."""
+        while data:
+            gfn, offset = divmod(gpa, PAGE_SIZE)
+            part = min(len(data), PAGE_SIZE - offset)
+            page = self.contents.setdefault(gfn, bytearray(PAGE_SIZE))
+            page[offset : offset + part] = data[:part]
+            self._changed(gfn)
+            gpa, data = gpa + part, data[part:]
+
     def load(self, gfn: int, offset: int) -> int | None:
         """Return a word, or None for an access fault."""
-        return self.words.get((gfn, offset), 0) if self.is_ram(gfn) else None
+        return self[gfn * PAGE_SIZE + offset] if self.is_ram(gfn) else None
 
     def store(self, gfn: int, offset: int, value: int) -> bool:
         """Store a word, by whatever writer; false for an access fault."""
         if not self.is_ram(gfn):
             return False
-        self.words[gfn, offset] = value
-        self._changed(gfn)
+        self.write(gfn * PAGE_SIZE + offset, value.to_bytes(4, "little"))
         return True
 
     def _changed(self, gfn: int) -> None:
@@ -91,8 +150,7 @@ class GuestMemory:
         for gfn in gfns:
             self.gone.add(gfn)
             self._changed(gfn)
-            for key in [key for key in self.words if key[0] == gfn]:
-                del self.words[key]
+            self.contents.pop(gfn, None)
         return Answer.SUCCESS
 
     def take(self, gfns: Sequence[int]) -> Answer:

@@ -7,6 +7,7 @@ there is one more thing to say, the same for all address spaces.
 """
 
 import struct
+from collections.abc import Container
 from dataclasses import dataclass
 
 from hv import inside
@@ -63,7 +64,7 @@ class Stage2:
         addresses that this machine has not.
     """
 
-    def __init__(self, vm: VM, root: int, ram: range) -> None:
+    def __init__(self, vm: VM, root: int, ram: Container[int]) -> None:
         self._vm, self._ram = vm, ram
         self.root = root
         self._top = self._read(root)
@@ -94,7 +95,7 @@ class Stage2:
         return Below(Sync.SAME if full else Sync.FEWER, hpa, rights)
 
 
-def second_stage(vm: VM, vcpu: int, ram: range) -> Stage2 | None:
+def second_stage(vm: VM, vcpu: int, ram: Container[int]) -> Stage2 | None:
     """Return a VM's second stage; None if it runs on none."""
     if vm.info.style is not Style.NESTED:
         return None

@@ -51,7 +51,7 @@ class Killed(Exception):  # noqa: N818 -- named for what happened
 class Host:
     """A machine with the hypervisor on it."""
 
-    def __init__(self, core: Core, frames: int, **options: int) -> None:
+    def __init__(self, core: Core, frames: int, **options: CData) -> None:
         self.ffi, self.lib = core.ffi, core.lib
         config = self.ffi.new("struct hv_config *")
         self.lib.hv_config_default(config)
@@ -113,7 +113,8 @@ class Puppet:
         self, host: Host, pages: int, style: str = "PV", **options: int
     ) -> None:
         self.host, self.lib, self.ffi = host, host.lib, host.ffi
-        self.pages, self.pv = pages, style == "PV"
+        self.pages, self.pv = pages, style in ("PV", "DIRECT")
+        self.vcpu = 0  # the one that acts
         config = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(config)
         config.style = getattr(self.lib, f"HV_STYLE_{style}")
@@ -163,14 +164,16 @@ class Puppet:
         """Return a register."""
         out = self.ffi.new("uint32_t *")
         self.host.ok(
-            self.lib.hv_reg_get(self.host.raw, self.id, 0, register, out)
+            self.lib.hv_reg_get(
+                self.host.raw, self.id, self.vcpu, register, out
+            )
         )
         return int(out[0])
 
     def set(self, register: int, value: int) -> None:
         """Set a register."""
         status = self.lib.hv_reg_set(
-            self.host.raw, self.id, 0, register, value & 0xFFFFFFFF
+            self.host.raw, self.id, self.vcpu, register, value & 0xFFFFFFFF
         )
         self.host.ok(status)
 
@@ -226,7 +229,7 @@ class Puppet:
         return self.get(self.lib.HV_REG_PC) != trap
 
     def _step(self) -> None:
-        status = self.lib.hv_step(self.host.raw, self.id, 0)
+        status = self.lib.hv_step(self.host.raw, self.id, self.vcpu)
         if status == self.lib.HV_ERR_STATE:
             if self.reason:
                 raise Killed(self.reason)
