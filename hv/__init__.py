@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from hv.interleave import Interleaving, Round
     from hv.loader import Layout
     from hv.machine import Machine
+    from hv.marks import Mark
     from hv.memory import Memory
     from hv.sched import HartInfo, Schedule, VcpuInfo
     from hv.views.frames import FrameMap, frame_map
@@ -110,6 +111,7 @@ __all__ = [
     "Interleaving",
     "Layout",
     "Machine",
+    "Mark",
     "Memory",
     "NoMemory",
     "PageTable",
@@ -141,8 +143,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "sched", "events", "guest", "vm", "machine", "hypervisor",
-    "comparison",
+    "interleave", "sched", "events", "guest", "marks", "vm", "machine",
+    "hypervisor", "comparison",
     "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 

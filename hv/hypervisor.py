@@ -31,6 +31,7 @@ from hv.facts import (
 )
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
+from hv.marks import Mark, written
 from hv.sched import HartInfo
 from hv.units import parse_size
 from hv.vm import VM
@@ -284,6 +285,28 @@ class Hypervisor:
         out = ffi.new("uint32_t *")
         self.host.checked("sharing", lib.hv_share_scan, frames, out)
         return int(out[0])
+
+    def mark(self) -> Mark:
+        """Remember the host and its VMs as they are now, to be put back.
+
+        :raises NoMemory: if this computer has no room for that.
+        """
+        vms = {vm.number: vm for vm in self.vms}
+
+        def put_back() -> None:
+            self._vms = dict(vms)
+
+        return Mark(self.host, vms.values(), put_back)
+
+    def written(self) -> list[int]:
+        """Return the machine frames written since the last mark or reset.
+
+        Or since the last call of this; by whomever, and whether or not the
+        bytes are others now.
+
+        :raises UsageError: if the host has no marks.
+        """
+        return written(self.host)
 
     @property
     def info(self) -> HostInfo:

@@ -24,6 +24,7 @@ from hv.guest import Guest
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
 from hv.loader import read_program
+from hv.marks import Mark, written
 
 NATIVE = "native"
 
@@ -129,6 +130,20 @@ class Machine(Guest):
     def hash(self) -> int:
         """Return a hash of everything that the future depends on."""
         return self.host.hash()
+
+    def mark(self) -> Mark:
+        """Remember the machine as it is now, to be put back to it.
+
+        :raises NoMemory: if this computer has no room for that.
+        """
+        return Mark(self.host, [self])
+
+    def written(self) -> list[int]:
+        """Return the frames written since the last mark, reset, or call.
+
+        :raises UsageError: if it has no marks.
+        """
+        return written(self.host)
 
     @property
     def host_info(self) -> HostInfo:
