@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from hv.machine import Machine
     from hv.marks import Mark
     from hv.memory import Memory
+    from hv.replays import replay
     from hv.sched import HartInfo, Schedule, VcpuInfo
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
@@ -137,6 +138,7 @@ __all__ = [
     "compare",
     "frame_map",
     "page_table",
+    "replay",
     "walk",
 ]
 
@@ -145,7 +147,7 @@ _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
     "interleave", "sched", "events", "guest", "marks", "vm", "machine",
     "hypervisor", "comparison",
-    "workloads", "views.walk", "views.tables", "views.frames",
+    "replays", "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 
 

@@ -29,8 +29,10 @@ from hv.facts import (
     choose,
     integer,
 )
+from hv.guest import Guest
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
+from hv.journal import Journal, recorded
 from hv.marks import Mark, written
 from hv.sched import HartInfo
 from hv.units import parse_size
@@ -55,6 +57,8 @@ class Hypervisor:
     :param admission: ``strict`` promises every VM all its memory;
         ``overcommit`` only its ``min_mem``, and kills one if it runs out.
     :param costs: cycles per elementary step, by name, where not the default.
+    :param record: keep a journal, from which :func:`hv.replay` makes the run
+        again.
     :raises UsageError: if a value is out of range.
 
     >>> with Hypervisor() as hypervisor:
@@ -81,8 +85,9 @@ class Hypervisor:
         fill: int | None = None,
         admission: str = Admission.STRICT,
         costs: Mapping[str, int] | None = None,
+        record: bool = False,
     ) -> None:
-        self.host = Host(
+        host = Host(
             HostConfig(
                 m_mode=MMode.HYPERVISOR,
                 ram=ram,
@@ -99,15 +104,39 @@ class Hypervisor:
                 fill=fill,
                 admission=admission,
                 costs=costs or {},
-            )
+            ),
+            record=record,
         )
-        self._vms: dict[int, VM] = {}
+        self._attach(host)
         try:
-            self.interleaving = Interleaving(self.host)
             self.interleaving.set(interleave)
         except BaseException:
             self.host.close()
             raise
+
+    def _attach(self, host: Host) -> None:
+        self.host = host
+        self._vms: dict[int, VM] = {}
+        self.interleaving = Interleaving(host)
+
+    @classmethod
+    def over(cls, host: Host) -> Self:
+        """Return the hypervisor of a host that was made already."""
+        self = cls.__new__(cls)
+        self._attach(host)
+        return self
+
+    def adopt(self, vm: VM) -> None:
+        """Know a VM that was made already."""
+        self._vms[vm.number] = vm
+
+    @property
+    def journal(self) -> Journal:
+        """What was done to it from outside, with ``record=True``.
+
+        :raises UsageError: if that is not recorded.
+        """
+        return recorded(self.host)
 
     def __enter__(self) -> Self:
         """Return itself; :meth:`close` is called at the end."""
@@ -187,6 +216,11 @@ class Hypervisor:
         for number in self._vms.keys() - self.host.consoles.keys():
             del self._vms[number]
         return tuple(self._vms.values())
+
+    @property
+    def guests(self) -> tuple[Guest, ...]:
+        """The VMs that exist; a bare machine has one guest, itself."""
+        return self.vms
 
     def __getitem__(self, key: int | str) -> VM:
         """Return a VM by number or name.

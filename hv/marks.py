@@ -48,6 +48,7 @@ class Mark:
         host.checked("marking", lib.hv_mark, number)
         self.number = int(number[0])
         self._tap = host.tap
+        self._noted = host.journal.seal() if host.journal else 0
         self._consoles = dict(host.consoles)
         self._guests = [(guest, guest.kept()) for guest in guests]
 
@@ -64,6 +65,8 @@ class Mark:
         self._host.checked(
             f"going back to mark {self.number}", lib.hv_reset, self.number
         )
+        if self._host.journal is not None:
+            self._host.journal.cut(self._noted)
         self._host.consoles.clear()
         self._host.consoles.update(self._consoles)
         self._put_back()
