@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     from hv.interleave import Interleaving, Round
     from hv.loader import Layout
     from hv.machine import Machine
+    from hv.marks import Mark
     from hv.memory import Memory
+    from hv.replays import replay
     from hv.sched import HartInfo, Schedule, VcpuInfo
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
@@ -110,6 +112,7 @@ __all__ = [
     "Interleaving",
     "Layout",
     "Machine",
+    "Mark",
     "Memory",
     "NoMemory",
     "PageTable",
@@ -135,15 +138,16 @@ __all__ = [
     "compare",
     "frame_map",
     "page_table",
+    "replay",
     "walk",
 ]
 
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "sched", "events", "guest", "vm", "machine", "hypervisor",
-    "comparison",
-    "workloads", "views.walk", "views.tables", "views.frames",
+    "interleave", "sched", "events", "guest", "marks", "vm", "machine",
+    "hypervisor", "comparison",
+    "replays", "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ class _FFI:
     def new(self, ctype: str, init: object = ..., /) -> CData: ...
     def string(self, cdata: CData, maxlen: int = ..., /) -> bytes: ...
     def buffer(self, cdata: CData, size: int = ..., /) -> memoryview: ...
+    def memmove(self, to: CData, data: bytes, size: int, /) -> None: ...
     def from_buffer(self, data: object, /) -> CData: ...
     def gc(
         self,
@@ -32,6 +33,8 @@ class _Lib:
     HV_ERR_UNSUPPORTED: int
     HV_ERR_AUDIT: int
     HV_ERR_BROKEN: int
+    HV_RUN_BUDGET: int
+    HV_RUN_BREAK: int
     HV_REG_PC: int
     HV_REG_PRIV: int
     HV_REG_CSR: int

@@ -50,6 +50,14 @@ class Console:
         if self.sink is not None:
             self.sink(data)
 
+    def kept(self) -> tuple[bytes, bytes, bytes]:
+        """Return what a mark has to keep of it."""
+        return bytes(self._unread), bytes(self._history), bytes(self._outbox)
+
+    def put_back(self, kept: tuple[bytes, bytes, bytes]) -> None:
+        """Be as it was when :meth:`kept` was called."""
+        self._unread[:], self._history[:], self._outbox[:] = kept
+
     @property
     def outbox(self) -> bytearray:
         """Input that the guest has not taken yet."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, MutableSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -81,6 +81,10 @@ class Breakpoints(MutableSet[int]):
         """Return how many there are."""
         return len(self._set)
 
+    def put_back(self, addresses: set[int]) -> None:
+        """Let these be the ones; C knows them already."""
+        self._set = set(addresses)
+
     def _tell(self, address: int, *, on: bool) -> None:
         self._guest.host.checked(
             f"a breakpoint at {address:#x}",
@@ -89,6 +93,15 @@ class Breakpoints(MutableSet[int]):
             address,
             int(on),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What Python knows of a guest, as it was at a mark."""
+
+    console: tuple[bytes, bytes, bytes]
+    breakpoints: set[int]
+    layout: Layout | None
 
 
 class Guest:
@@ -109,6 +122,18 @@ class Guest:
         self.breakpoints = Breakpoints(self)
         self.layout: Layout | None = None
         host.consoles[number] = self.console
+
+    # -- marks: see hv.marks ------------------------------------------------
+
+    def kept(self) -> Kept:
+        """Return what a mark has to keep of it in Python."""
+        return Kept(self.console.kept(), set(self.breakpoints), self.layout)
+
+    def put_back(self, kept: Kept) -> None:
+        """Be as it was when :meth:`kept` was called, as C already is."""
+        self.console.put_back(kept.console)
+        self.breakpoints.put_back(kept.breakpoints)
+        self.layout = kept.layout
 
     # -- loading and booting ------------------------------------------------
 

@@ -37,6 +37,7 @@ from hv.units import parse_size
 
 if TYPE_CHECKING:
     from hv.console import Console
+    from hv.journal import Journal
 
 # A run is cut into pieces of so many instructions, so that Ctrl-C and input
 # are seen soon. A constant, not a clock: the pieces are the same on every
@@ -144,7 +145,7 @@ _GO_ON = (RunReason.BUDGET, RunReason.CONSOLE, RunReason.EVENTS)
 class Host:
     """One machine, its M-mode software, and the consoles of its guests."""
 
-    def __init__(self, config: HostConfig) -> None:
+    def __init__(self, config: HostConfig, *, record: bool = False) -> None:
         self._lock = threading.RLock()
         self._raw: CData = None
         self.config = config
@@ -161,6 +162,11 @@ class Host:
         self.time_div = int(c_config.time_div)
         self.slice = int(c_config.slice)
         self.tap: Callable[[], None] | None = None
+        self.journal: Journal | None = None
+        if record:
+            from hv import journal  # noqa: PLC0415 -- it needs a host
+
+            self.journal = journal.Journal(self)
 
     @property
     def closed(self) -> bool:
@@ -182,7 +188,10 @@ class Host:
         with self._lock:
             if self._raw is None:
                 raise ClosedError("this machine was closed")
-            return function(self._raw, *args)
+            status = function(self._raw, *args)
+            if self.journal is not None:
+                self.journal.note(function, args, status)
+            return status
 
     def checked(
         self, what: str, function: Callable[..., int], *args: object

@@ -29,8 +29,11 @@ from hv.facts import (
     choose,
     integer,
 )
+from hv.guest import Guest
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
+from hv.journal import Journal, recorded
+from hv.marks import Mark, written
 from hv.sched import HartInfo
 from hv.units import parse_size
 from hv.vm import VM
@@ -54,6 +57,8 @@ class Hypervisor:
     :param admission: ``strict`` promises every VM all its memory;
         ``overcommit`` only its ``min_mem``, and kills one if it runs out.
     :param costs: cycles per elementary step, by name, where not the default.
+    :param record: keep a journal, from which :func:`hv.replay` makes the run
+        again.
     :raises UsageError: if a value is out of range.
 
     >>> with Hypervisor() as hypervisor:
@@ -80,8 +85,9 @@ class Hypervisor:
         fill: int | None = None,
         admission: str = Admission.STRICT,
         costs: Mapping[str, int] | None = None,
+        record: bool = False,
     ) -> None:
-        self.host = Host(
+        host = Host(
             HostConfig(
                 m_mode=MMode.HYPERVISOR,
                 ram=ram,
@@ -98,15 +104,39 @@ class Hypervisor:
                 fill=fill,
                 admission=admission,
                 costs=costs or {},
-            )
+            ),
+            record=record,
         )
-        self._vms: dict[int, VM] = {}
+        self._attach(host)
         try:
-            self.interleaving = Interleaving(self.host)
             self.interleaving.set(interleave)
         except BaseException:
             self.host.close()
             raise
+
+    def _attach(self, host: Host) -> None:
+        self.host = host
+        self._vms: dict[int, VM] = {}
+        self.interleaving = Interleaving(host)
+
+    @classmethod
+    def over(cls, host: Host) -> Self:
+        """Return the hypervisor of a host that was made already."""
+        self = cls.__new__(cls)
+        self._attach(host)
+        return self
+
+    def adopt(self, vm: VM) -> None:
+        """Know a VM that was made already."""
+        self._vms[vm.number] = vm
+
+    @property
+    def journal(self) -> Journal:
+        """What was done to it from outside, with ``record=True``.
+
+        :raises UsageError: if that is not recorded.
+        """
+        return recorded(self.host)
 
     def __enter__(self) -> Self:
         """Return itself; :meth:`close` is called at the end."""
@@ -186,6 +216,11 @@ class Hypervisor:
         for number in self._vms.keys() - self.host.consoles.keys():
             del self._vms[number]
         return tuple(self._vms.values())
+
+    @property
+    def guests(self) -> tuple[Guest, ...]:
+        """The VMs that exist; a bare machine has one guest, itself."""
+        return self.vms
 
     def __getitem__(self, key: int | str) -> VM:
         """Return a VM by number or name.
@@ -284,6 +319,28 @@ class Hypervisor:
         out = ffi.new("uint32_t *")
         self.host.checked("sharing", lib.hv_share_scan, frames, out)
         return int(out[0])
+
+    def mark(self) -> Mark:
+        """Remember the host and its VMs as they are now, to be put back.
+
+        :raises NoMemory: if this computer has no room for that.
+        """
+        vms = {vm.number: vm for vm in self.vms}
+
+        def put_back() -> None:
+            self._vms = dict(vms)
+
+        return Mark(self.host, vms.values(), put_back)
+
+    def written(self) -> list[int]:
+        """Return the machine frames written since the last mark or reset.
+
+        Or since the last call of this; by whomever, and whether or not the
+        bytes are others now.
+
+        :raises UsageError: if the host has no marks.
+        """
+        return written(self.host)
 
     @property
     def info(self) -> HostInfo:

@@ -23,7 +23,9 @@ from hv.facts import (
 from hv.guest import Guest
 from hv.host import Host, HostConfig
 from hv.interleave import Interleave, Interleaving
+from hv.journal import Journal, recorded
 from hv.loader import read_program
+from hv.marks import Mark, written
 
 NATIVE = "native"
 
@@ -39,6 +41,8 @@ class Machine(Guest):
     :param quantum: cycles of a turn where several harts take turns.
     :param interleave: a seed or a list of rounds: in which order they do.
     :param costs: cycles per elementary step, by name, where not the default.
+    :param record: keep a journal, from which :func:`hv.replay` makes the run
+        again.
     :raises UsageError: if a value is out of range.
     :raises ImageError: if the firmware cannot be loaded.
 
@@ -61,6 +65,7 @@ class Machine(Guest):
         ad_fault: bool | None = None,
         time_div: int | None = None,
         costs: Mapping[str, int] | None = None,
+        record: bool = False,
     ) -> None:
         self._code: list[Program] = []
         if firmware != NATIVE:
@@ -77,15 +82,35 @@ class Machine(Guest):
                 ad_fault=ad_fault,
                 time_div=time_div,
                 costs=costs or {},
-            )
+            ),
+            record=record,
         )
         try:
-            super().__init__(host, 0, "the machine")
-            self.interleaving = Interleaving(host)
+            self._attach(host)
             self.interleaving.set(interleave)
         except BaseException:
             host.close()
             raise
+
+    def _attach(self, host: Host) -> None:
+        super().__init__(host, 0, "the machine")
+        self.interleaving = Interleaving(host)
+
+    @classmethod
+    def over(cls, host: Host) -> Self:
+        """Return the machine of a host that was made already."""
+        self = cls.__new__(cls)
+        self._code = []
+        self._attach(host)
+        return self
+
+    @property
+    def journal(self) -> Journal:
+        """What was done to it from outside, with ``record=True``.
+
+        :raises UsageError: if that is not recorded.
+        """
+        return recorded(self.host)
 
     def _firmware(self) -> list[Program]:
         return self._code
@@ -126,9 +151,28 @@ class Machine(Guest):
         """
         return self.host.tlb(hart, choose(Access, access, "access"))
 
+    @property
+    def guests(self) -> tuple[Guest, ...]:
+        """The guests there are: itself. A hypervisor has its VMs."""
+        return (self,)
+
     def hash(self) -> int:
         """Return a hash of everything that the future depends on."""
         return self.host.hash()
+
+    def mark(self) -> Mark:
+        """Remember the machine as it is now, to be put back to it.
+
+        :raises NoMemory: if this computer has no room for that.
+        """
+        return Mark(self.host, [self])
+
+    def written(self) -> list[int]:
+        """Return the frames written since the last mark, reset, or call.
+
+        :raises UsageError: if it has no marks.
+        """
+        return written(self.host)
 
     @property
     def host_info(self) -> HostInfo:

@@ -188,6 +188,13 @@ LIVES = _cost(
     why="most of it is Python's part of making a guest",
 )  # fmt: skip
 MEMORY = _cost("vm-memory", "memory of a VM beside its pages", "KiB", 128)
+RESET = _cost("reset", "back to a mark: two VMs, nothing written since")
+RESET_PAGE = _cost("reset-page", "the same, for each page written since")
+RESETS = Aim(
+    name="reset-even",
+    what="a page of 512 to a page of 32, put back",
+    better="less",
+)
 EXIT = _cost(
     "python-exit",
     "exit to Python and back",

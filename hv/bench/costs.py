@@ -76,6 +76,12 @@ def _costs() -> Iterator[tuple[aims.Aim, Measurement]]:
     yield aims.TRACED, lambda k: traced(10_000 * k)
     yield aims.CREATE, lambda k: create(100 * k)
     yield aims.LIVES, lambda k: lives(500 * k)
+    yield aims.RESET, lambda k: reset(0, 500 * k)
+    yield aims.RESET_PAGE, lambda k: reset_page(32, 500 * k)
+    yield (
+        aims.RESETS,
+        lambda k: reset_page(512, 50 * k) / reset_page(32, 500 * k),
+    )
     yield aims.EXIT, lambda k: exits(20_000 * k, api=False)
     yield aims.EXIT_API, lambda k: exits(5_000 * k, api=True)
 
@@ -159,6 +165,35 @@ def lives(times: int) -> float:
                 vm.destroy()
 
         return 1e9 / _nanoseconds(work, times)
+
+
+def reset(pages: int, times: int) -> float:
+    """Return the nanoseconds of going back to a mark, in C alone.
+
+    :param pages: that are written before each; not in the time.
+    """
+    with hv.Hypervisor(ram=4 * MIB, engine=ENGINE) as host:
+        vms = [small(host, SPIN) for _ in range(2)]
+        first, data = vms[0].mem.base, bytes(range(1, 17))
+        for page in range(pages):
+            vms[page % 2].mem.write(first + page // 2 * lib.PAGE_SIZE, data)
+        host.run(1000)
+        mark = host.mark()
+        call, function = host.host.call, lib.hv_reset
+        spent = 0
+        for _ in range(times):
+            for page in range(pages):
+                gpa = first + page // 2 * lib.PAGE_SIZE + 64
+                call(lib.hv_mem_write, vms[page % 2].number, gpa, data, 16)
+            began = clock.mine()
+            call(function, mark.number)
+            spent += clock.mine() - began
+        return spent / times
+
+
+def reset_page(pages: int, times: int) -> float:
+    """Return what each page adds to that, in nanoseconds."""
+    return (reset(pages, times) - reset(0, times)) / pages
 
 
 def exits(times: int, *, api: bool) -> float:

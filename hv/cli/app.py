@@ -18,6 +18,7 @@ from click.exceptions import NoArgsIsHelpError
 from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
+from hv.cli.replay import replay
 from hv.cli.run import run
 from hv.cli.table import table
 from hv.cli.top import top
@@ -53,6 +54,7 @@ def app() -> None:
 
 
 app.add_command(run)
+app.add_command(replay)
 app.add_command(compare)
 app.add_command(walk)
 app.add_command(pt)

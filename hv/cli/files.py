@@ -12,11 +12,19 @@ def svg_file(option: str, name: str) -> Path:
     :raises UsageError: if it is no name of an SVG file.
     :raises HvError: if it cannot be written.
     """
-    path = Path(name)
-    if path.suffix != ".svg":
+    if Path(name).suffix != ".svg":
         raise UsageError(
             f"{option} {name}: the picture is an SVG file: {name}.svg"
         )
+    return writable(option, name)
+
+
+def writable(option: str, name: str) -> Path:
+    """Return the path of a file that can be written.
+
+    :raises HvError: if it cannot.
+    """
+    path = Path(name)
     try:
         path.touch()
     except OSError as error:

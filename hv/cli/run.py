@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import rich_click as click
 
+from hv.cli.files import writable
 from hv.cli.hosts import as_ticks
 from hv.cli.table import count, table
 from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
@@ -139,6 +140,11 @@ class Ending:
 @click.option(
     "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
 )
+@click.option(
+    "--record",
+    metavar="FILE",
+    help="Note what comes from outside: `hv replay FILE` makes the run again.",
+)
 @click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
 @click.option(
     "--json",
@@ -165,6 +171,7 @@ def run(
     append: str,
     max_insns: int,
     flat: bool,
+    record: str | None,
     stats: bool,
     as_json: bool,
 ) -> int:
@@ -183,6 +190,8 @@ def run(
             f"--firmware goes with --style bare, not {style}: "
             "under a VM, the hypervisor is what runs in M-mode"
         )
+    if record is not None:
+        writable("--record", record)
     scheduling = {"vcpus": vcpus, "policy": policy, "slice": slice_}
     for option, value in scheduling.items():
         if value is not None and style == BARE:
@@ -198,6 +207,7 @@ def run(
         harts=harts,
         quantum=quantum,
         interleave=interleave,
+        record=record is not None,
     ) as guest:
         guest.load(path, append=append, initrd=initrd, flat=flat or None)
         guest.boot()
@@ -209,6 +219,8 @@ def run(
             print(json.dumps(facts | _report(guest, ending)))
         elif ending.why:
             print(f"hv: {ending.why}", file=sys.stderr)
+        if record is not None and guest.host.journal is not None:
+            guest.host.journal.save(record)
         if stats:
             print(_statistics(guest), file=sys.stderr)
     return ending.status
@@ -230,6 +242,7 @@ class _Options(TypedDict):
     harts: int
     quantum: int | None
     interleave: int
+    record: bool
 
 
 @contextmanager

@@ -35,6 +35,15 @@ def test_a_conversation(boot: Boot, style: str) -> None:
 
 
 @every_style
+def test_every_byte_is_a_byte(boot: Boot, style: str) -> None:
+    """The legacy call answers with it: a value, whatever errors are called."""
+    console = boot(p.echo(), style).console
+    data = bytes(range(256)) + b"end"
+    console.send(data)
+    assert console.recvuntil("end") == data
+
+
+@every_style
 def test_a_wait_has_a_budget(boot: Boot, style: str) -> None:
     guest = boot(p.SPIN, style)
     with pytest.raises(hv.BudgetExceeded, match="within 1000 instructions"):

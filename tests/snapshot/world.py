@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.equivalence.core import CData, Core, good_core
+from tests.equivalence.core import Core, good_core
 
 RAM_BASE = 0x8000_0000
 STYLES = ("EMULATE", "ASSIST", "NESTED")
