@@ -241,7 +241,7 @@ static void look_for_spin(struct explorer *e, uint32_t hart, uint32_t pc)
     *lap = (struct lap){ regs, e->path.writes, true };
 }
 
-static bool hart_ready(struct explorer *e, uint32_t id, bool wait)
+static bool hart_can_go(struct explorer *e, uint32_t id, bool wait)
 {
     const struct hart *hart = machine_hart(e->host->machine, id);
     uint64_t           ready = hart_ready_cycle(hart);
@@ -249,7 +249,7 @@ static bool hart_ready(struct explorer *e, uint32_t id, bool wait)
     return wait ? ready != CYCLE_NEVER : ready <= hart->cycle;
 }
 
-static bool vcpu_ready(struct explorer *e, uint32_t id, bool wait)
+static bool vcpu_can_go(struct explorer *e, uint32_t id, bool wait)
 {
     const struct vm   *vm = hyp_vm(&e->host->hal.hyp, e->vm);
     const struct vcpu *vcpu = vm ? &vm->vcpu[id] : NULL;
@@ -263,7 +263,7 @@ static bool vcpu_ready(struct explorer *e, uint32_t id, bool wait)
 /* It can execute; with `wait`, also if its timer will come first. */
 static bool is_ready(struct explorer *e, uint32_t hart, bool wait)
 {
-    return e->vm ? vcpu_ready(e, hart, wait) : hart_ready(e, hart, wait);
+    return e->vm ? vcpu_can_go(e, hart, wait) : hart_can_go(e, hart, wait);
 }
 
 /* Those that can go on, as a mask: those that spin only if all others wait,

@@ -32,7 +32,7 @@ enum trap_action call_dispatch(struct vcpu *vcpu)
         return TRAP_KILL;
     if (done)
         return TRAP_RESUME;
-    if (ret.error == CALL_STARVED && !legacy) { /* else it is a value: a byte */
+    if (ret.error == CALL_STARVED) {
         vcpu_regs(vcpu)->pc -= 4;
         return reclaim_wait(vcpu);
     }
