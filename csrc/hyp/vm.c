@@ -4,6 +4,7 @@
 #include "hyp/call.h"
 #include "hyp/hyp.h"
 #include "hyp/mmio.h"
+#include "sched/account.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 
@@ -199,8 +200,10 @@ void vm_pause(struct vm *vm)
 void vm_resume(struct vm *vm)
 {
     vm->state = VM_LIVE;
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         sched_wake(&vm->vcpu[i]);
+        runstate_update(&vm->vcpu[i]); /* who sleeps on is not offline */
+    }
 }
 
 static void vm_end(struct vm *vm, enum vm_state state)

@@ -5,6 +5,7 @@ words of its own, so that it can be read alone. Here they are those of the VM.
 """
 
 from collections.abc import Callable
+from struct import Struct
 
 from hv.abi import SbiError
 from hv.spec.calls import as_answered, need
@@ -13,6 +14,7 @@ from hv.spec.hart import Computer, Hart, Trap
 from hv.spec.mmu import Access, AccessFault, Mode, PageFault
 
 PAGE_SIZE = 4096
+WORDS = Struct("<1024I")
 
 
 def typed(computer: Computer) -> Tables:
@@ -22,11 +24,7 @@ def typed(computer: Computer) -> Tables:
     assert tables is not None  # noqa: S101 - for the type
     tables.held = computer.memory.held
     tables.memory = {
-        gfn: {
-            at: word
-            for at in range(0, PAGE_SIZE, 4)
-            if (word := int.from_bytes(page[at : at + 4], "little"))
-        }
+        gfn: {4 * n: word for n, word in enumerate(WORDS.unpack(page)) if word}
         for gfn, page in computer.memory.contents.items()
     }
     return tables

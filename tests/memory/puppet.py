@@ -115,6 +115,7 @@ class Puppet:
         self.host, self.lib, self.ffi = host, host.lib, host.ffi
         self.pages, self.pv = pages, style in ("PV", "DIRECT")
         self.vcpu = 0  # the one that acts
+        self._word: CData = self.ffi.new("uint32_t *")
         config = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(config)
         config.style = getattr(self.lib, f"HV_STYLE_{style}")
@@ -162,12 +163,12 @@ class Puppet:
 
     def get(self, register: int) -> int:
         """Return a register."""
-        out = self.ffi.new("uint32_t *")
-        self.host.ok(
-            self.lib.hv_reg_get(
-                self.host.raw, self.id, self.vcpu, register, out
-            )
+        out = self._word
+        status = self.lib.hv_reg_get(
+            self.host.raw, self.id, self.vcpu, register, out
         )
+        if status != self.lib.HV_OK:
+            self.host.ok(status)
         return int(out[0])
 
     def set(self, register: int, value: int) -> None:

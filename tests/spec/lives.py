@@ -25,7 +25,7 @@ from tests.machine import asm
 from tests.memory.puppet import DATA, FIRST, LISTS, PAGE, SHARED, Host
 from tests.spec.world import CSR, PAGES, PRIV, VCPUS, Actor, frames_of, host
 
-FRAMES = 128
+FRAMES = 96
 END = FIRST + PAGES
 ROOT, LEAVES = DATA + 4, DATA + 5  # by habit; any page may become one
 WINDOW = 0x4000_0000

@@ -65,6 +65,9 @@ class Player(Actor):
             case "touch", (int(at),):
                 self.let(asm.T0, at)
                 self.execute(asm.lw(asm.T1, 0, asm.T0))
+            case "pause", ():
+                self.host.ok(self.lib.hv_vm_pause(self.host.raw, self.id))
+                self.host.ok(self.lib.hv_vm_resume(self.host.raw, self.id))
             case "translate", ():
                 self.translate()
             case "hypercall" | "make" | "let", _:
