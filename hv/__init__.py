@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from hv.marks import Mark
     from hv.memory import Memory
     from hv.replays import replay
+    from hv.reverse import Past
     from hv.sched import HartInfo, Schedule, VcpuInfo
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
@@ -116,6 +117,7 @@ __all__ = [
     "Memory",
     "NoMemory",
     "PageTable",
+    "Past",
     "Policy",
     "Priv",
     "Profile",
@@ -147,7 +149,8 @@ _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
     "interleave", "sched", "events", "guest", "marks", "vm", "machine",
     "hypervisor", "comparison",
-    "replays", "workloads", "views.walk", "views.tables", "views.frames",
+    "replays", "reverse", "workloads",
+    "views.walk", "views.tables", "views.frames",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ run stops at a full one.
 import hashlib
 import os
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ _CALLS: dict[str, tuple[str, ...]] = {
 }
 # Their answer is how many they took or gave; if that is none, nothing happened.
 _COUNTS = ("hv_watch_take", "hv_console_take", "hv_console_give")
+_CONSOLES = ("hv_console_take", "hv_console_give")
 # Two arguments of C are one here.
 _PAIRS = ("data", "list", "room", "why")
 _RUN = "hv_run"
@@ -113,11 +115,13 @@ def _name_of() -> dict[object, str]:
 class Journal:
     """The calls of one host. ``Hypervisor(record=True).journal`` is one."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, *, whole: bool = True) -> None:
         self.host = host
         self.entries: list[Entry] = []
+        self.after: Callable[[Entry], None] | None = None
         self._names = _name_of()
         self._sealed = 0
+        self._whole = whole
 
     def __len__(self) -> int:
         """Return how many entries there are."""
@@ -135,6 +139,8 @@ class Journal:
         entry = _entry(name, args, status)
         if not self._joined(entry):
             self.entries.append(entry)
+        if self.after is not None:
+            self.after(entry)
 
     def _joined(self, entry: Entry) -> bool:
         """Make one of two runs of which the first was cut off: the same run."""
@@ -144,8 +150,11 @@ class Journal:
         if last.name != _RUN or last.answer[:2] != [lib.HV_OK, _BUDGET]:
             return False
         budget, more = int(last.answer[4]), int(entry.args[0])
-        last.args = [more and budget + more]
-        last.answer = [*entry.answer[:4], budget + int(entry.answer[4])]
+        self.entries[-1] = Entry(
+            _RUN,
+            [more and budget + more],
+            [*entry.answer[:4], budget + int(entry.answer[4])],
+        )
         return True
 
     def seal(self) -> int:
@@ -163,8 +172,11 @@ class Journal:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a file, with the hash of the state that it leads to.
 
-        :raises HvError: if the file cannot be written.
+        :raises UsageError: if the file cannot be written, or the journal does
+            not begin where the host does.
         """
+        if not self._whole:
+            raise UsageError("nothing is recorded: make it with record=True")
         file = _File(
             version=core.version(),
             config=asdict(self.host.config),
@@ -233,6 +245,24 @@ def _entry(name: str, args: tuple[Any, ...], status: int) -> Entry:
     return Entry(name, kept, answer)
 
 
+def is_run(entry: Entry) -> bool:
+    """Say whether guests ran in it for as long as they liked."""
+    return entry.name == _RUN
+
+
+def created(entry: Entry) -> int:
+    """Return the number of the VM that it made."""
+    number = entry.answer[1]
+    return int.from_bytes(number, "little") if isinstance(number, bytes) else 0
+
+
+def retired(entry: Entry) -> int:
+    """Return for how many instructions guests ran in it."""
+    if is_run(entry) and entry.answer[0] == lib.HV_OK:
+        return int(entry.answer[4])
+    return int(entry.name == "hv_step" and entry.answer[0] == lib.HV_OK)
+
+
 # -- playing ------------------------------------------------------------------
 
 
@@ -245,17 +275,63 @@ def play(host: Host, entry: Entry) -> None:
     :raises UsageError: if the entry is none that this hv has.
     """
     args, outs = _arguments(entry)
-    status = host.call(getattr(lib, entry.name), *args)
+    if is_run(entry):
+        status = _play_run(host, retired(entry), args[0])
+    else:
+        status = host.call(getattr(lib, entry.name), *args)
     again = _entry(entry.name, tuple(args), status)
     if again.answer != entry.answer:
         raise HypervisorBug(
             f"replay: {entry} answered {entry.answer} when it was recorded "
             f"and {again.answer} now"
         )
-    if entry.name == "hv_console_take":
+    if entry.name in _CONSOLES:
         console = host.consoles.get(int(entry.args[0]))
-        if console is not None:
+        if console is None:
+            return
+        if entry.name == "hv_console_take":
             console.feed(bytes(ffi.buffer(outs[0], status)))
+        elif console.outbox.startswith(bytes(args[1])[:status]):
+            del console.outbox[:status]
+
+
+def _play_run(host: Host, insns: int, run: CData) -> int:
+    """Run so many, in the host's pieces, and to where it stopped then."""
+    budget, done = run.max_insns, 0
+    while insns - done > host.chunk:
+        run.max_insns = host.chunk
+        status = host.call(lib.hv_run, run)
+        done += run.insns
+        if status != lib.HV_OK or run.reason != _BUDGET:
+            break
+    else:
+        run.max_insns = budget and budget - done
+        status = host.call(lib.hv_run, run)
+        done += run.insns
+    run.insns = done
+    return status
+
+
+def run_again(
+    host: Host, entry: Entry
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Make a run again; yield each breakpoint that it comes to.
+
+    That is after how many instructions, and whose it is: VM and vCPU. They may
+    be others than there were.
+    """
+    run = ffi.new("struct hv_run *")
+    budget, total, done = int(entry.args[0]), retired(entry), 0
+    ends = entry.answer[1] in (_BUDGET, lib.HV_RUN_BREAK)
+    while True:
+        run.max_insns = budget and budget - done
+        host.checked("running again", lib.hv_run, run)
+        done += run.insns
+        if run.reason != lib.HV_RUN_BREAK:
+            return
+        yield done, (run.vm, run.vcpu)
+        if ends and done >= total:
+            return
 
 
 def _arguments(entry: Entry) -> tuple[list[Any], list[CData]]:

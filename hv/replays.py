@@ -23,8 +23,9 @@ from hv.errors import HypervisorBug, UsageError
 from hv.facts import Engine, MMode, choose
 from hv.host import Host
 from hv.hypervisor import Hypervisor
-from hv.journal import Entry, Recorded, play
+from hv.journal import Entry, Recorded, created, play
 from hv.machine import Machine
+from hv.reverse import EVERY, Past
 from hv.vm import VM
 
 
@@ -42,6 +43,10 @@ class Player:
             self.place = Hypervisor.over(self._host)
         else:
             self.place = Machine.over(self._host)
+
+    def past(self, every: int = EVERY) -> Past:
+        """Keep the past of what is played from here on."""
+        return Past(self.place, every=every)
 
     def run(self) -> Hypervisor | Machine:
         """Make every call again; return the host, in the state it led to.
@@ -73,7 +78,7 @@ class Player:
         if entry.answer[0] != 0 or not isinstance(self.place, Hypervisor):
             return
         if entry.name == "hv_vm_create":
-            number = int.from_bytes(bytes(entry.answer[1]), "little")
+            number = created(entry)
             self.place.adopt(VM(self._host, number, f"vm{number}"))
         elif entry.name == "hv_vm_destroy":
             self._host.consoles.pop(int(entry.args[0]), None)

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from hv.cli.back import back
 from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
@@ -55,6 +56,7 @@ def app() -> None:
 
 app.add_command(run)
 app.add_command(replay)
+app.add_command(back)
 app.add_command(compare)
 app.add_command(walk)
 app.add_command(pt)
