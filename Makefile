@@ -16,7 +16,7 @@ C_FILES     := $(filter-out %/bare.c %_code.c,$(wildcard csrc/*/*.c))
 C_HEADERS   := $(wildcard csrc/*/*.h csrc/*/*.def)
 GUEST_FILES := $(shell find guestkernel csrc/abi csrc/port -type f) \
                hv/guestcc.py
-C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch]) \
+C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]) \
                $(shell find guestkernel -name '*.[ch]')
 PY_FILES    := conftest.py setup.py hv tests tools docs
 
@@ -91,6 +91,7 @@ test-all: $(TEST) ## quick and slow tests; a missing tool is a failure
 nightly: $(TEST) ## everything, with many more examples, then sanitized
 	HV_NO_SKIP=1 HV_TEST_PROFILE=nightly $(PYTEST) --timeout 0 -m ''
 	$(MAKE) sanitize TIER='not nightly'
+	$(MAKE) check-proofs
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
@@ -132,6 +133,19 @@ check-tidy: $(VENV)/dev.stamp
 	printf '%s\n' $(C_FILES) | xargs -P $(JOBS) -n 1 $(VENV)/bin/clang-tidy \
 	    --quiet --warnings-as-errors='*'
 
+# CBMC, a bounded model checker, is in few distributions: where it is not, the
+# claims of tests/leaf/cbmc are only drawn for (tests/leaf/test_proofs.py).
+CBMC := cbmc --32 -DFW_NATIVE=1 -Icsrc -Itests/leaf/cbmc --bounds-check \
+        --pointer-check --div-by-zero-check --signed-overflow-check \
+        --undefined-shift-check --unwind 34 --unwinding-assertions \
+        --drop-unused-functions
+check-proofs:
+	@command -v cbmc >/dev/null || \
+	    echo 'check-proofs: nothing is proved, there is no cbmc here'
+	@! command -v cbmc >/dev/null || for name in \
+	    $(filter-out prove,$(basename $(notdir $(wildcard tests/leaf/cbmc/*.c)))); \
+	    do $(CBMC) --function prove_$$name tests/leaf/cbmc/$$name.c || exit; done
+
 check-floors: $(TEST)
 	$(PY) tools/check_floors.py
 
@@ -159,5 +173,5 @@ clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
 .PHONY: help guests demo test test-all nightly bench docs sanitize check \
-    check-python check-format check-tidy check-floors check-warnings format \
-    clean
+    check-python check-format check-tidy check-floors check-warnings \
+    check-proofs format clean
