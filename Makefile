@@ -92,6 +92,7 @@ nightly: $(TEST) ## everything, with many more examples, then sanitized
 	HV_NO_SKIP=1 HV_TEST_PROFILE=nightly $(PYTEST) --timeout 0 -m ''
 	$(MAKE) sanitize TIER='not nightly'
 	$(MAKE) check-proofs
+	$(MAKE) coverage
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
@@ -115,9 +116,20 @@ sanitize: $(TEST) ## the quick tests under ASan and UBSan
 	PYTHONMALLOC=malloc HV_SANITIZED=1 \
 	    $(PYTEST) -m '$(TIER)' tests
 
+# The same, noting which lines run. What is planted is not of interest here.
+COVERED ?= tests
+coverage: $(TEST) ## which lines of the core the quick tests run
+	rm -rf build/coverage build/chaff/*.gcda
+	CC=$(CURDIR)/tools/coverage_cc HV_BUILD=core HV_LTO=0 $(PY) setup.py -q \
+	    build --build-base build/coverage --build-lib build/coverage/lib
+	CC=$(CURDIR)/tools/coverage_cc PYTHONPATH=$(CURDIR)/build/coverage/lib \
+	PYTHONSAFEPATH=1 HV_COVERAGE=1 $(PYTEST) $(COVERED)
+	$(PY) tools/coverage.py build/coverage build/chaff --list --check
+
 # ---- check it ---------------------------------------------------------------
 
-check: check-python check-format check-warnings check-tidy check-floors
+check: check-python check-format check-warnings check-tidy check-floors \
+    check-analyze
 check: ## linters, formatters, the floors, strict warnings
 	@echo "check: all good"
 
@@ -132,6 +144,23 @@ check-format: $(VENV)/dev.stamp
 check-tidy: $(VENV)/dev.stamp
 	printf '%s\n' $(C_FILES) | xargs -P $(JOBS) -n 1 $(VENV)/bin/clang-tidy \
 	    --quiet --warnings-as-errors='*'
+
+# What clang's analyzer does is part of check-tidy. gcc's, and cppcheck, which
+# comes with the environment; tools/cppcheck.txt says what of it is no mistake.
+check-analyze: check-cppcheck $(C_FILES:csrc/%.c=build/analyze/%.o)
+	@echo "check-analyze: nothing found"
+
+check-cppcheck: $(VENV)/dev.stamp
+	$(PY) -m cppcheck -q -j $(JOBS) --std=c11 --error-exitcode=1 \
+	    --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=tools/cppcheck.txt --suppress=missingInclude \
+	    -DFW_NATIVE=1 -D__GNUC__ -Icsrc $(C_FILES)
+
+build/analyze/%.o: csrc/%.c $(C_HEADERS)
+	@mkdir -p $(@D)
+	@if $(CC) --version | grep -q 'Free Software'; then $(CC) -fanalyzer \
+	    -Werror -std=c11 -O1 -DFW_NATIVE=1 -Icsrc -c $< -o $@; else \
+	    echo "not analyzed: $<, since $(CC) is not gcc" && touch $@; fi
 
 # CBMC, a bounded model checker, is in few distributions: where it is not, the
 # claims of tests/leaf/cbmc are only drawn for (tests/leaf/test_proofs.py).
@@ -172,6 +201,7 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs sanitize check \
+.PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
+    check \
     check-python check-format check-tidy check-floors check-warnings \
-    check-proofs format clean
+    check-proofs check-analyze check-cppcheck format clean

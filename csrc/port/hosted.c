@@ -425,7 +425,8 @@ int hal_console_get(struct hal *hal, uint32_t vm)
 
 void hal_point(struct pcpu *pcpu, uint32_t id)
 {
-    (void)pcpu, (void)id; /* one hart: nobody else could run here */
+    (void)pcpu; /* one hart: nobody else could run here */
+    (void)id;
 }
 
 _Noreturn void hal_halt(struct hal *hal, const char *why)
