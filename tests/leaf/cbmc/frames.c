@@ -1,7 +1,7 @@
 /* frames.c - no frame number outside the table is taken for one inside, and no
  * promise exceeds what is free. */
-#include "hyp/frame.c"
 #include "abi/memmap.h"
+#include "hyp/frame.c"
 #include "prove.h"
 
 void prove_frames(void);
