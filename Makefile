@@ -93,6 +93,7 @@ nightly: $(TEST) ## everything, with many more examples, then sanitized
 	$(MAKE) sanitize TIER='not nightly'
 	$(MAKE) check-proofs
 	$(MAKE) coverage
+	$(MAKE) mutation
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
@@ -125,6 +126,12 @@ coverage: $(TEST) ## which lines of the core the quick tests run
 	CC=$(CURDIR)/tools/coverage_cc PYTHONPATH=$(CURDIR)/build/coverage/lib \
 	PYTHONSAFEPATH=1 HV_COVERAGE=1 $(PYTEST) $(COVERED)
 	$(PY) tools/coverage.py build/coverage build/chaff --list --check
+
+# Small mistakes at random, in the hypervisor: are they found? The seed of a night
+# is its date, so that each has others.
+MUTANTS ?= 500
+mutation: $(TEST) ## mutants of the hypervisor, and which tests find them
+	$(PY) tools/mutate.py --count $(MUTANTS) --seed $$(date +%Y%m%d) --check
 
 # ---- check it ---------------------------------------------------------------
 
@@ -202,6 +209,6 @@ clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
 .PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
-    check \
+    mutation check \
     check-python check-format check-tidy check-floors check-warnings \
     check-proofs check-analyze check-cppcheck format clean
