@@ -25,8 +25,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
-from tests.equivalence.core import build, sources  # noqa: E402
+from tests.equivalence.core import sources  # noqa: E402
 from tests.leaf.leaflib import CHECKS, SUBJECT, harnesses, library  # noqa: E402
+from tests.robust.alloc import alloc_library  # noqa: E402
 
 RESULT = ROOT / "build" / "mutation" / "result.jsonl"
 EQUIVALENT = ROOT / "tests" / "mutation" / "equivalent.toml"
@@ -46,8 +47,10 @@ TOKEN = re.compile(
     r"|(?P<word>\b(?:true|false)\b)"
     r"|(?P<number>(?<![\w.])(?:0x[0-9a-f]+|\d+)(?![\w.]))"
 )
+# An assignment or a call that is a line, after the end of another statement.
 STATEMENT = re.compile(
-    r"^( +)((?:[a-z_]\w*(?:->|\.|\[|\w)*[^;={}\n]*? [-+|&]?= |[a-z_]\w*\()"
+    r"(?:(?<=[;{}:)]\n)|(?<=\n\n))( +)"
+    r"([a-z_]\w*(?:(?:->|\.)\w+|\[[^]\n]*\])*(?: [-+|&]?= |\+\+|\()"
     r"[^;{}\n]*;)[^\n]*$",
     re.MULTILINE,
 )
@@ -157,7 +160,7 @@ def battery(files: dict[str, str], file: str, limit: float | None) -> str:
     """Return what found a core out; '' if nothing did."""
     command = [
         *(sys.executable, "-m", "tests.mutation.battery"),
-        str(build(files, extra={file: STRICT})),
+        str(alloc_library(files, {file: STRICT})),
         *leaf_checks(file, files),
     ]
     try:

@@ -2,9 +2,10 @@
 
     python -m tests.mutation.battery LIBRARY [CHECK...]
 
-LIBRARY is a core; each CHECK is one of tests/leaf, whose library is built by
-whoever made the mutant and given as CHECK=LIBRARY. Ends with 0 if nothing was
-found; else with 1, and says what found it. A crash finds it, too.
+LIBRARY is a core, on the memory of tests/robust/alloc.c; each CHECK is one of
+tests/leaf, whose library is built by whoever made the mutant and given as
+CHECK=LIBRARY. Ends with 0 if nothing was found, else with 1; says what found
+it. A crash finds it, too.
 """
 
 import sys
@@ -18,12 +19,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import World
-from tests.equivalence.core import Core
+from tests.equivalence.core import CData, Core
 from tests.equivalence.lockstep import MOVES, SHARES, UNFENCED, Lockstep
 from tests.equivalence.test_no_assert import KINDS, Host
 from tests.harts import test_harts, test_interleave
 from tests.leaf.leaflib import Leaf
 from tests.memory.model import Memories
+from tests.robust.alloc import AllocCore
 from tests.robust.anycall import NEVER, Calls, functions
 
 Stage = Callable[[Core], None]
@@ -45,6 +47,8 @@ def lockstep(core: Core, n: int) -> None:
     judge = Lockstep(core, style=style, sync=sync, flags=flags, **options)
     differs = judge.run(0, count)
     assert differs is None, str(differs).splitlines()[0]
+    counted = judge.coverage().vm
+    assert all(n < 1 << 40 for n in counted.values()), "it counts down"
 
 
 def memory(core: Core) -> None:
@@ -72,7 +76,19 @@ def direct(core: Core) -> None:
     """Let a kernel of style `direct` do anything; ask the specification."""
     for kind in (Program, Logged):
         for seed in range(40):
-            kind(World(core), Random(seed)).run(60)
+            world = World(core)
+            kind(world, Random(seed)).run(60)
+            assert counts(core, world.host, world.vm) < 1 << 40, (
+                "it counts down"
+            )
+
+
+def counts(core: Core, host: CData, vm: int) -> int:
+    """Return the largest of a VM's counters; 0 if it is no more."""
+    n = core.lib.hv_counter_count(core.lib.HV_COUNTERS_VM)
+    out = core.ffi.new("uint64_t[]", n)
+    core.lib.hv_counters(host, vm, core.lib.HV_COUNTERS_VM, out, n)
+    return max(map(int, out))
 
 
 def harts(core: Core) -> None:
@@ -124,9 +140,12 @@ def main() -> int:
         if wrong:
             print(f"leaf {check}: {wrong}")
             return 1
-    for name, stage in stages(Core(Path(library))):
+    core = AllocCore(Path(library))
+    for name, stage in stages(core):
         try:
             stage()
+            broken = core.lib.alloc_broken()
+            assert broken == 0, "it writes behind its memory"
         except BaseException as error:  # noqa: BLE001 -- any of them tells
             said = (str(error) or type(error).__name__).splitlines()[0]
             print(f"{name}: {said[:150]}")

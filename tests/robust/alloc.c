@@ -7,8 +7,9 @@
 #undef realloc
 #undef free
 #include <stdlib.h>
+#include <string.h>
 
-static uint64_t calls, fail_at;
+static uint64_t calls, fail_at, broken;
 static int64_t  blocks;
 
 void alloc_fail_at(uint64_t n)
@@ -32,32 +33,69 @@ static int fails(void)
     return ++calls == fail_at;
 }
 
-void *alloc_malloc(size_t size)
-{
-    void *block = fails() ? NULL : malloc(size);
+/* Before a block is its size; behind it, what nobody may read or write: junk
+ * that leads a reader astray, and is still there when the block is freed. */
+#define FRONT 16
+#define GUARD 64
+#define JUNK  0xa5
 
-    blocks += block != NULL;
-    return block;
+static uint8_t *front_of(void *block)
+{
+    return (uint8_t *)block - FRONT;
 }
 
+static size_t size_of(void *block)
+{
+    size_t size;
+
+    memcpy(&size, front_of(block), sizeof(size));
+    return size;
+}
+
+static void *give(uint8_t *front, size_t size)
+{
+    if (!front)
+        return NULL;
+    blocks++;
+    memcpy(front, &size, sizeof(size));
+    memset(front + FRONT + size, JUNK, GUARD);
+    return front + FRONT;
+}
+
+uint64_t alloc_broken(void)
+{
+    return broken;
+}
+
+void *alloc_malloc(size_t size)
+{
+    return give(fails() ? NULL : malloc(FRONT + size + GUARD), size);
+}
+
+/* One that is large is pages that the computer need not have yet. */
 void *alloc_calloc(size_t n, size_t size)
 {
-    void *block = fails() ? NULL : calloc(n, size);
-
-    blocks += block != NULL;
-    return block;
+    return give(fails() ? NULL : calloc(1, FRONT + n * size + GUARD), n * size);
 }
 
 void *alloc_realloc(void *old, size_t size)
 {
-    void *block = fails() ? NULL : realloc(old, size);
+    void *block = alloc_malloc(size);
 
-    blocks += block && !old;
+    if (block && old) {
+        memcpy(block, old, size_of(old) < size ? size_of(old) : size);
+        alloc_free(old);
+    }
     return block;
 }
 
 void alloc_free(void *block)
 {
-    blocks -= block != NULL;
-    free(block);
+    if (!block)
+        return;
+    const uint8_t *guard = (uint8_t *)block + size_of(block);
+    for (int i = 0; i < GUARD; i++)
+        broken += guard[i] != JUNK;
+    blocks--;
+    free(front_of(block));
 }

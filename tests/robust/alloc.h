@@ -10,6 +10,8 @@ void alloc_fail_at(uint64_t n);
 uint64_t alloc_calls(void);
 /* Blocks that were given and not taken back. */
 int64_t alloc_blocks(void);
+/* Bytes behind blocks that were written to, of those that were freed. */
+uint64_t alloc_broken(void);
 
 void *alloc_malloc(size_t size);
 void *alloc_calloc(size_t n, size_t size);

@@ -1,6 +1,6 @@
 """A core whose n-th request for memory fails, and what is asked of it then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -31,21 +31,30 @@ class AllocCore(Core):
         self.lib = self.ffi.dlopen(str(library))
 
 
-def alloc_core(files: dict[str, str] | None = None) -> AllocCore:
-    """Build and load these sources of csrc (default: as they are)."""
+def alloc_library(
+    files: Mapping[str, str] | None = None,
+    extra: Mapping[str, tuple[str, ...]] | None = None,
+) -> Path:
+    """Build these sources of csrc (default: as they are), to be loaded so.
+
+    ``extra`` has more flags for single files.
+    """
     files = sources() if files is None else files
-    extra = {
+    flags = {
         name: RENAMED for name, text in files.items() if "<stdlib.h>" in text
     }
-    own = {"../tests/robust/alloc.c": (HERE / "alloc.c").read_text()}
-    extra["../tests/robust/alloc.c"] = (f"-I{HERE}",)
-    return AllocCore(build(files | own, flags=CFLAGS, extra=extra))
+    own = "../tests/robust/alloc.c"
+    flags[own] = (f"-I{HERE}",)
+    for name, more in (extra or {}).items():
+        flags[name] = (*flags.get(name, ()), *more)
+    text = (HERE / "alloc.c").read_text()
+    return build({**files, own: text}, flags=CFLAGS, extra=flags)
 
 
 @cache
 def good() -> AllocCore:
     """Return the core as it is."""
-    return alloc_core()
+    return AllocCore(alloc_library())
 
 
 class World:

@@ -16,7 +16,7 @@ import pytest
 from tests.control import programs as p
 from tests.control.elfs import words
 from tests.equivalence.core import planted
-from tests.robust.alloc import AllocCore, World, alloc_core, good
+from tests.robust.alloc import AllocCore, World, alloc_library, good
 
 STYLES = ("EMULATE", "PV", "ASSIST", "NESTED", "DIRECT")
 PRINTS = words([*p.say("hello " * 50), *p.off()])
@@ -254,6 +254,10 @@ def test_a_batch_says_that_there_is_no_memory() -> None:
     assert n > 10
 
 
+def test_nothing_is_written_behind_a_block() -> None:
+    assert good().lib.alloc_broken() == 0
+
+
 def test_a_leak_would_be_found() -> None:
     """M07, L10: what a failure leaves behind (XSA-113, XSA-181)."""
     files = planted(
@@ -261,8 +265,9 @@ def test_a_leak_would_be_found() -> None:
         "            shadows_free(vm);\n            return false;\n",
         "            return vm->shadows.pool = NULL, false;\n",
     )
+    core = AllocCore(alloc_library(files))
     with pytest.raises(AssertionError, match="a leak"):
-        fails_cleanly(CALLS["create EMULATE"], alloc_core(files))
+        fails_cleanly(CALLS["create EMULATE"], core)
 
 
 # A whole interpreter that may have 64 MiB more than it has: no word of Python's
