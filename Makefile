@@ -16,7 +16,7 @@ C_FILES     := $(filter-out %/bare.c %_code.c,$(wildcard csrc/*/*.c))
 C_HEADERS   := $(wildcard csrc/*/*.h csrc/*/*.def)
 GUEST_FILES := $(shell find guestkernel csrc/abi csrc/port -type f) \
                hv/guestcc.py
-C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch]) \
+C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]) \
                $(shell find guestkernel -name '*.[ch]')
 PY_FILES    := conftest.py setup.py hv tests tools docs
 
@@ -91,6 +91,9 @@ test-all: $(TEST) ## quick and slow tests; a missing tool is a failure
 nightly: $(TEST) ## everything, with many more examples, then sanitized
 	HV_NO_SKIP=1 HV_TEST_PROFILE=nightly $(PYTEST) --timeout 0 -m ''
 	$(MAKE) sanitize TIER='not nightly'
+	$(MAKE) check-proofs
+	$(MAKE) coverage
+	$(MAKE) mutation
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
@@ -119,9 +122,26 @@ sanitize: $(TEST) ## the quick tests under ASan and UBSan
 	$(SANITIZED) $(PYTEST) -m '$(TIER)' tests \
 	    $(addprefix --ignore=,$(BUFFERS))
 
+# The same, noting which lines run. What is planted is not of interest here.
+COVERED ?= tests
+coverage: $(TEST) ## which lines of the core the quick tests run
+	rm -rf build/coverage build/chaff/*.gcda
+	CC=$(CURDIR)/tools/coverage_cc HV_BUILD=core HV_LTO=0 $(PY) setup.py -q \
+	    build --build-base build/coverage --build-lib build/coverage/lib
+	CC=$(CURDIR)/tools/coverage_cc PYTHONPATH=$(CURDIR)/build/coverage/lib \
+	PYTHONSAFEPATH=1 HV_COVERAGE=1 $(PYTEST) $(COVERED)
+	$(PY) tools/coverage.py build/coverage build/chaff --list --check
+
+# Small mistakes at random, in the hypervisor: are they found? The seed of a night
+# is its date, so that each has others.
+MUTANTS ?= 500
+mutation: $(TEST) ## mutants of the hypervisor, and which tests find them
+	$(PY) tools/mutate.py --count $(MUTANTS) --seed $$(date +%Y%m%d) --check
+
 # ---- check it ---------------------------------------------------------------
 
-check: check-python check-format check-warnings check-tidy check-floors
+check: check-python check-format check-warnings check-tidy check-floors \
+    check-analyze
 check: ## linters, formatters, the floors, strict warnings
 	@echo "check: all good"
 
@@ -136,6 +156,36 @@ check-format: $(VENV)/dev.stamp
 check-tidy: $(VENV)/dev.stamp
 	printf '%s\n' $(C_FILES) | xargs -P $(JOBS) -n 1 $(VENV)/bin/clang-tidy \
 	    --quiet --warnings-as-errors='*'
+
+# What clang's analyzer does is part of check-tidy. gcc's, and cppcheck, which
+# comes with the environment; tools/cppcheck.txt says what of it is no mistake.
+check-analyze: check-cppcheck $(C_FILES:csrc/%.c=build/analyze/%.o)
+	@echo "check-analyze: nothing found"
+
+check-cppcheck: $(VENV)/dev.stamp
+	$(PY) -m cppcheck -q -j $(JOBS) --std=c11 --error-exitcode=1 \
+	    --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=tools/cppcheck.txt --suppress=missingInclude \
+	    -DFW_NATIVE=1 -D__GNUC__ -Icsrc $(C_FILES)
+
+build/analyze/%.o: csrc/%.c $(C_HEADERS)
+	@mkdir -p $(@D)
+	@if $(CC) --version | grep -q 'Free Software'; then $(CC) -fanalyzer \
+	    -Werror -std=c11 -O1 -DFW_NATIVE=1 -Icsrc -c $< -o $@; else \
+	    echo "not analyzed: $<, since $(CC) is not gcc" && touch $@; fi
+
+# CBMC, a bounded model checker, is in few distributions: where it is not, the
+# claims of tests/leaf/cbmc are only drawn for (tests/leaf/test_proofs.py).
+CBMC := cbmc --32 -DFW_NATIVE=1 -Icsrc -Itests/leaf/cbmc --bounds-check \
+        --pointer-check --div-by-zero-check --signed-overflow-check \
+        --undefined-shift-check --unwind 34 --unwinding-assertions \
+        --drop-unused-functions
+check-proofs:
+	@command -v cbmc >/dev/null || \
+	    echo 'check-proofs: nothing is proved, there is no cbmc here'
+	@! command -v cbmc >/dev/null || for name in \
+	    $(filter-out prove,$(basename $(notdir $(wildcard tests/leaf/cbmc/*.c)))); \
+	    do $(CBMC) --function prove_$$name tests/leaf/cbmc/$$name.c || exit; done
 
 check-floors: $(TEST)
 	$(PY) tools/check_floors.py
@@ -163,6 +213,7 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs sanitize check \
-    check-python check-format check-tidy check-floors check-warnings format \
-    clean
+.PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
+    mutation check \
+    check-python check-format check-tidy check-floors check-warnings \
+    check-proofs check-analyze check-cppcheck format clean

@@ -4,10 +4,11 @@ They lie beside this file in ``images/``: put there when the package was
 built, or by ``hv guests build`` in a checkout.
 """
 
-import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+import msgspec
 
 from hv.errors import ImageError
 
@@ -41,6 +42,23 @@ class Image:
         return default_style(self.name, self.styles)
 
 
+class _Row(msgspec.Struct):
+    """What the list says of an image."""
+
+    name: str
+    file: str
+    kind: str
+    description: str
+    styles: tuple[str, ...]
+    expect: str | None = None
+
+
+class _Index(msgspec.Struct):
+    """The list beside the images."""
+
+    images: list[_Row]
+
+
 def default_style(name: str, styles: tuple[str, ...] = ()) -> str:
     """Return the best style for a kernel; ``emulate``, if nothing is known."""
     virtual = [style for style in styles if style != "bare"]
@@ -58,20 +76,23 @@ def available(folder: Path = FOLDER) -> dict[str, Image]:
     if not index.exists():
         return {}
     try:
-        rows = json.loads(index.read_text())["images"]
-        images = [
-            Image(
-                name=row["name"],
-                path=folder / row["file"],
-                kind=row["kind"],
-                description=row["description"],
-                styles=tuple(row["styles"]),
-                expect=row.get("expect"),
-            )
-            for row in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = msgspec.json.decode(index.read_bytes(), type=_Index).images
+    except (
+        *(OSError, ValueError, RecursionError),
+        msgspec.DecodeError,
+    ) as error:
         raise ImageError(f"{index}: cannot read it: {error!r}") from None
+    images = [
+        Image(
+            name=row.name,
+            path=folder / row.file,
+            kind=row.kind,
+            description=row.description,
+            styles=row.styles,
+            expect=row.expect,
+        )
+        for row in rows
+    ]
     return {image.name: image for image in images if image.path.exists()}
 
 

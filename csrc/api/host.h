@@ -58,6 +58,9 @@ uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu);
 /* Hand queued input to the bare machine's UART, as far as that has room. */
 void host_feed(hv_host *host);
 
+/* hv_audit() of a host with a hypervisor that is not broken, where a failed
+ * assertion has somewhere to go already. */
+int host_audit(hv_host *host, char *why, size_t n);
 /* True, or the host is broken, if it is to be audited at every exit. */
 bool host_audit_ok(hv_host *host);
 

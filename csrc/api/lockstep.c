@@ -167,7 +167,7 @@ static uint32_t vm_sip(struct lockstep *l)
 static bool same_registers(struct lockstep *l)
 {
     const struct regs *bare = &l->hart->regs, *vm = vcpu_regs(l->vcpu);
-    uint32_t           a, b;
+    uint32_t           a = 0, b = 0;
 
     for (uint32_t i = 0; i < 32; i++)
         if (bare->x[i] != vm->x[i])

@@ -171,20 +171,15 @@ static bool tlb_ok(hv_host *host, uint32_t id, uint32_t *va)
     return true;
 }
 
-int hv_audit(hv_host *host, char *why, size_t n)
+int host_audit(hv_host *host, char *why, size_t n)
 {
     uint32_t    frame = 0, va = 0;
-    const char *bad;
+    const char *bad = hyp_audit(&host->hal.hyp, &frame);
 
-    if (!host)
-        return HV_ERR_INVALID;
-    if (!host_has_hyp(host))
-        return HV_OK;
-    if (host->hal.broken) {
-        host_say(why, n, "%s", host->hal.why);
-        return HV_ERR_BROKEN;
+    if (bad == audit_no_memory) {
+        host_say(why, n, "%s", bad);
+        return HV_ERR_NO_MEMORY;
     }
-    bad = hyp_audit(&host->hal.hyp, &frame);
     if (bad) {
         host_say(why, n, "%s (frame %05x)", bad, (unsigned)frame);
         return HV_ERR_AUDIT;
@@ -197,6 +192,19 @@ int hv_audit(hv_host *host, char *why, size_t n)
             return HV_ERR_AUDIT;
         }
     return HV_OK;
+}
+
+int hv_audit(hv_host *host, char *why, size_t n)
+{
+    if (!host)
+        return HV_ERR_INVALID;
+    if (!host_has_hyp(host))
+        return HV_OK;
+    if (host->hal.broken || setjmp(host->hal.unwind) != 0) {
+        host_say(why, n, "%s", host->hal.why);
+        return HV_ERR_BROKEN;
+    }
+    return host_audit(host, why, n);
 }
 
 static uint64_t hash_words(uint64_t hash, const uint32_t *words, size_t n)

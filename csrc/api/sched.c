@@ -97,24 +97,24 @@ int hv_sched_set(hv_host *host, uint32_t id, const struct hv_sched *sched,
     return HV_ERR_STATE;
 }
 
-int hv_affinity_set(hv_host *host, uint32_t id, uint32_t n, uint32_t harts,
-                    char *why, size_t len)
+int hv_affinity_set(hv_host *host, uint32_t id, uint32_t vcpu, uint32_t harts,
+                    char *why, size_t n)
 {
     const char *bad;
     struct vm  *vm;
-    int         status = host_vcpu(host, id, n, &vm);
+    int         status = host_vcpu(host, id, vcpu, &vm);
 
     if (status == HV_OK && !vm)
         status = HV_ERR_UNSUPPORTED;
     if (status != HV_OK) {
-        host_say(why, len, "%s", hv_status_text(status));
+        host_say(why, n, "%s", hv_status_text(status));
         return status;
     }
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    if (sched_set_affinity(&vm->vcpu[n], harts, &bad))
+    if (sched_set_affinity(&vm->vcpu[vcpu], harts, &bad))
         return HV_OK;
-    host_say(why, len, "%s", bad);
+    host_say(why, n, "%s", bad);
     return HV_ERR_INVALID;
 }
 

@@ -321,7 +321,7 @@ static const char *audit_vm(struct audit *a, struct vm *vm)
         return bad;
     links = hal_alloc(a->hyp->hal, vm->shadows.count * sizeof(uint32_t));
     if (!links)
-        return "no memory for the audit";
+        return audit_no_memory;
     bad = audit_shadows(a, vm, links);
     hal_free(a->hyp->hal, links);
     if (!bad)
@@ -363,6 +363,8 @@ static const char *audit_all(struct audit *a)
     return audit_frames(a, promised);
 }
 
+const char audit_no_memory[] = "no memory for the audit";
+
 const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
 {
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
@@ -370,7 +372,7 @@ const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
 
     a.refs = hal_alloc(hyp->hal, 5 * count * sizeof(uint32_t));
     if (!a.refs)
-        return "no memory for the audit";
+        return audit_no_memory;
     a.uses = a.refs + count;
     a.traced = a.uses + count;
     a.shares = a.traced + count;

@@ -132,7 +132,8 @@ bool hal_timer_due(struct pcpu *pcpu);
 /* Work costs time: n elementary steps of this kind were done. */
 void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n);
 
-/* A VM's console: output is never lost; input is -1 when there is none. */
+/* A VM's console: output is kept while there is memory to keep it in; input is
+ * -1 when there is none. */
 void hal_console_put(struct hal *hal, uint32_t vm, uint8_t byte);
 int hal_console_get(struct hal *hal, uint32_t vm);
 

@@ -146,8 +146,10 @@ void hyp_console_input(struct hyp *hyp, struct vm *vm);
 /*
  * Recompute every count and check every invariant from scratch. NULL if all
  * holds, otherwise the name of the first property that does not; *frame is the
- * frame it is about, or ~0.
+ * frame it is about, or ~0. Without memory to count in it says so, by
+ * audit_no_memory, and nothing of the rest.
  */
+extern const char audit_no_memory[];
 const char *hyp_audit(struct hyp *hyp, uint32_t *frame);
 
 #endif

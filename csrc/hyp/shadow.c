@@ -123,8 +123,12 @@ void shadow_clear(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow,
     uint32_t pte = shadow_read(vm, shadow, index);
     hfn_t    hfn = { pte >> PTE_PPN_SHIFT };
 
-    if (!(pte & PTE_RWX))
-        shadow_of_frame(vm, hfn)->links--;
+    if (!(pte & PTE_RWX)) {
+        struct shadow *table = shadow_of_frame(vm, hfn);
+
+        HV_ASSERT(vm->hyp->hal, table);
+        table->links--;
+    }
     rmap_remove(vm->hyp, hfn, shadow, index);
     shadow_unrefer(vm, hfn, pte);
     shadow_write(vm, pcpu, shadow, index, 0);

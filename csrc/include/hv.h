@@ -435,7 +435,8 @@ int hv_watch(hv_host *host, uint32_t mask, uint32_t capacity);
 uint32_t hv_watch_take(hv_host *host, struct hv_event *out, uint32_t max);
 
 /* Consoles: what the guest has written since last asked (returns the number of
- * bytes), and input for it (returns how many bytes were taken). */
+ * bytes), and input for it (returns how many bytes were taken). Output that
+ * there is no memory to keep is lost, which no guest can tell. */
 size_t hv_console_take(hv_host *host, uint32_t vm, uint8_t *to, size_t max);
 size_t hv_console_give(hv_host *host, uint32_t vm, const uint8_t *from,
                        size_t len);

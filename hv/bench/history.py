@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from hv.bench.report import Report, to_json
+from hv.errors import HvError
 
 # In a checkout: all entries, and the last report as a whole.
 FILE = Path("docs") / "data" / "bench-history.jsonl"
@@ -53,12 +54,21 @@ def entry(report: Report) -> Entry:
 def read(path: Path) -> list[Entry]:
     """Return the entries of a file, oldest first; none if it is not there.
 
-    :raises msgspec.ValidationError: if a line is no entry.
+    :raises HvError: if a line is no entry.
     """
     if not path.exists():
         return []
-    lines = path.read_bytes().splitlines()
-    return [msgspec.json.decode(line, type=Entry) for line in lines if line]
+    entries = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if not line:
+            continue
+        try:
+            entries.append(msgspec.json.decode(line, type=Entry))
+        except (ValueError, RecursionError, msgspec.DecodeError) as error:
+            raise HvError(
+                f"{path}:{number}: this is no entry of a history: {error}"
+            ) from None
+    return entries
 
 
 def remember(folder: Path, report: Report) -> None:

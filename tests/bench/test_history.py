@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import hv
 from hv.bench import history
 from hv.bench.report import from_json
 from tests.bench.conftest import a_report, figure
@@ -41,7 +42,7 @@ def test_no_file_is_an_empty_history(tmp_path: Path) -> None:
 def test_a_damaged_line_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text('{"commit": 7}\n')
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(hv.HvError, match=r"history\.jsonl:1: "):
         history.read(path)
 
 
