@@ -23,6 +23,7 @@ from hv.cli.top import top
 from hv.cli.trace import gantt, trace
 from hv.cli.up import up
 from hv.cli.views import frames, pt, walk
+from hv.cli.zoo import zoo
 from hv.errors import HvError, HypervisorBug
 
 INTERRUPTED = 130
@@ -61,6 +62,7 @@ app.add_command(up)
 app.add_command(top)
 app.add_command(trace)
 app.add_command(gantt)
+app.add_command(zoo)
 
 
 @app.command()
