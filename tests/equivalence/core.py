@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 CSRC = ROOT / "csrc"
 CACHE = ROOT / "build" / "chaff"
 FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
-HEADERS = ("hv.h", "hvp.h")
+HEADERS = ("hv.h", "hvp.h", "hvpgen.h")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
