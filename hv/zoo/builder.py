@@ -24,7 +24,7 @@ from hv.errors import HvError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
-HEADERS = ("hv.h", "hvp.h")
+HEADERS = ("hv.h", "hvp.h", "hvpgen.h")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
