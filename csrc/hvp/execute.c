@@ -1,0 +1,176 @@
+/* execute.c - one program, from its bytes to a verdict. */
+#include "hvp/run.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef void (*hvp_function)(struct hvp_run *run, struct hvp_act *act);
+
+static const hvp_function functions[HVP_NR_OPS] = {
+#define HVP_OP(number, name, phase, who, a, b, c, weight, feature, doc) \
+    [HVP_##name] = hvp_op_do_##name,
+#include "hvp/ops.def"
+#undef HVP_OP
+};
+
+hvp_context *hvp_new(uint32_t oracles, uint32_t audit_every)
+{
+    struct hvp_context *context = calloc(1, sizeof(*context));
+
+    if (!context)
+        return NULL;
+    context->oracles = oracles;
+    context->audit_every = audit_every;
+    context->logged = malloc((size_t)HVP_VMS * HVP_PAGES * PAGE_SIZE);
+    if (context->logged)
+        return context;
+    free(context);
+    return NULL;
+}
+
+void hvp_free(hvp_context *context)
+{
+    if (!context)
+        return;
+    free(context->logged);
+    free(context);
+}
+
+void hvp_watch(hvp_context *context, uint8_t *map)
+{
+    if (context)
+        context->map = map;
+}
+
+/* --- one operation --------------------------------------------------------------------- */
+
+static struct hvp_act actor(struct hvp_run *run, const struct hvp_record *r)
+{
+    struct hvp_act act = {
+        .record = r,
+        .place = hvp_actor_vm(*r) % HVP_VMS,
+        .kernel = hvp_actor_kernel(*r),
+    };
+    uint32_t vms = (run->world & 3) + 1;
+
+    act.place = act.place < vms ? act.place : act.place % vms;
+    act.vm = &run->vm[act.place];
+    act.vcpu = hvp_actor_vcpu(*r) % (act.vm->vcpus ? act.vm->vcpus : 1);
+    return act;
+}
+
+/* Somebody is put in before the actor: preempt. */
+static void interlope(struct hvp_run *run)
+{
+    struct hvp_act act = { .place = run->first / HVP_VCPUS };
+
+    if (run->preempt == 0 || --run->preempt)
+        return;
+    act.vm = &run->vm[act.place];
+    act.vcpu = run->first % HVP_VCPUS;
+    if (hvp_live(run, act.vm) && act.vcpu < act.vm->vcpus)
+        hvp_step(run, &act);
+}
+
+static void note(struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct hvp_outcome *last = &run->last;
+    uint64_t hash = hvp_mix(act->vm->trace, act->record->op);
+
+    hash = hvp_mix(hash, last->done | last->trapped << 1 |
+                             (uint64_t)last->cause << 2);
+    hash = hvp_mix(hash, last->tval);
+    if (act->record->op <= HVP_sc)
+        hash = hvp_mix(hash, hvp_reg(run, act, 6) |
+                                 (uint64_t)hvp_reg(run, act, 7) << 32);
+    act->vm->trace = hash;
+}
+
+static void operate(struct hvp_run *run, const struct hvp_record *record)
+{
+    struct hvp_act act = actor(run, record);
+
+    run->out->op = run->index;
+    run->out->kind = record->op;
+    run->last = (struct hvp_outcome){ .done = false };
+    if (hvp_row(record->op)->who == HVP_WHO_GUEST && !act.vm->id)
+        return;
+    if (!act.vm->pages)
+        act.vm->pages = HVP_PAGE_DATA + 1; /* for operands of create */
+    interlope(run);
+    run->last = (struct hvp_outcome){ .done = false };
+    hvp_resolve(run, &act);
+    hvp_check_before(run, &act);
+    if (!run->host->hal.broken)
+        functions[record->op](run, &act);
+    hvp_check_after(run, &act);
+    hvp_cover(run, &act);
+    note(run, &act);
+    run->out->done++;
+    run->out->steps++;
+}
+
+/* --- one run --------------------------------------------------------------------------- */
+
+static void finish(struct hvp_run *run)
+{
+    if (!hvp_failed(run)) {
+        run->out->op = run->index;
+        run->out->kind = HVP_nop;
+        if (hv_hash(run->host, &run->out->hash) != HV_OK)
+            run->out->hash = 0;
+        hvp_check_end(run);
+    }
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        run->out->trace[i] = run->vm[i].trace;
+}
+
+/* All records, or all but those that vary. */
+static int execute(hvp_context *context, bool vary, uint32_t secret,
+                   uint32_t fill, struct hvp_verdict *out)
+{
+    const struct hvp_decoded *program = &context->program;
+    struct hvp_run           *run = &context->run;
+
+    *out = (struct hvp_verdict){ .op = 0 };
+    *run = (struct hvp_run){
+        .context = context,
+        .oracles = context->oracles,
+        .flags = program->flags,
+        .world = program->world,
+        .secret = secret,
+        .fill = fill,
+        .out = out,
+    };
+    if (!hvp_world_begin(run))
+        return HV_ERR_NO_MEMORY;
+    for (uint32_t i = 0; i < program->count && !hvp_failed(run); i++) {
+        bool varies = i >= program->nbuild &&
+                      i < program->nbuild + program->nvary;
+
+        run->index = i;
+        if (!varies || vary)
+            operate(run, &program->record[i]);
+    }
+    finish(run);
+    hvp_world_end(run);
+    return HV_OK;
+}
+
+int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
+                struct hvp_verdict *out)
+{
+    if (!context || (!program && n) || !out)
+        return HV_ERR_INVALID;
+    hvp_decode(program, n, &context->program);
+    return execute(context, false, 0, 0, out);
+}
+
+int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out)
+{
+    hvp_context *context = hvp_new(HVP_ORACLE_ALL, 1);
+    int          status = context ? hvp_execute(context, program, n, out)
+                                  : HV_ERR_NO_MEMORY;
+
+    hvp_free(context);
+    return status;
+}
