@@ -145,8 +145,7 @@ int hv_vm_destroy(hv_host *host, uint32_t id)
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
     vm_destroy(vm);
-    channel_free(&host->hal.out[id % MAX_VMS]);
-    channel_free(&host->hal.in[id % MAX_VMS]);
+    channels_free(&host->hal, id);
     if (host->hal.console_full == id)
         host->hal.console_full = 0;
     return HV_OK;
@@ -358,17 +357,19 @@ size_t hv_console_take(hv_host *host, uint32_t id, uint8_t *to, size_t max)
         return machine_uart_take(host->machine, to, max);
     if (host->hal.console_full == id)
         host->hal.console_full = 0;
-    return channel_take(&host->hal.out[id % MAX_VMS], to, max);
+    struct channels *of = channels_of(&host->hal, id);
+    return of ? channel_take(&of->out, to, max) : 0;
 }
 
 /* Input is never refused: what a UART has no room for waits here. */
-static size_t channel_give(struct channel *in, const uint8_t *from, size_t len)
+static size_t channel_give(hv_host *host, struct channel *in,
+                           const uint8_t *from, size_t len)
 {
     bool   failed = false;
     size_t n = 0;
 
     while (n < len) {
-        channel_put(in, from[n], &failed);
+        channel_put(in, machine_arena(host->machine), from[n], &failed);
         if (failed)
             break;
         n++;
@@ -384,10 +385,11 @@ size_t hv_console_give(hv_host *host, uint32_t id, const uint8_t *from,
     if (!from || host_guest(host, id, &vm) != HV_OK)
         return 0;
     if (!vm)
-        return channel_give(&host->uart_in, from, len);
+        return channel_give(host, &host->uart_in, from, len);
     if (setjmp(host->hal.unwind) != 0)
         return 0;
-    len = channel_give(&host->hal.in[id % MAX_VMS], from, len);
+    struct channels *of = channels_make(&host->hal, id);
+    len = of ? channel_give(host, &of->in, from, len) : 0;
     hyp_console_input(&host->hal.hyp, vm);
     return len;
 }

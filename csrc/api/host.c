@@ -1,8 +1,8 @@
 /* host.c - making and freeing a host; names of costs and counters. */
 #include "api/host.h"
+#include "machine/arena.h"
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_RAM      (256u << 20)
@@ -220,22 +220,24 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
         .policy = sched_policies[config->policy],
         .period = config->period,
     };
-    hv_host *host = calloc(1, sizeof(*host));
+    struct machine *machine = make_machine(config);
+    hv_host        *host = NULL;
+    if (machine)
+        host = arena_zalloc(machine_arena(machine), sizeof(*host));
     if (host) {
         host->config = *config;
-        host->machine = make_machine(config);
+        host->machine = machine;
     }
-    if (!host || !host->machine ||
+    if (!host ||
         (host_has_hyp(host) && !hosted_init(&host->hal, host->machine, &hyp,
                                             (uint8_t)config->fill))) {
         host_say(why, n, "no memory for a machine of %u bytes",
                  (unsigned)config->ram_size);
-        if (host)
-            machine_free(host->machine);
-        free(host);
+        machine_free(machine);
         return HV_ERR_NO_MEMORY;
     }
-    interleave_init(&host->interleave, config->harts, config->quantum);
+    interleave_init(&host->interleave, machine_arena(machine), config->harts,
+                    config->quantum);
     *out = host;
     return HV_OK;
 }
@@ -246,10 +248,7 @@ void hv_host_free(hv_host *host)
         return;
     if (host_has_hyp(host) && !setjmp(host->hal.unwind))
         hosted_fini(&host->hal);
-    channel_free(&host->uart_in);
-    interleave_fini(&host->interleave);
-    machine_free(host->machine);
-    free(host);
+    machine_free(host->machine); /* and its arena, where the host is */
 }
 
 const char *hv_host_reason(hv_host *host)

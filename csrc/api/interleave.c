@@ -1,22 +1,18 @@
 /* interleave.c - rounds: where they come from, and the record of them. */
 #include "api/interleave.h"
 #include "api/host.h"
-#include <stdlib.h>
+#include "machine/arena.h"
 #include <string.h>
 
-void interleave_init(struct interleave *il, uint32_t harts, uint32_t quantum)
+void interleave_init(struct interleave *il, struct arena *arena, uint32_t harts,
+                     uint32_t quantum)
 {
     *il = (struct interleave){
+        .arena = arena,
         .harts = harts,
         .quantum = quantum,
         .turn = harts, /* no round is under way */
     };
-}
-
-void interleave_fini(struct interleave *il)
-{
-    free(il->asked.list);
-    free(il->made.list);
 }
 
 /* --- a round of a seed ------------------------------------------------------ */
@@ -60,14 +56,15 @@ static void round_draw(const struct interleave *il, struct hv_round *round)
 /* --- lists ------------------------------------------------------------------- */
 
 /* False: no memory, and the list as it was. */
-static bool rounds_add(struct rounds *rounds, const struct hv_round *round)
+static bool rounds_add(struct rounds *rounds, struct arena *arena,
+                       const struct hv_round *round)
 {
     if (rounds->len == rounds->cap) {
         uint32_t         cap = rounds->cap ? 2 * rounds->cap : 256;
         struct hv_round *list = NULL;
 
         if (cap > rounds->cap) /* no overflow */
-            list = realloc(rounds->list, cap * sizeof(*list));
+            list = arena_resize(arena, rounds->list, cap * sizeof(*list));
         if (!list)
             return false;
         rounds->list = list;
@@ -115,7 +112,7 @@ void interleave_begin(struct interleave *il, uint64_t cycle)
     if (il->end < cycle) /* the last round that there is time for */
         il->end = CYCLE_NEVER;
     if (il->recording && !il->lost)
-        il->lost = !rounds_add(&il->made, &il->round);
+        il->lost = !rounds_add(&il->made, il->arena, &il->round);
 }
 
 uint64_t interleave_hash(const struct interleave *il, uint64_t hash)
@@ -149,12 +146,12 @@ int hv_interleave_set(hv_host *host, const struct hv_round *rounds, uint32_t n)
         if (!round_ok(&rounds[i], il->harts))
             return HV_ERR_INVALID;
     if (n) {
-        asked.list = malloc(n * sizeof(*asked.list));
+        asked.list = arena_alloc(il->arena, n * sizeof(*asked.list));
         if (!asked.list)
             return HV_ERR_NO_MEMORY;
         memcpy(asked.list, rounds, n * sizeof(*asked.list));
     }
-    free(il->asked.list);
+    arena_release(il->arena, il->asked.list);
     il->asked = asked;
     il->next = 0;
     return HV_OK;

@@ -24,13 +24,16 @@
 _Static_assert(sizeof(((struct hv_round *)0)->order) == MAX_HARTS,
                "a round names every hart");
 
+struct arena;
+
 struct rounds {
     struct hv_round *list;
     uint32_t         len, cap;
 };
 
 struct interleave {
-    uint32_t harts, quantum;
+    struct arena *arena; /* where its lists are */
+    uint32_t      harts, quantum;
 
     /* Where rounds come from: the list from `next` on, then the seed, if it is
      * not 0. */
@@ -48,8 +51,8 @@ struct interleave {
     struct rounds made;
 };
 
-void interleave_init(struct interleave *il, uint32_t harts, uint32_t quantum);
-void interleave_fini(struct interleave *il);
+void interleave_init(struct interleave *il, struct arena *arena, uint32_t harts,
+                     uint32_t quantum);
 
 /* The next round begins at this cycle, which is not before the last one's
  * end. */

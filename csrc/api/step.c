@@ -1,5 +1,6 @@
 /* step.c - one vCPU alone, one architectural step; and where to stop. */
 #include "api/host.h"
+#include "sched/timer.h"
 
 /* One step of the bare machine: what the native firmware does counts as one,
  * like the instruction that called it. */
@@ -53,7 +54,9 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
 
     while (vm->state == VM_LIVE && hyp_steps(vcpu, hart) == before) {
         if (vcpu->state == VCPU_BLOCKED) {
-            if (!hosted_idle(hal, pcpu->id, CYCLE_NEVER))
+            /* Nobody else runs, so nothing but its own timer can wake it. */
+            if (vcpu->timer == TIME_NEVER ||
+                !hosted_idle(hal, pcpu->id, CYCLE_NEVER))
                 return HV_ERR_STATE;
             continue;
         }

@@ -114,6 +114,8 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     struct counts before = count(run, vm);
 
     run->last = (struct hvp_outcome){ .done = false };
+    if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
+        return false;
     run->out->steps++;
     if (hv_step(run->host, act->vm->id, act->vcpu) != HV_OK)
         return false;

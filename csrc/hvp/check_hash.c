@@ -81,6 +81,20 @@ static uint64_t hash_table(uint64_t hash, const uint8_t *frame)
     return hash;
 }
 
+/* The hypervisor itself writes there, when a trap or an interrupt comes, and
+ * what time was stolen. */
+static bool told_there(const struct vm *vm, uint32_t page)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        const struct pv_state *pv = &vm->vcpu[i].pv;
+
+        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == page) ||
+            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == page))
+            return true;
+    }
+    return false;
+}
+
 static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
 {
     struct vm *vm = hvp_live(run, act->vm);
@@ -92,7 +106,7 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
         const uint8_t *frame = hvp_frame(run, act->vm, i);
 
         hash = hvp_mix(hash, vm->p2m.state[i] & P2M_GONE);
-        if (i == HVP_PAGE_SHARED || !frame || is_zero(frame))
+        if (!frame || is_zero(frame) || told_there(vm, HVP_FIRST + i))
             continue;
         hash = act->vm->tables >> i & 1 ? hash_table(hvp_mix(hash, i), frame)
                                         : hash_page(hvp_mix(hash, i), frame);
@@ -101,14 +115,14 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
         hash = hvp_mix(hash, f->type | (uint32_t)f->pinned << 8);
     }
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        const struct vcpu *vcpu = &vm->vcpu[i];
+        struct vcpu *vcpu = &vm->vcpu[i];
 
+        vcpu_pull(vcpu);
         hash = hvp_mix(hash, vcpu->csr.satp | (uint64_t)vcpu->pv.entry << 32);
         hash = hvp_mix(hash, vcpu->pv.shared.raw |
                                  (uint64_t)vcpu->pv.stack << 32);
         hash = hvp_mix(hash, vcpu->roots.kernel.raw |
                                  (uint64_t)vcpu->roots.user.raw << 32);
-        hash = hvp_mix(hash, vcpu->timer);
     }
     return hvp_mix(hash, vm->balloon.said);
 }

@@ -10,9 +10,9 @@ struct habit {
 };
 
 static const struct habit habits[HVP_NR_KINDS] = {
-    [HVP_KIND_NONE] = { false, 1 },      [HVP_KIND_GVA] = { true, 64 },
-    [HVP_KIND_GPA] = { true, 64 },       [HVP_KIND_GFN] = { true, 48 },
-    [HVP_KIND_SLOT] = { true, 32 },      [HVP_KIND_ROOT] = { true, 4 },
+    [HVP_KIND_NONE] = { false, 1 },      [HVP_KIND_GVA] = { true, 1024 },
+    [HVP_KIND_GPA] = { true, 1024 },     [HVP_KIND_GFN] = { true, 48 },
+    [HVP_KIND_SLOT] = { true, 64 },      [HVP_KIND_ROOT] = { true, 4 },
     [HVP_KIND_RIGHTS] = { false, 1024 }, [HVP_KIND_VALUE] = { true, 256 },
     [HVP_KIND_INSN] = { false, 0x4000 }, [HVP_KIND_SIZE] = { false, 5 },
     [HVP_KIND_COUNT] = { false, 24 },    [HVP_KIND_REG] = { false, 32 },
@@ -28,6 +28,22 @@ static const struct habit habits[HVP_NR_KINDS] = {
 uint16_t hvp_operand(enum hvp_form form, uint32_t number)
 {
     return (uint16_t)((uint32_t)form << 14 | (number & 0x3fff));
+}
+
+static bool is_address(enum hvp_kind kind)
+{
+    return kind == HVP_KIND_GVA || kind == HVP_KIND_GPA;
+}
+
+uint32_t hvp_handle(enum hvp_kind kind, uint32_t n)
+{
+    return is_address(kind) ? n << 5 : n;
+}
+
+/* Slots of a root are the last of the 64 that a program can name. */
+uint16_t hvp_root_slot(uint16_t slot)
+{
+    return hvp_operand(HVP_LITERAL, 48 + (slot & 3));
 }
 
 /* Rights as kernels write them, mostly; any ten bits at times. */
@@ -66,9 +82,12 @@ uint16_t hvp_draw_operand(struct hvp_random *random, enum hvp_kind kind,
         return draw_plain(random, kind);
     uint32_t of_hundred = hvp_below(random, 100);
     /* Few handles are named often: things happen to the same page. */
-    uint32_t number = hvp_chance(random, 60) ? hvp_below(random, 4)
-                                             : hvp_below(random, 1024);
+    uint32_t n = hvp_chance(random, 60) ? hvp_below(random, 4)
+                                        : hvp_below(random, 32);
+    uint32_t number = hvp_handle(kind, n);
 
+    if (is_address(kind) && hvp_chance(random, 40))
+        number += hvp_below(random, 32);
     if (of_hundred < 66)
         return hvp_operand(HVP_LIVE, number);
     if (of_hundred < 80)
@@ -159,6 +178,8 @@ struct hvp_record hvp_draw_record(struct hvp_random      *random,
         if (kind != HVP_KIND_NONE)
             record.arg[i] = hvp_draw_operand(random, kind, taste->handles);
     }
+    if (taste->handles && (record.op == HVP_link || record.op == HVP_mega))
+        record.arg[0] = hvp_root_slot(record.arg[0]);
     return record;
 }
 

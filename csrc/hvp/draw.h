@@ -15,6 +15,11 @@ struct hvp_taste {
 };
 
 uint16_t hvp_operand(enum hvp_form form, uint32_t number);
+/* The number by which an operand of this kind names handle `n` of its own:
+ * addresses have an offset below it. */
+uint32_t hvp_handle(enum hvp_kind kind, uint32_t n);
+/* The same slot, about, among those of a root. */
+uint16_t hvp_root_slot(uint16_t slot);
 uint16_t hvp_draw_operand(struct hvp_random *random, enum hvp_kind kind,
                           bool handles);
 uint8_t hvp_draw_actor(struct hvp_random *random, uint32_t vms);

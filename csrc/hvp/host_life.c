@@ -2,6 +2,7 @@
 #include "hvp/run.h"
 
 #define RUN_PIECES 8
+#define SOON       100000 /* ticks */
 
 static void drain(struct hvp_run *run)
 {
@@ -21,12 +22,35 @@ static void anything(struct hvp_run *run)
         hvp_owe_unknown(&run->vm[i]);
 }
 
+/* Somebody can run now, or soon. */
+static bool anybody(struct hvp_run *run)
+{
+    const struct hyp  *hyp = &run->host->hal.hyp;
+    const struct hart *hart = machine_hart(run->host->machine, 0);
+    uint64_t           soon = hart_time(hart) + SOON;
+
+    /* A VM with a cap: time passes period by period, be there anything to wait
+     * for or not. */
+    if (hyp->sched.nr_capped)
+        return false;
+    if (hyp->timers && hyp->timers->timer < soon)
+        return true;
+    for (uint32_t i = 0; i < HVP_VMS; i++) {
+        struct vm *vm = hvp_live(run, &run->vm[i]);
+
+        for (uint32_t n = 0; vm && n < vm->config.nr_vcpus; n++)
+            if (vm->vcpu[n].state == VCPU_RUNNABLE)
+                return true;
+    }
+    return false;
+}
+
 void hvp_op_do_run(struct hvp_run *run, struct hvp_act *act)
 {
     struct hv_run args = { .max_insns = 0 };
     uint64_t      left = (act->a % 300 + 1) * 16u;
 
-    for (uint32_t i = 0; i < RUN_PIECES && left; i++) {
+    for (uint32_t i = 0; i < RUN_PIECES && left && anybody(run); i++) {
         args.max_insns = left;
         if (hv_run(run->host, &args) != HV_OK || args.reason == HV_RUN_DONE ||
             args.reason == HV_RUN_IDLE)

@@ -85,9 +85,9 @@ static uint16_t operand(struct hvp_random *random, enum hvp_kind kind,
     case OPERAND_EDGE:
         return hvp_operand(HVP_BOUNDARY, hvp_below(random, 32));
     case OPERAND_LIVE:
-        return hvp_operand(HVP_LIVE, handle);
+        return hvp_operand(HVP_LIVE, hvp_handle(kind, handle));
     case OPERAND_STALE:
-        return hvp_operand(HVP_STALE, handle);
+        return hvp_operand(HVP_STALE, hvp_handle(kind, handle));
     default:
         return (uint16_t)code;
     }
@@ -122,6 +122,8 @@ uint32_t hvp_draw_idiom(struct hvp_random      *random,
         for (int k = 0; k < 3; k++)
             record.arg[k] = operand(random, (enum hvp_kind)row->kind[k],
                                     step->operand[k], handles);
+        if (step->op == HVP_link || step->op == HVP_mega)
+            record.arg[0] = hvp_root_slot(record.arg[0]);
         hvp_put(to + HVP_RECORD * i, record);
     }
     return n;

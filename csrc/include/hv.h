@@ -480,6 +480,24 @@ int hv_dirty_fetch(hv_host *host, uint32_t vm, uint8_t *map, size_t n,
                    uint32_t *count);
 int hv_dirty_stop(hv_host *host, uint32_t vm);
 
+/* Marks: places in a host's life that it can be put back to, exactly and any
+ * number of times: what was then, is, from RAM, clocks, TLBs and counters to
+ * consoles, breakpoints, watch and allocations; a VM that was destroyed is
+ * there again, and one that was made is not. Numbers are never used twice.
+ * Reset drops the marks made after that one, and mends a broken host; NO_MEMORY
+ * if there was none to keep what the host overwrote, which then goes for all of
+ * its marks. Drop leaves the other marks; INVALID: there is no such mark. */
+int hv_mark(hv_host *host, uint32_t *mark);
+int hv_reset(hv_host *host, uint32_t mark);
+int hv_mark_drop(hv_host *host, uint32_t mark);
+/* Frames of machine memory that were written since the last mark, reset, or
+ * call of this that had room for all: at most `max` are written to `hfns`, and
+ * *count is how many there are. STATE if the host has no marks. */
+int hv_written(hv_host *host, uint32_t *hfns, uint32_t max, uint32_t *count);
+/* For tests: of what the hypervisor allocates for itself, number n from now on
+ * is refused, as if there were no memory; 0: none. */
+int hv_fail_alloc(hv_host *host, uint32_t n);
+
 /* Equivalence: the same program on the bare machine and in a VM, compared
  * after every step. lockstep.c says what "the same" means. */
 enum hv_privgen_flags {

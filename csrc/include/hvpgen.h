@@ -35,6 +35,30 @@ uint32_t hvp_idiom_count(void);
 const char *hvp_idiom_name(uint32_t idiom); /* NULL past the end */
 const char *hvp_idiom_doc(uint32_t idiom);
 
+/* Many programs, with seeds from `first` on. NULL: no memory, or no such
+ * strategy. What comes of a batch depends on its three arguments alone. */
+typedef struct hvp_batch hvp_batch;
+hvp_batch *hvp_batch_new(uint32_t strategy, uint64_t first, uint64_t count);
+void hvp_batch_free(hvp_batch *batch);
+
+struct hvp_progress { /* sums, to which a call adds */
+    uint64_t executed, operations, steps, checks;
+    uint64_t seed;   /* of the last program */
+    uint32_t states; /* of HVP_MAP, that this batch has met */
+    uint32_t length; /* of the last program, which is: */
+    uint8_t  program[HVP_MAX_LENGTH];
+};
+
+/* Go on until a program breaks a property, `limit` of them were run, or the
+ * batch is done. HV_OK, and the verdict on the last program; or an error of
+ * hvp_execute(), with the program that it was about not counted. */
+int hvp_batch_run(hvp_batch *batch, hvp_context *context, uint64_t limit,
+                  struct hvp_progress *out, struct hvp_verdict *verdict);
+/* Only write the next program there: for who expects it to crash the core. */
+void hvp_batch_peek(const hvp_batch *batch, struct hvp_progress *out);
+/* HVP_MAP bytes: which states it has met. */
+const uint8_t *hvp_batch_map(const hvp_batch *batch);
+
 /* cdef: end */
 
 #endif

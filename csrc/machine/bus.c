@@ -5,7 +5,6 @@
  * addresses are in abi/memmap.h, the registers in csrc/dev. */
 #include "dev/testdev.h"
 #include "machine/internal.h"
-#include <stdlib.h>
 
 /* One access to a device; false is an access fault. */
 struct bus_access {
@@ -68,11 +67,13 @@ static bool plic_bus_store(struct bus_access a, uint32_t val)
 
 /* Append to what the outside has not fetched yet. Only an exhausted host loses
  * a byte, since nothing that a guest can see may depend on the reader. */
-static void console_put(struct console *console, uint8_t byte)
+static void console_put(struct machine *m, uint8_t byte)
 {
+    struct console *console = &m->console;
+
     if (console->len == console->cap) {
         size_t   cap = console->cap ? 2 * console->cap : 1024;
-        uint8_t *bytes = realloc(console->bytes, cap);
+        uint8_t *bytes = arena_resize(m->marks->arena, console->bytes, cap);
 
         if (!bytes)
             return;
@@ -96,7 +97,7 @@ static bool uart_bus_store(struct bus_access a, uint32_t val)
     bool             ok = uart_store(&a.m->uart, a.offset, a.size, val, &sent);
 
     if (sent.any)
-        console_put(&a.m->console, sent.byte);
+        console_put(a.m, sent.byte);
     plic_set_line(&a.m->plic, UART_IRQ, uart_line(&a.m->uart));
     return ok;
 }
@@ -177,6 +178,7 @@ bool machine_store(struct machine *m, struct hart *hart, uint32_t pa,
         return false;
     uint8_t *ram = ram_at(m, pa, size);
     if (ram) {
+        ram_touch(m, pa);
         store_le(ram, size, val);
         bus_ram_written(m, pa, size);
         return true;

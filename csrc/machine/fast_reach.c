@@ -12,7 +12,8 @@
  *                   drop the shortcut with the entry)
  *   untranslated    always; the tag then carries TLB_BARE
  *   any             the page is RAM, not a device
- *   store           the page is not decoded, see fast_page.c
+ *   store           the page is not decoded, see fast_page.c, and it is known
+ *                   to be written, see marks.h
  *
  * And while any hart holds a reservation, no shortcut for stores is good: the
  * key that their tags are compared with is then one that no tag has. */
@@ -47,6 +48,8 @@ int fast_reach_data(struct hart *hart, enum access access, uint32_t va,
     if (access == ACCESS_STORE && (m->fast->page[(pa - RAM_BASE) / PAGE_SIZE] ||
                                    fast_store_key(hart) == KEY_NEVER))
         return REACH_STEP;
+    if (access == ACCESS_STORE)
+        ram_touch(m, pa);
     shorten(hart, access, va, (uintptr_t)ram - va);
     return REACH_OK;
 }

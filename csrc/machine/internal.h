@@ -9,6 +9,7 @@
 #include "dev/uart.h"
 #include "machine/engine.h"
 #include "machine/machine.h"
+#include "machine/marks.h"
 
 /* What the UART has sent and nobody has fetched yet. It grows: what a guest
  * writes must not depend on when somebody looks. */
@@ -21,13 +22,15 @@ struct machine {
     struct machine_config config;
     const struct engine  *engine;
     uint8_t              *ram;
-    struct hart           hart[MAX_HARTS];
     struct clint          clint;
     struct plic           plic;
     struct uart           uart;
     struct console        console;
     struct power          power;
-    struct fast          *fast; /* what the fast engine keeps */
+    struct fast          *fast;    /* what the fast engine keeps */
+    struct marks         *marks;   /* where it can be put back to */
+    uint8_t              *touched; /* marks->touched */
+    struct hart           hart[];  /* config.nr_harts of them */
 };
 
 /* Little-endian words in host memory, at any alignment, on any host. */
@@ -61,6 +64,15 @@ static inline uint8_t *ram_at(const struct machine *m, uint32_t pa,
     return offset < size && len <= size - offset ? m->ram + offset : NULL;
 }
 
+/* To be called before every write of RAM, whoever writes, and whether or not
+ * it is the last one; an access of a hart lies in one page. */
+static inline void ram_touch(struct machine *m, uint32_t pa)
+{
+    uint32_t frame = (pa - RAM_BASE) >> PAGE_SHIFT;
+
+    if (m->touched[frame] != TOUCH_DONE)
+        marks_touch(m, frame);
+}
 /* Whether anything answers in the page of pa; for fetches, RAM alone does. */
 bool bus_page_exists(const struct machine *m, uint32_t pa, enum access access);
 /* To be called after every write of RAM, whoever wrote. */

@@ -52,23 +52,38 @@ static void hart_reset(struct hart *hart, struct machine *m, uint32_t id)
     mmu_refresh(hart);
 }
 
+/* It lies in its own arena, so it goes back with all that is there. */
+static struct machine *machine_alloc(const struct machine_config *config)
+{
+    struct marks   *marks = marks_new(config->ram_size / PAGE_SIZE);
+    size_t          harts = config->nr_harts * sizeof(struct hart);
+    struct machine *m;
+
+    if (!marks)
+        return NULL;
+    m = arena_zalloc(marks->arena, sizeof(*m) + harts);
+    if (!m) {
+        marks_free(marks);
+        return NULL;
+    }
+    m->marks = marks;
+    m->touched = marks->touched;
+    return m;
+}
+
 struct machine *machine_new(const struct machine_config *config)
 {
     if (!machine_config_ok(config))
         return NULL;
-    struct machine *m = calloc(1, sizeof(*m));
+    struct machine *m = machine_alloc(config);
     if (!m)
         return NULL;
-    m->ram = ram_new(config->ram_size);
-    if (!m->ram) {
-        free(m);
-        return NULL;
-    }
     m->config = *config;
     m->engine = engines[config->engine];
-    if (m->engine->init && !m->engine->init(m)) {
+    m->ram = ram_new(config->ram_size);
+    if (!m->ram || (m->engine->init && !m->engine->init(m))) {
         free(m->ram);
-        free(m);
+        marks_free(m->marks);
         return NULL;
     }
     clint_reset(&m->clint, config->nr_harts);
@@ -85,9 +100,8 @@ void machine_free(struct machine *m)
         return;
     if (m->engine->fini)
         m->engine->fini(m);
-    free(m->console.bytes);
     free(m->ram);
-    free(m);
+    marks_free(m->marks); /* and m itself */
 }
 
 const struct machine_config *machine_config(const struct machine *m)
@@ -130,6 +144,14 @@ bool machine_ram_read(const struct machine *m, uint32_t pa, void *to,
     return true;
 }
 
+static void ram_touch_all(struct machine *m, uint32_t pa, uint32_t len)
+{
+    uint32_t first = pa & ~(uint32_t)PAGE_MASK;
+
+    for (uint32_t at = 0; len && at < pa - first + len; at += PAGE_SIZE)
+        ram_touch(m, first + at);
+}
+
 bool machine_ram_write(struct machine *m, uint32_t pa, const void *from,
                        uint32_t len)
 {
@@ -137,6 +159,7 @@ bool machine_ram_write(struct machine *m, uint32_t pa, const void *from,
 
     if (!to)
         return false;
+    ram_touch_all(m, pa, len);
     memcpy(to, from, len);
     bus_ram_written(m, pa, len);
     return true;
@@ -148,6 +171,7 @@ bool machine_ram_zero(struct machine *m, uint32_t pa, uint32_t len)
 
     if (!to)
         return false;
+    ram_touch_all(m, pa, len);
     memset(to, 0, len);
     bus_ram_written(m, pa, len);
     return true;

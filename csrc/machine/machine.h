@@ -230,4 +230,22 @@ uint64_t machine_mtimecmp(const struct machine *m, uint32_t hart);
 /* Mix all architectural state (RAM, harts, devices) into a running hash. */
 uint64_t machine_hash(const struct machine *m, uint64_t seed);
 
+/* Where its owner keeps what goes back with the machine: arena.h. */
+struct arena *machine_arena(struct machine *m);
+
+/* Marks: places in a machine's life that it can be put back to, with all that
+ * is in its arena, any number of times. Going back to one drops those that were
+ * made after it; dropping one leaves the others. False: no memory. MARK_LOST:
+ * while it ran there was no memory to keep what it overwrote. That holds for
+ * all its marks, until they are dropped. */
+enum mark_status { MARK_OK, MARK_UNKNOWN, MARK_LOST };
+bool machine_mark(struct machine *m, uint32_t *mark);
+enum mark_status machine_reset(struct machine *m, uint32_t mark);
+enum mark_status machine_mark_drop(struct machine *m, uint32_t mark);
+
+/* Frames of RAM that may have been written since the last mark, reset, or call
+ * of this that had room for all of them. False: it has no marks. */
+bool machine_written(struct machine *m, uint32_t *frames, uint32_t max,
+                     uint32_t *count);
+
 #endif

@@ -242,6 +242,7 @@ void mmu_set_ad(struct hart *hart, uint32_t slot, uint32_t bits)
 
     if (!(bits & ~load_le(entry, 4)))
         return;
+    ram_touch(m, slot);
     store_le(entry, 4, load_le(entry, 4) | bits);
     bus_ram_written(m, slot, 4);
     hart->count.ad_updates++;

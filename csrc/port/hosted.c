@@ -3,9 +3,9 @@
  * The guest's registers are the hart's own, so an exit copies nothing. What
  * the hypervisor charges moves the hart's clock. */
 #include "port/hosted.h"
+#include "machine/arena.h"
 #include "machine/machine.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 _Static_assert((int)HAL_NR_COSTS == (int)NR_COSTS, "one cost table");
@@ -59,8 +59,10 @@ void hal_zero_frame(struct hal *hal, hpa_t pa)
 
 void *hal_alloc(struct hal *hal, size_t size)
 {
-    void *block = malloc(size);
+    void *block = NULL;
 
+    if (hal->fail_alloc == 0 || --hal->fail_alloc > 0)
+        block = arena_alloc(hal->arena, size);
     if (block)
         memset(block, hal->fill, size);
     return block;
@@ -68,8 +70,7 @@ void *hal_alloc(struct hal *hal, size_t size)
 
 void hal_free(struct hal *hal, void *block)
 {
-    (void)hal;
-    free(block);
+    arena_release(hal->arena, block);
 }
 
 /* In M everything of the hypervisor's own interrupts is on; below, what the
@@ -293,11 +294,11 @@ bool hosted_watch(struct hal *hal, uint32_t mask, uint32_t capacity)
     struct event *event = NULL;
 
     if (mask) {
-        event = malloc((size_t)capacity * sizeof(*event));
+        event = arena_alloc(hal->arena, (size_t)capacity * sizeof(*event));
         if (!event)
             return false;
     }
-    free(hal->event);
+    arena_release(hal->arena, hal->event);
     hal->event = event;
     hal->nr_events = 0;
     hal->lost_events = 0;
@@ -369,58 +370,25 @@ void hal_charge(struct pcpu *pcpu, enum hal_cost kind, uint32_t n)
     hart_charge(hart_of(pcpu), (enum cost)kind, n);
 }
 
-void channel_put(struct channel *channel, uint8_t byte, bool *failed)
-{
-    if (channel->head == channel->len)
-        channel->head = channel->len = 0;
-    if (channel->len == channel->cap) {
-        size_t   cap = channel->cap ? 2 * channel->cap : 256;
-        uint8_t *bytes = realloc(channel->bytes, cap);
-
-        *failed = bytes == NULL;
-        if (*failed)
-            return;
-        channel->bytes = bytes;
-        channel->cap = cap;
-    }
-    channel->bytes[channel->len++] = byte;
-}
-
-size_t channel_take(struct channel *channel, uint8_t *to, size_t max)
-{
-    size_t n = channel->len - channel->head;
-
-    if (n > max)
-        n = max;
-    if (n)
-        memcpy(to, channel->bytes + channel->head, n);
-    channel->head += n;
-    return n;
-}
-
-void channel_free(struct channel *channel)
-{
-    free(channel->bytes);
-    *channel = (struct channel){ .bytes = NULL };
-}
-
 void hal_console_put(struct hal *hal, uint32_t vm, uint8_t byte)
 {
-    struct channel *out = &hal->out[vm % MAX_VMS];
-    bool            failed = false;
+    struct channels *of = channels_make(hal, vm);
+    bool             failed = of == NULL;
 
-    channel_put(out, byte, &failed);
+    if (of)
+        channel_put(&of->out, hal->arena, byte, &failed);
     if (failed)
         hal_halt(hal, "no memory for a console's output");
-    if (out->len - out->head > CONSOLE_LIMIT)
+    if (of->out.len - of->out.head > CONSOLE_LIMIT)
         hal->console_full = vm;
 }
 
 int hal_console_get(struct hal *hal, uint32_t vm)
 {
-    uint8_t byte;
+    struct channels *of = channels_of(hal, vm);
+    uint8_t          byte;
 
-    return channel_take(&hal->in[vm % MAX_VMS], &byte, 1) ? byte : -1;
+    return of && channel_take(&of->in, &byte, 1) ? byte : -1;
 }
 
 void hal_point(struct pcpu *pcpu, uint32_t id)
@@ -439,6 +407,7 @@ bool hosted_init(struct hal *hal, struct machine *machine,
                  const struct hyp_config *config, uint8_t fill)
 {
     hal->machine = machine;
+    hal->arena = machine_arena(machine);
     hal->fill = fill;
     if (!hyp_init(&hal->hyp, hal, config))
         return false;
@@ -458,11 +427,6 @@ void hosted_fini(struct hal *hal)
 {
     if (!hal->broken)
         hyp_fini(&hal->hyp);
-    free(hal->event);
-    for (uint32_t i = 0; i < MAX_VMS; i++) {
-        channel_free(&hal->out[i]);
-        channel_free(&hal->in[i]);
-    }
 }
 
 void hosted_serve(struct hal *hal, uint32_t id)

@@ -7,39 +7,37 @@
 #define HV_PORT_HOSTED_H
 
 #include "hyp/hyp.h"
+#include "port/channel.h"
 #include <setjmp.h>
 #include <stddef.h>
 
+struct arena;
 struct hart;
 struct machine;
 
 /* With more unfetched output than this, hv_run() asks to be drained. */
 #define CONSOLE_LIMIT 65536
 
-/* What a guest wrote and nobody fetched yet; what it will be able to read. */
-struct channel {
-    uint8_t *bytes;
-    size_t   head, len, cap;
-};
-
 struct hal {
-    struct machine *machine;
-    struct hyp      hyp;
-    struct pcpu     pcpu[MAX_HARTS];
-    struct hart    *hart[MAX_HARTS];
-    bool            waiting[MAX_HARTS];        /* nothing to run on this hart */
-    bool            kicked[MAX_HARTS];         /* ... but another one called */
-    enum world_kind kind[MAX_HARTS];           /* what its guest runs in */
-    struct channel  out[MAX_VMS], in[MAX_VMS]; /* by VM slot */
-    uint32_t        console_full; /* a VM with much unfetched output, or 0 */
-    struct event   *event;        /* what was noted and not fetched yet */
-    uint32_t        nr_events, max_events;
-    uint64_t        lost_events; /* for which there was no room */
-    struct pcpu    *inside;      /* who has the lock */
-    uint8_t         fill; /* fresh memory of the hypervisor is full of this */
-    bool            broken;
-    char            why[160];
-    jmp_buf         unwind;
+    struct machine  *machine;
+    struct arena    *arena; /* of the machine; all memory comes from there */
+    struct hyp       hyp;
+    struct pcpu      pcpu[MAX_HARTS];
+    struct hart     *hart[MAX_HARTS];
+    bool             waiting[MAX_HARTS]; /* nothing to run on this hart */
+    bool             kicked[MAX_HARTS];  /* ... but another one called */
+    enum world_kind  kind[MAX_HARTS];    /* what its guest runs in */
+    uint32_t         console_full; /* a VM with much unfetched output, or 0 */
+    struct channels *channels[MAX_VMS / CHANNELS_BLOCK];
+    struct event    *event; /* what was noted and not fetched yet */
+    uint32_t         nr_events, max_events;
+    uint64_t         lost_events; /* for which there was no room */
+    struct pcpu     *inside;      /* who has the lock */
+    uint8_t          fill; /* fresh memory of the hypervisor is full of this */
+    uint32_t         fail_alloc; /* tests: so many from now, one fails; or 0 */
+    bool             broken;
+    char             why[160];
+    jmp_buf          unwind;
 };
 
 /* False: no memory, nothing left behind. The caller has set hal->unwind. */
@@ -64,9 +62,5 @@ struct event {
 };
 /* Note events of these kinds (a mask), up to so many; mask 0: none. */
 bool hosted_watch(struct hal *hal, uint32_t mask, uint32_t capacity);
-
-void channel_put(struct channel *channel, uint8_t byte, bool *failed);
-size_t channel_take(struct channel *channel, uint8_t *to, size_t max);
-void channel_free(struct channel *channel);
 
 #endif
