@@ -120,8 +120,10 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     if (hv_step(run->host, act->vm->id, act->vcpu) != HV_OK)
         return false;
     struct counts after = count(run, vm);
-    if (after.irqs != before.irqs)
+    if (after.irqs != before.irqs) {
+        run->interrupted = true;
         return false;
+    }
     run->last.done = true;
     run->last.trapped = after.traps != before.traps;
     if (run->last.trapped) {
@@ -135,6 +137,7 @@ static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
                                   uint32_t slot, const uint32_t *regs)
 {
     run->last = (struct hvp_outcome){ .done = false };
+    run->interrupted = false;
     for (uint32_t i = 0; i < TRIES; i++) {
         struct vm *vm = hvp_live(run, act->vm);
 

@@ -31,6 +31,7 @@ void hvp_free(hvp_context *context)
 {
     if (!context)
         return;
+    hvp_forget(context);
     free(context->logged);
     free(context);
 }
@@ -113,6 +114,8 @@ static void operate(struct hvp_run *run, const struct hvp_record *record)
 
 static void finish(struct hvp_run *run)
 {
+    if (run->host->hal.broken)
+        hvp_fail(run, "P27", "%s", hv_host_reason(run->host));
     if (!hvp_failed(run)) {
         run->out->op = run->index;
         run->out->kind = HVP_nop;
@@ -141,7 +144,7 @@ static int execute(hvp_context *context, bool vary, uint32_t secret,
         .fill = fill,
         .out = out,
     };
-    if (!hvp_world_begin(run))
+    if (!hvp_begin(run))
         return HV_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < program->count && !hvp_failed(run); i++) {
         bool varies = i >= program->nbuild &&
@@ -152,7 +155,6 @@ static int execute(hvp_context *context, bool vary, uint32_t secret,
             operate(run, &program->record[i]);
     }
     finish(run);
-    hvp_world_end(run);
     return HV_OK;
 }
 

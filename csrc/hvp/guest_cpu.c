@@ -159,7 +159,8 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     else
         sret(run, act);
     vm = hvp_live(run, act->vm);
-    if (!vm || !act->kernel || !run->last.done || run->last.trapped)
+    if (!vm || !act->kernel || !run->last.done || run->last.trapped ||
+        run->interrupted)
         return;
     vcpu_pull(vcpu);
     run->out->checks++;

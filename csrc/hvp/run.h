@@ -117,17 +117,32 @@ struct hvp_run {
     struct hvp_vm       vm[HVP_VMS];
     struct hvp_verdict *out;
     struct hvp_outcome  last;    /* of the operation's last instruction */
+    bool                interrupted; /* ... before which an interrupt came */
     uint32_t            preempt; /* operations until somebody is first ... */
     uint32_t            first;   /* ... and who: place, vCPU */
     struct hvp_before   before;
 };
 
+/* A world as programs begin with it. */
+struct hvp_prepared {
+    uint32_t      key; /* all that it depends on */
+    uint64_t      used;
+    hv_host      *host; /* NULL: none */
+    uint32_t      mark;
+    bool          marked;
+    struct hvp_vm vm[HVP_VMS];
+    uint32_t      serials;
+};
+#define HVP_PREPARED 24
+
 struct hvp_context {
-    uint32_t           oracles, audit_every;
-    uint8_t           *map;
-    uint8_t           *logged; /* HVP_VMS times HVP_PAGES pages */
-    struct hvp_decoded program;
-    struct hvp_run     run;
+    uint32_t            oracles, audit_every;
+    uint8_t            *map;
+    uint8_t            *logged; /* HVP_VMS times HVP_PAGES pages */
+    struct hvp_decoded  program;
+    struct hvp_run      run;
+    struct hvp_prepared prepared[HVP_PREPARED];
+    uint64_t            runs;
 };
 
 /* The first violation counts. */
@@ -153,9 +168,13 @@ static inline uint64_t hvp_mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
+/* prepared.c: the world of this program, made now or put back to what it was
+ * before another one. False: no memory for it. */
+bool hvp_begin(struct hvp_run *run);
+void hvp_forget(struct hvp_context *context);
+
 /* world.c. False: no memory for such a world. */
-bool hvp_world_begin(struct hvp_run *run);
-void hvp_world_end(struct hvp_run *run);
+bool hvp_world_make(struct hvp_run *run);
 /* A VM in this place; false: the host refused it. */
 bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
                  uint32_t pages);

@@ -210,7 +210,7 @@ static void give_slots(struct hvp_run *run, const struct shape *shape)
         hv_slots_set(run->host, rows, n, NULL, 0);
 }
 
-bool hvp_world_begin(struct hvp_run *run)
+bool hvp_world_make(struct hvp_run *run)
 {
     struct shape shape = shape_of(run);
 
@@ -222,10 +222,4 @@ bool hvp_world_begin(struct hvp_run *run)
     if (shape.policy == HV_POLICY_SLOTS)
         give_slots(run, &shape);
     return true;
-}
-
-void hvp_world_end(struct hvp_run *run)
-{
-    hv_host_free(run->host);
-    run->host = NULL;
 }
