@@ -17,6 +17,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from hv.cli.bench import bench
 from hv.cli.compare import compare
+from hv.cli.fuzz import fuzz, replay
 from hv.cli.run import run
 from hv.cli.table import table
 from hv.cli.top import top
@@ -63,6 +64,8 @@ app.add_command(top)
 app.add_command(trace)
 app.add_command(gantt)
 app.add_command(zoo)
+app.add_command(fuzz)
+app.add_command(replay)
 
 
 @app.command()
