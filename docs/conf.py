@@ -25,6 +25,7 @@ extensions = [
     "docs.consolidation",
     "docs.harts",
     "docs.measured",
+    "docs.museum_pages",
     "docs.pictures",
     "docs.policies",
 ]

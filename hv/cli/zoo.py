@@ -100,3 +100,74 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
             strict=True,
         ):
             print(f"{bug.id}  {path}")
+
+
+@zoo.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to look for each bug.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Where to begin.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many bugs to look for at once.",
+)
+@click.option("--program", is_flag=True, help="Print what shows each, too.")
+def run(
+    *,
+    ids: tuple[str, ...],
+    as_json: bool,
+    seconds: float,
+    seed: int,
+    jobs: int,
+    program: bool,
+) -> int:
+    """Look for each of these bugs, or for all, by programs made at random.
+
+    Each is looked for from a cold start. What is found is made small. The exit
+    status is 1 if one was not found.
+    """
+    from hv.zoo import builder, hunts  # noqa: PLC0415 -- lazily
+
+    bugs = _chosen(ids)
+    good = builder.build(jobs=jobs)
+    head = ("ID", "EXPECTED", "FOUND", "BY", "RUNS", "SECONDS", "OPS", "WHAT")
+    rows, missed = [], 0
+    if not as_json:
+        print("  ".join(head))
+    for bug, it in hunts(bugs, good, seed=seed, seconds=seconds, jobs=jobs):
+        missed += not it.property
+        rows.append({"id": bug.id, "expected": bug.property, **asdict(it)})
+        if as_json:
+            continue
+        print(
+            f"{bug.id}  {bug.property:8}  {it.property or 'missed':6} "
+            f"{it.op:14} {it.executions:8,} {it.seconds:8.1f} "
+            f"{it.operations:4}  {it.what}".rstrip(),
+            flush=True,
+        )
+        if program and it.program:
+            print(textwrap.indent(it.program, "    "))
+    if as_json:
+        print(json.dumps({"bugs": rows, "missed": missed}))
+    else:
+        print(f"{len(bugs) - missed} of {len(bugs)} found")
+    return 1 if missed else 0

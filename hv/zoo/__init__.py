@@ -7,7 +7,10 @@ behind the same headers as the good one; `wheats()` are cores that differ and
 are right all the same, so that no property is made to fit one implementation.
 """
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hv.zoo.builder import CFLAGS, BuildError, Edit, changed
 from hv.zoo.builder import build as _build
@@ -22,6 +25,9 @@ from hv.zoo.catalogue import (
     wheats,
 )
 
+if TYPE_CHECKING:
+    from hv.zoo.hunt import Finding
+
 __all__ = [
     "Basis",
     "Bug",
@@ -31,6 +37,7 @@ __all__ = [
     "Wheat",
     "build",
     "classes",
+    "hunts",
     "record",
     "records",
     "wheats",
@@ -51,3 +58,34 @@ def build(what: str | Bug | Wheat, *, jobs: int = 2) -> Path:
         flags = (*CFLAGS, *it.flags)
         return _build(files, it.compiler, flags=flags, jobs=jobs)
     return _build(files, jobs=jobs)
+
+
+def hunts(
+    bugs: Iterable[Bug],
+    good: Path,
+    *,
+    seed: int = 1,
+    executions: int | None = None,
+    seconds: float = 60,
+    jobs: int = 1,
+) -> "Iterator[tuple[Bug, Finding]]":
+    """Build and look for bugs, each from a cold start, in their order.
+
+    :param good: the core in which nothing may be found: `builder.build()`.
+    :param executions: programs at most for each; default: many.
+    :param seconds: at most for each.
+    :param jobs: how many at once.
+    :raises BuildError: one cannot be built.
+    """
+    from hv.zoo import hunt  # noqa: PLC0415 -- it loads the core
+
+    limit = hunt.EXECUTIONS if executions is None else executions
+
+    def one(bug: Bug) -> "Finding":
+        return hunt.hunt_apart(
+            build(bug), good, seed=seed, executions=limit, seconds=seconds
+        )
+
+    chosen = list(bugs)
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from zip(chosen, pool.map(one, chosen), strict=True)

@@ -137,10 +137,17 @@ def digest(*parts: str | bytes) -> str:
 
 
 @cache
-def _headers() -> str:
-    found = sorted(source_folder().glob("*/*"))
+def _headers(floor: str) -> str:
+    """Return a name of all headers that a file of this floor may include."""
+    csrc = source_folder()
     return digest(
-        *(p.read_bytes() for p in found if p.suffix in (".h", ".def"))
+        *(
+            p.read_bytes()
+            for p in sorted(csrc.glob("*/*"))
+            if p.suffix in (".h", ".def")
+            # Nothing below includes the uppermost floor.
+            and (floor == "hvp" or "hvp" not in p.relative_to(csrc).as_posix())
+        )
     )
 
 
@@ -186,7 +193,8 @@ def _compile(
     cc: list[str], flags: tuple[str, ...], name: str, text: str
 ) -> Path:
     csrc = source_folder()
-    key = digest(*cc, *flags, _headers(), name, text)
+    headers = _headers(Path(name).parts[0])
+    key = digest(*cc, *flags, headers, name, text)
     return _made(
         cache_folder() / f"{key}.o",
         *(*cc, *flags, f"-I{csrc}", f"-I{csrc / Path(name).parent}"),
