@@ -9,8 +9,6 @@
 
 /* Cycles that one operation may take of the hypervisor. */
 #define WORK_LIMIT 2000000u
-/* Every so many operations others' memory is compared as well. */
-#define OTHERS_EVERY 16
 
 void hvp_fail(struct hvp_run *run, const char *property, const char *format,
               ...)
@@ -49,11 +47,6 @@ static bool by_guest(const struct hvp_act *act)
     return hvp_row(act->record->op)->who == HVP_WHO_GUEST;
 }
 
-static bool deep(const struct hvp_run *run)
-{
-    return run->index % OTHERS_EVERY == OTHERS_EVERY / 2;
-}
-
 static uint64_t cycles(const struct hvp_run *run)
 {
     uint64_t sum = 0;
@@ -69,17 +62,16 @@ static uint64_t cycles(const struct hvp_run *run)
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
 {
     struct hvp_before *before = &run->before;
+    uint32_t           frames[HVP_FRAMES];
 
     before->cycles = cycles(run);
     if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++) {
-        if (i == act->place)
-            continue;
-        before->cpu[i] = hvp_cpu_hash(run, &run->vm[i]);
-        if (deep(run))
-            before->memory[i] = hvp_memory_hash(run, &run->vm[i]);
+        if (i != act->place)
+            before->cpu[i] = hvp_cpu_hash(run, &run->vm[i]);
     }
+    hvp_touch(run, frames);
 }
 
 static void check_others(struct hvp_run *run, const struct hvp_act *act)
@@ -93,10 +85,57 @@ static void check_others(struct hvp_run *run, const struct hvp_act *act)
         if (before->cpu[i] != hvp_cpu_hash(run, &run->vm[i]))
             hvp_fail(run, "P15", "VM %u acted, VM %u has other registers",
                      (unsigned)act->place + 1, (unsigned)i + 1);
-        if (deep(run) &&
-            before->memory[i] != hvp_memory_hash(run, &run->vm[i]))
-            hvp_fail(run, "P18", "VM %u acted, VM %u has other memory",
-                     (unsigned)act->place + 1, (unsigned)i + 1);
+    }
+}
+
+/* The hypervisor tells a VM of its interrupts, and of time that was stolen from
+ * it, where that has asked for it. */
+static bool may_be_told(const struct vm *vm, uint32_t gfn)
+{
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        const struct pv_state *pv = &vm->vcpu[i].pv;
+
+        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == gfn) ||
+            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == gfn))
+            return true;
+    }
+    return false;
+}
+
+/* A frame that its VM has got on the way, by a copy of one that was shared, or
+ * for the first time: it has the bytes of another one, or none. */
+static bool is_copy(struct hvp_run *run, uint32_t hfn)
+{
+    struct frames  *frames = &run->host->hal.hyp.frames;
+    const uint8_t  *page = machine_ram(run->host->machine, hfn << PAGE_SHIFT);
+
+    for (uint32_t i = 0; i < frames->count; i++) {
+        uint32_t other = frames->first + i;
+
+        if (other != hfn &&
+            memcmp(page, machine_ram(run->host->machine, other << PAGE_SHIFT),
+                   PAGE_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What was written is nobody else's: P18. */
+static void check_written(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct hyp *hyp = &run->host->hal.hyp;
+    uint32_t    frames[HVP_FRAMES], n = hvp_touch(run, frames);
+
+    run->out->checks++;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct frame *frame = frame_of(&hyp->frames,
+                                             (hfn_t){ frames[i] });
+        const struct vm    *owner = hyp_vm(hyp, frame->owner);
+
+        if (owner && owner->id != act->vm->id &&
+            !may_be_told(owner, frame->gfn) && !is_copy(run, frames[i]))
+            hvp_fail(run, "P18", "VM %u acted, frame %#x of another changed",
+                     (unsigned)act->place + 1, (unsigned)frames[i]);
     }
 }
 
@@ -143,8 +182,10 @@ void hvp_check_after(struct hvp_run *run, const struct hvp_act *act)
         hvp_fail(run, "P27", "%s", hv_host_reason(run->host));
         return;
     }
-    if (by_guest(act) && hvp_checks(run, HVP_ORACLE_OTHERS))
+    if (by_guest(act) && hvp_checks(run, HVP_ORACLE_OTHERS)) {
         check_others(run, act);
+        check_written(run, act);
+    }
     if (hvp_checks(run, HVP_ORACLE_RESIDUE))
         check_registers(run, act);
     if (hvp_checks(run, HVP_ORACLE_WORK))

@@ -26,12 +26,27 @@ static void sweep(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
     }
 }
 
+/* Written by somebody, or not where it was at first. */
+static bool touched(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
+{
+    const struct vm *found = hyp_vm(&run->host->hal.hyp, vm->id);
+
+    if (!found || found->p2m.hfn[page] == NO_FRAME)
+        return false;
+    uint32_t index = found->p2m.hfn[page] - run->host->hal.hyp.frames.first;
+
+    return run->touched[index] ||
+           frame_of(&run->host->hal.hyp.frames,
+                    (hfn_t){ found->p2m.hfn[page] })->owner == OWNER_SHARED;
+}
+
 void hvp_check_residue(struct hvp_run *run)
 {
     for (uint32_t i = 0; i < HVP_VMS; i++)
         for (uint32_t page = 0; run->vm[i].id && page < run->vm[i].pages;
              page++)
-            sweep(run, &run->vm[i], page);
+            if (touched(run, &run->vm[i], page))
+                sweep(run, &run->vm[i], page);
     run->out->checks++;
 }
 

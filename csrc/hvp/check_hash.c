@@ -4,7 +4,7 @@
 
 #define AD (PTE_A | PTE_D)
 
-static uint64_t hash_page(uint64_t hash, const uint8_t *frame)
+uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame)
 {
     uint64_t a = hash, b = ~hash;
 
@@ -34,7 +34,7 @@ uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm)
         const uint8_t *frame = hvp_frame(run, vm, i);
 
         if (frame && !is_zero(frame))
-            hash = hash_page(hvp_mix(hash, i), frame);
+            hash = hvp_page_hash(hvp_mix(hash, i), frame);
     }
     return hash;
 }
@@ -109,7 +109,7 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
         if (!frame || is_zero(frame) || told_there(vm, HVP_FIRST + i))
             continue;
         hash = act->vm->tables >> i & 1 ? hash_table(hvp_mix(hash, i), frame)
-                                        : hash_page(hvp_mix(hash, i), frame);
+                                        : hvp_page_hash(hvp_mix(hash, i), frame);
         const struct frame *f = frame_of(&run->host->hal.hyp.frames,
                                          (hfn_t){ vm->p2m.hfn[i] });
         hash = hvp_mix(hash, f->type | (uint32_t)f->pinned << 8);

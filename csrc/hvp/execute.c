@@ -119,8 +119,7 @@ static void finish(struct hvp_run *run)
     if (!hvp_failed(run)) {
         run->out->op = run->index;
         run->out->kind = HVP_nop;
-        if (hv_hash(run->host, &run->out->hash) != HV_OK)
-            run->out->hash = 0;
+        run->out->hash = hvp_host_hash(run);
         hvp_check_end(run);
     }
     for (uint32_t i = 0; i < HVP_VMS; i++)

@@ -48,7 +48,7 @@ static bool anybody(struct hvp_run *run)
 void hvp_op_do_run(struct hvp_run *run, struct hvp_act *act)
 {
     struct hv_run args = { .max_insns = 0 };
-    uint64_t      left = (act->a % 300 + 1) * 16u;
+    uint64_t      left = (act->a % 64 + 1) * 16u;
 
     for (uint32_t i = 0; i < RUN_PIECES && left && anybody(run); i++) {
         args.max_insns = left;

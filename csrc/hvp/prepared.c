@@ -48,6 +48,8 @@ static bool make(struct hvp_run *run, struct hvp_prepared *world)
             drop(world);
         return false;
     }
+    for (uint32_t i = 0; i < run->host->hal.hyp.frames.count; i++)
+        world->frame[i] = hvp_frame_hash(run, i);
     /* One that broke while it was made is good for a verdict, and no more. */
     world->marked = hv_mark(world->host, &world->mark) == HV_OK;
     return true;
@@ -64,6 +66,7 @@ bool hvp_begin(struct hvp_run *run)
         drop(world);
     if (!world->host && !make(run, world))
         return false;
+    run->prepared = world;
     run->host = world->host;
     run->serials = world->serials;
     memcpy(run->vm, world->vm, sizeof(run->vm));

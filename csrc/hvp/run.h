@@ -14,6 +14,7 @@
 #define HVP_VMS   4
 #define HVP_VCPUS 2
 #define HVP_PAGES 32 /* of a VM, at most */
+#define HVP_FRAMES 256 /* of the machine, at most */
 #define HVP_PAST  8  /* stale handles that are remembered, of each kind */
 
 /* The pages of a VM: tables.c builds what stands in those of tables. */
@@ -105,7 +106,7 @@ struct hvp_outcome {
 
 /* How it was before the operation. */
 struct hvp_before {
-    uint64_t cycles, cpu[HVP_VMS], memory[HVP_VMS];
+    uint64_t cycles, cpu[HVP_VMS];
 };
 
 struct hvp_run {
@@ -121,6 +122,8 @@ struct hvp_run {
     uint32_t            preempt; /* operations until somebody is first ... */
     uint32_t            first;   /* ... and who: place, vCPU */
     struct hvp_before   before;
+    const struct hvp_prepared *prepared;
+    uint8_t             touched[HVP_FRAMES]; /* frames that were written */
 };
 
 /* A world as programs begin with it. */
@@ -132,6 +135,7 @@ struct hvp_prepared {
     bool          marked;
     struct hvp_vm vm[HVP_VMS];
     uint32_t      serials;
+    uint64_t      frame[HVP_FRAMES]; /* hash of each */
 };
 #define HVP_PREPARED 24
 
@@ -273,7 +277,14 @@ bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
+/* touched.c: which frames were written since the last call; they are noted in
+ * run->touched as well. */
+uint32_t hvp_touch(struct hvp_run *run, uint32_t *frames);
+/* What has become of the host since its mark; time included. */
+uint64_t hvp_host_hash(struct hvp_run *run);
+uint64_t hvp_frame_hash(struct hvp_run *run, uint32_t index);
 /* check_hash.c: what its guest could see of a VM, without time. */
+uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame);
 uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm);
 uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm);
 /* What a call that fails leaves alone: P28. */
