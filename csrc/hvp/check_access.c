@@ -52,8 +52,12 @@ void hvp_expect(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
     if (out->data.ok && out->data.ram && va % size == 0)
         out->before = bytes_at(run, act->vm, out->data.gpa, size);
     out->table = out->data.ok && out->data.ram &&
-                 (act->vm->tables >> ((out->data.gpa - RAM_BASE) >> PAGE_SHIFT) &
+                 (act->vm->tables >>
+                      ((out->data.gpa - RAM_BASE) >> PAGE_SHIFT) &
                   1);
+    run->timely = run->timely ||
+                  hvp_told_there(hyp_vm(&run->host->hal.hyp, act->vm->id),
+                                 out->data.gpa >> PAGE_SHIFT);
     out->on = hvp_checks(run, HVP_ORACLE_ACCESS) &&
               act->vm->vcpu[act->vcpu].owes == HVP_OWES_NOTHING &&
               code_intact(run, act, slot, &out->fetch);
