@@ -26,6 +26,7 @@ extensions = [
     "docs.harts",
     "docs.isolation",
     "docs.measured",
+    "docs.museum_pages",
     "docs.pictures",
     "docs.policies",
 ]

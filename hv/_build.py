@@ -13,7 +13,7 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
-HEADERS = ("hv.h", "hvexplore.h", "hvp.h")
+HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 
 

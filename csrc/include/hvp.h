@@ -90,8 +90,6 @@ uint32_t hvp_op_feature(uint32_t op);
 /* 1: may stand among the records that build a state. */
 int hvp_op_builds(uint32_t op);
 
-/* cdef: end */
-
 /* States met, for fuzzers that look for new ones: a map of counters, one byte
  * each, which only grow. */
 #define HVP_MAP 65536
@@ -110,5 +108,7 @@ int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
                 struct hvp_verdict *out);
 /* The same in a context of its own, with all oracles: for replays. */
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out);
+
+/* cdef: end */
 
 #endif

@@ -20,12 +20,14 @@ from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
 from hv.cli.replay import replay
+from hv.cli.fuzz import fuzz, replay
 from hv.cli.run import run
 from hv.cli.table import table
 from hv.cli.top import top
 from hv.cli.trace import gantt, trace
 from hv.cli.up import up
 from hv.cli.views import frames, pt, walk
+from hv.cli.zoo import zoo
 from hv.errors import HvError, HypervisorBug
 
 INTERRUPTED = 130
@@ -67,6 +69,9 @@ app.add_command(top)
 app.add_command(trace)
 app.add_command(gantt)
 app.add_command(explore)
+app.add_command(zoo)
+app.add_command(fuzz)
+app.add_command(replay)
 
 
 @app.command()

@@ -42,7 +42,7 @@ def test_the_stub_names_what_the_core_has() -> None:
         elif isinstance(node, ast.AnnAssign):
             assert isinstance(node.target, ast.Name)
             constants.add(node.target.id)
-    assert functions == {n for n in dir(lib) if n.startswith("hv_")}
+    assert functions == {n for n in dir(lib) if n.startswith(("hv_", "hvp_"))}
     assert constants <= set(dir(lib))
 
 

@@ -2,16 +2,16 @@
 
 ``planted.toml`` has one record for each bug: a file, a piece of its text that
 occurs once, what to put instead, who made such a mistake before, which
-property it breaks, and as what it must show. The reference sources know
-nothing of it.
+property it breaks, and as what it must show. Those that real hypervisors had
+are in the zoo (hv/zoo) and only named here. The reference sources know
+nothing of them.
 """
 
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from tests.equivalence.core import Core, build, planted
+from tests.equivalence.core import Core, build, planted, records
 
 RECORDS = Path(__file__).with_name("planted.toml")
 
@@ -42,9 +42,9 @@ class Bug:
 @cache
 def bugs(path: Path = RECORDS) -> tuple[Bug, ...]:
     """Return all records of a file, by default those of this folder."""
-    records = tomllib.loads(path.read_text())["bug"]
     found = tuple(
-        Bug(**{**record, "shows": tuple(record["shows"])}) for record in records
+        Bug(**{**record, "shows": tuple(record["shows"])})
+        for record in records(path)
     )
     assert len({bug.name for bug in found}) == len(found)
     return found

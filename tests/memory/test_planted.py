@@ -1,7 +1,6 @@
 """The model finds bugs in what is done with guests' memory, as they are."""
 
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.equivalence.core import Core, build, planted
+from tests.equivalence.core import Core, build, planted, records
 from tests.memory.model import Memories
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -33,7 +32,7 @@ class Bug:
         return Core(build(files))
 
 
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = [Bug(**record) for record in records(RECORDS)]
 # A bug found is a bug found: sanitizers have little to add.
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]

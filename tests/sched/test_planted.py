@@ -1,13 +1,12 @@
 """Each planted bug of the scheduler is found, for the stated reason."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, build, sources
+from tests.equivalence.core import Core, build, records, sources
 from tests.memory.puppet import Host
 from tests.sched import cuts, programs, scenario
 from tests.sched.simlib import (
@@ -50,7 +49,7 @@ class Bug:
 
 def bugs() -> list[Bug]:
     """Return all records."""
-    return [Bug(**b) for b in tomllib.loads(RECORDS.read_text())["bug"]]
+    return [Bug(**b) for b in records(RECORDS)]
 
 
 # -- checks on simulated harts ------------------------------------------------

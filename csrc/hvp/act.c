@@ -1,0 +1,194 @@
+/* act.c - make a vCPU execute one instruction.
+ *
+ * Nothing is faked: registers are set as a debugger would set them, and then
+ * the machine makes a step. Interrupts that come first are let through, and the
+ * instruction is tried again. */
+#include "abi/pv.h"
+#include "hvp/run.h"
+#include <string.h>
+
+#define TRIES 3
+
+struct vm *hvp_live(struct hvp_run *run, const struct hvp_vm *vm)
+{
+    struct vm *found;
+
+    if (!vm->id || run->host->hal.broken)
+        return NULL;
+    found = hyp_vm(&run->host->hal.hyp, vm->id);
+    return found && found->state == VM_LIVE ? found : NULL;
+}
+
+const uint8_t *hvp_frame(struct hvp_run *run, const struct hvp_vm *vm,
+                         uint32_t page)
+{
+    struct vm *found = vm->id ? hyp_vm(&run->host->hal.hyp, vm->id) : NULL;
+    uint32_t   hfn;
+
+    if (!found || page >= found->p2m.count)
+        return NULL;
+    hfn = found->p2m.hfn[page];
+    if (hfn == NO_FRAME || (found->p2m.state[page] & P2M_GONE))
+        return NULL;
+    return machine_ram(run->host->machine, hfn << PAGE_SHIFT);
+}
+
+uint32_t hvp_peek(struct hvp_run *run, const struct hvp_vm *vm, uint32_t gpa)
+{
+    const uint8_t *frame = hvp_frame(run, vm, (gpa - RAM_BASE) >> PAGE_SHIFT);
+    uint32_t       word = 0;
+
+    if (frame && gpa % 4 == 0)
+        memcpy(&word, frame + gpa % PAGE_SIZE, 4);
+    return word;
+}
+
+static bool translated(struct vcpu *vcpu)
+{
+    return vcpu->vm->style->direct ? direct_loaded(vcpu)
+                                   : (vcpu->csr.satp & SATP_MODE) != 0;
+}
+
+/* Where its code is for this mode. */
+static uint32_t code_base(struct vcpu *vcpu, bool kernel)
+{
+    return !kernel && translated(vcpu) ? HVP_WINDOW : RAM_BASE;
+}
+
+struct counts { uint64_t traps, irqs; };
+
+static struct counts count(const struct hvp_run *run, const struct vm *vm)
+{
+    struct counts n = { vm->count.injected_traps, vm->count.injected_irqs };
+
+    for (uint32_t i = 0; i < run->host->config.harts; i++) {
+        const struct hart *hart = machine_hart(run->host->machine, i);
+
+        n.traps += hart->count.traps_s + hart->count.traps_vs;
+        n.irqs += hart->count.irqs_s + hart->count.irqs_vs;
+    }
+    return n;
+}
+
+/* As a debugger would; false: the host broke. */
+static bool place(struct hvp_run *run, const struct hvp_act *act,
+                  struct vcpu *vcpu, uint32_t offset, const uint32_t *regs)
+{
+    if (setjmp(run->host->hal.unwind) != 0)
+        return false;
+    if (vcpu->state == VCPU_BLOCKED)
+        vcpu_wake(vcpu);
+    vcpu_leave_world(vcpu);
+    struct regs *to = vcpu_regs(vcpu);
+
+    to->x[5] = regs[0];
+    to->x[6] = regs[1];
+    vcpu->mode = act->kernel ? PRIV_S : PRIV_U;
+    to->pc = code_base(vcpu, act->kernel) + offset;
+    if (vcpu->on)
+        vcpu_enter_world(vcpu);
+    return true;
+}
+
+/* What its kernel was told of the trap. */
+static void told(struct hvp_run *run, const struct hvp_act *act,
+                 struct vcpu *vcpu, struct hvp_outcome *out)
+{
+    if (act->vm->pv) {
+        out->cause = hvp_peek(run, act->vm, vcpu->pv.shared.raw + SI_CAUSE);
+        out->tval = hvp_peek(run, act->vm, vcpu->pv.shared.raw + SI_TVAL);
+        return;
+    }
+    vcpu_pull(vcpu);
+    out->cause = vcpu->csr.scause;
+    out->tval = vcpu->csr.stval;
+}
+
+bool hvp_step(struct hvp_run *run, struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    if (!vm)
+        return false;
+    struct vcpu  *vcpu = &vm->vcpu[act->vcpu];
+    struct counts before = count(run, vm);
+
+    run->last = (struct hvp_outcome){ .done = false };
+    if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
+        return false;
+    run->out->steps++;
+    if (hv_step(run->host, act->vm->id, act->vcpu) != HV_OK)
+        return false;
+    struct counts after = count(run, vm);
+    if (after.irqs != before.irqs) {
+        run->interrupted = true;
+        return false;
+    }
+    run->last.done = true;
+    run->last.trapped = after.traps != before.traps;
+    if (run->last.trapped) {
+        told(run, act, vcpu, &run->last);
+        act->vm->vcpu[act->vcpu].linked = false;
+    }
+    return true;
+}
+
+static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
+                                  uint32_t slot, const uint32_t *regs)
+{
+    run->last = (struct hvp_outcome){ .done = false };
+    run->interrupted = false;
+    for (uint32_t i = 0; i < TRIES; i++) {
+        struct vm *vm = hvp_live(run, act->vm);
+
+        if (!vm ||
+            !place(run, act, &vm->vcpu[act->vcpu], hvp_slot_at(slot), regs))
+            break;
+        if (hvp_step(run, act))
+            break;
+    }
+    return run->last;
+}
+
+struct hvp_outcome hvp_do(struct hvp_run *run, struct hvp_act *act,
+                          uint32_t slot, uint32_t t0, uint32_t t1)
+{
+    const uint32_t regs[2] = { t0, t1 };
+
+    return attempt(run, act, slot, regs);
+}
+
+uint32_t hvp_reg(struct hvp_run *run, const struct hvp_act *act, uint32_t reg)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    return vm ? vcpu_regs(&vm->vcpu[act->vcpu])->x[reg] : 0;
+}
+
+bool hvp_call(struct hvp_run *run, struct hvp_act *act, uint32_t ext,
+              uint32_t fn, const uint32_t *arg, int32_t *error)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    *error = 0;
+    if (!vm)
+        return false;
+    struct regs *regs = vcpu_regs(&vm->vcpu[act->vcpu]);
+
+    for (uint32_t i = 0; i < 4; i++)
+        regs->x[REG_A0 + i] = arg[i];
+    regs->x[REG_A0 + 4] = regs->x[REG_A0 + 5] = 0;
+    regs->x[REG_A6] = fn;
+    regs->x[REG_A7] = ext;
+    struct hvp_outcome got = hvp_do(run, act, HVP_SLOT_ECALL, 0, 0);
+
+    *error = (int32_t)hvp_reg(run, act, REG_A0);
+    return got.done && !got.trapped;
+}
+
+bool hvp_patch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
+               uint32_t insn)
+{
+    return hv_mem_write(run->host, act->vm->id, RAM_BASE + hvp_slot_at(slot),
+                        &insn, 4) == HV_OK;
+}

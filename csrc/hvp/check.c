@@ -1,0 +1,188 @@
+/* check.c - after each operation: what must hold, whoever did what.
+ *
+ * Each check names the property that it found broken. The first one found is
+ * the verdict; the program ends there. */
+#include "hvp/run.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Cycles that one operation may take of the hypervisor. */
+#define WORK_LIMIT 2000000u
+
+void hvp_fail(struct hvp_run *run, const char *property, const char *format,
+              ...)
+{
+    va_list args;
+
+    if (hvp_failed(run))
+        return;
+    snprintf(run->out->property, sizeof(run->out->property), "%s", property);
+    va_start(args, format);
+    vsnprintf(run->out->what, sizeof(run->out->what), format, args);
+    va_end(args);
+}
+
+void hvp_check_audit(struct hvp_run *run)
+{
+    char        why[120];
+    const char *colon;
+    char        property[8] = "P?";
+
+    /* What is to be refused is the program's allocations. */
+    uint32_t fail = run->host->hal.fail_alloc;
+
+    run->out->checks++;
+    run->host->hal.fail_alloc = 0;
+    int status = hv_audit(run->host, why, sizeof(why));
+
+    run->host->hal.fail_alloc = fail;
+    if (status != HV_ERR_AUDIT)
+        return;
+    colon = strchr(why, ':');
+    if (colon && (size_t)(colon - why) < sizeof(property)) {
+        memcpy(property, why, (size_t)(colon - why));
+        property[colon - why] = 0;
+    }
+    hvp_fail(run, property, "%s", why);
+}
+
+/* --- others: P15, P18 ---------------------------------------------------------------- */
+
+static bool by_guest(const struct hvp_act *act)
+{
+    return hvp_row(act->record->op)->who == HVP_WHO_GUEST;
+}
+
+static uint64_t cycles(const struct hvp_run *run)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < run->host->config.harts; i++) {
+        const struct hart *hart = machine_hart(run->host->machine, i);
+
+        sum += hart->cycle - hart->count.idle_cycles;
+    }
+    return sum;
+}
+
+void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct hvp_before *before = &run->before;
+    uint32_t           frames[HVP_FRAMES];
+
+    before->cycles = cycles(run);
+    if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
+        return;
+    for (uint32_t i = 0; i < HVP_VMS; i++) {
+        if (i != act->place)
+            before->cpu[i] = hvp_cpu_hash(run, &run->vm[i]);
+    }
+    hvp_touch(run, frames);
+}
+
+static void check_others(struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct hvp_before *before = &run->before;
+
+    for (uint32_t i = 0; i < HVP_VMS; i++) {
+        if (i == act->place || !run->vm[i].id)
+            continue;
+        run->out->checks++;
+        if (before->cpu[i] != hvp_cpu_hash(run, &run->vm[i]))
+            hvp_fail(run, "P15", "VM %u acted, VM %u has other registers",
+                     (unsigned)act->place + 1, (unsigned)i + 1);
+    }
+}
+
+/* A frame that its VM has got on the way, by a copy of one that was shared, or
+ * for the first time: it has the bytes of another one, or none. */
+static bool is_copy(struct hvp_run *run, uint32_t hfn)
+{
+    struct frames *frames = &run->host->hal.hyp.frames;
+    const uint8_t *page = machine_ram(run->host->machine, hfn << PAGE_SHIFT);
+
+    for (uint32_t i = 0; i < frames->count; i++) {
+        uint32_t other = frames->first + i;
+
+        if (other != hfn &&
+            memcmp(page, machine_ram(run->host->machine, other << PAGE_SHIFT),
+                   PAGE_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What was written is nobody else's: P18. */
+static void check_written(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct hyp *hyp = &run->host->hal.hyp;
+    uint32_t    frames[HVP_FRAMES], n = hvp_touch(run, frames);
+
+    run->out->checks++;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct frame *frame = frame_of(&hyp->frames,
+                                             (hfn_t){ frames[i] });
+        const struct vm    *owner = hyp_vm(hyp, frame->owner);
+
+        if (owner && owner->id != act->vm->id &&
+            !hvp_told_there(owner, frame->gfn) && !is_copy(run, frames[i]))
+            hvp_fail(run, "P18", "VM %u acted, frame %#x of another changed",
+                     (unsigned)act->place + 1, (unsigned)frames[i]);
+    }
+}
+
+/* --- what the actor has now: P21 ------------------------------------------------------- */
+
+static void check_registers(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    if (!vm)
+        return;
+    const struct regs *regs = vcpu_regs(&vm->vcpu[act->vcpu]);
+
+    for (uint32_t i = 1; i < 32; i++) {
+        uint32_t owner = hvp_tag_owner(run, regs->x[i]);
+
+        if (owner && owner != act->vm->serial)
+            hvp_fail(run, "P21", "x%u of VM %u has a word of VM %u's memory",
+                     (unsigned)i, (unsigned)act->vm->serial, (unsigned)owner);
+    }
+}
+
+static void check_work(struct hvp_run *run, const struct hvp_act *act)
+{
+    uint64_t spent = cycles(run) - run->before.cycles;
+
+    if (by_guest(act) && spent > WORK_LIMIT)
+        hvp_fail(run, "P25", "an operation took %u cycles", (unsigned)spent);
+}
+
+static bool audit_due(struct hvp_run *run)
+{
+    const struct hvp_context *context = run->context;
+
+    if (hvp_checks(run, HVP_ORACLE_EACH))
+        return true;
+    return hvp_checks(run, HVP_ORACLE_AUDIT) && context->audit_every &&
+           run->index % context->audit_every == context->audit_every - 1;
+}
+
+void hvp_check_after(struct hvp_run *run, const struct hvp_act *act)
+{
+    if (run->host->hal.broken) {
+        hvp_fail(run, "P27", "%s", hv_host_reason(run->host));
+        return;
+    }
+    if (by_guest(act) && hvp_checks(run, HVP_ORACLE_OTHERS)) {
+        check_others(run, act);
+        check_written(run, act);
+    }
+    if (hvp_checks(run, HVP_ORACLE_RESIDUE))
+        check_registers(run, act);
+    if (hvp_checks(run, HVP_ORACLE_WORK))
+        check_work(run, act);
+    if (audit_due(run))
+        hvp_check_audit(run);
+}

@@ -1,0 +1,153 @@
+/* guest_call.c - hypercalls, well-meant and not.
+ *
+ * A list that a call is to read is first put where the call is told to find it.
+ * A call that comes back with an error must have changed nothing: P28. */
+#include "abi/pv.h"
+#include "hvp/run.h"
+
+#define LIST_WORDS 512
+
+static uint32_t lists(void)
+{
+    return RAM_BASE + HVP_PAGE_LISTS * PAGE_SIZE;
+}
+
+/* False: it did not come back, or with an error. */
+static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
+                 uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t arg[4] = { a, b, c };
+    int32_t  error;
+    uint64_t before = hvp_abstract_before(run, act);
+    bool     back = hvp_call(run, act, SBI_EXT_HV, number, arg, &error);
+
+    if (back && error < 0)
+        hvp_abstract_check(run, act, before, number, error);
+    hvp_owe_unknown(act->vm);
+    return back && error >= 0 && hvp_live(run, act->vm);
+}
+
+void hvp_op_do_call(struct hvp_run *run, struct hvp_act *act)
+{
+    call(run, act, act->a, act->b, act->c, act->c);
+}
+
+void hvp_op_do_call_at(struct hvp_run *run, struct hvp_act *act)
+{
+    call(run, act, act->a, act->b, act->c, act->b);
+}
+
+/* What a list of this call has in entry i; returns words per entry. */
+static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
+                           uint32_t number, uint32_t i, uint32_t *to)
+{
+    uint32_t gfn = act->c + i;
+
+    switch (number) {
+    case HCALL_pt_update:
+        to[0] = hvp_place(gfn + 7 * i).gpa;
+        to[1] = hvp_frame_number(run, act->vm, gfn) << PTE_PPN_SHIFT | 0xdf;
+        return 2;
+    case HCALL_multicall:
+        to[0] = gfn % 27;
+        to[1] = 0;
+        to[2] = to[5] = lists();
+        to[3] = to[4] = 1;
+        return PV_MULTICALL_SIZE / 4;
+    default:
+        to[0] = gfn;
+        return 1;
+    }
+}
+
+static bool put_list(struct hvp_run *run, const struct hvp_act *act,
+                     uint32_t number, uint32_t count)
+{
+    uint32_t words[LIST_WORDS + PV_MULTICALL_SIZE / 4], n = 0;
+
+    for (uint32_t i = 0; i < count && n < LIST_WORDS; i++)
+        n += list_entry(run, act, number, i, words + n);
+    return hv_mem_write(run->host, act->vm->id, lists(), words, 4 * n) == HV_OK;
+}
+
+void hvp_op_do_call_list(struct hvp_run *run, struct hvp_act *act)
+{
+    if (!put_list(run, act, act->a, act->b))
+        return;
+    if (act->a == HCALL_memory_map)
+        call(run, act, act->a, act->c, act->b, lists());
+    else
+        call(run, act, act->a, lists(), act->b, 0);
+}
+
+void hvp_op_do_multicall(struct hvp_run *run, struct hvp_act *act)
+{
+    uint32_t record[2][PV_MULTICALL_SIZE / 4] = {
+        { act->a, 0, act->c, 1, 0, 0 },
+        { act->b, 0, act->c, 1, 0, 0 },
+    };
+
+    if (hv_mem_write(run->host, act->vm->id, lists(), record, sizeof(record)) ==
+        HV_OK)
+        call(run, act, HCALL_multicall, lists(), 2, 0);
+}
+
+void hvp_op_do_set_shared(struct hvp_run *run, struct hvp_act *act)
+{
+    call(run, act, HCALL_set_shared, act->a, 0, 0);
+}
+
+/* --- the balloon -------------------------------------------------------------------- */
+
+void hvp_op_do_balloon_give(struct hvp_run *run, struct hvp_act *act)
+{
+    uint32_t first = act->a;
+
+    act->c = first;
+    if (!put_list(run, act, HCALL_balloon_give, act->b) ||
+        !call(run, act, HCALL_balloon_give, lists(), act->b, 0))
+        return;
+    for (uint32_t i = 0; i < act->b && i < HVP_PAGES; i++) {
+        hvp_past_add(&act->vm->given, first + i);
+        if (hvp_frame(run, act->vm, first + i - HVP_FIRST))
+            hvp_fail(run, "P30", "frame %#x was given back, and is there",
+                     (unsigned)(first + i));
+    }
+}
+
+/* What is taken is zero: P2. */
+void hvp_op_do_balloon_take(struct hvp_run *run, struct hvp_act *act)
+{
+    uint32_t first = act->a, word;
+
+    act->c = first;
+    if (!put_list(run, act, HCALL_balloon_take, act->b) ||
+        !call(run, act, HCALL_balloon_take, lists(), act->b, 0))
+        return;
+    for (uint32_t i = 0; i < act->b && i < HVP_PAGES; i++)
+        for (uint32_t at = 0; at < PAGE_SIZE; at += 4) {
+            word = hvp_peek(run, act->vm, ((first + i) << PAGE_SHIFT) + at);
+            if (word)
+                hvp_fail(run, "P2", "frame %#x was taken, and is not zero",
+                         (unsigned)(first + i));
+        }
+}
+
+/* --- style `direct` ------------------------------------------------------------------- */
+
+void hvp_op_do_pin(struct hvp_run *run, struct hvp_act *act)
+{
+    call(run, act, HCALL_pt_pin, act->a << PAGE_SHIFT, act->b, 0);
+}
+
+void hvp_op_do_unpin(struct hvp_run *run, struct hvp_act *act)
+{
+    if (call(run, act, HCALL_pt_unpin, act->a << PAGE_SHIFT, 0, 0))
+        hvp_past_add(&act->vm->unpinned, act->a);
+}
+
+void hvp_op_do_set_roots(struct hvp_run *run, struct hvp_act *act)
+{
+    call(run, act, HCALL_set_roots, act->a << PAGE_SHIFT, act->b << PAGE_SHIFT,
+         0);
+}

@@ -1,0 +1,225 @@
+/* world.c - the host and the VMs that a program begins with.
+ *
+ * `world` of the header says what they are; every value means something. */
+#include "abi/sbi.h"
+#include "hvp/run.h"
+#include <string.h>
+
+#define SHADOWS_PER_HART 5
+#define STAGE2_FRAMES    8
+
+struct shape {
+    uint32_t vms, memory, harts, pages, shadows, sync, policy;
+    bool     overcommit;
+};
+
+static struct shape shape_of(const struct hvp_run *run)
+{
+    static const uint32_t pages[] = { 16, 20, 24, HVP_PAGES };
+    static const uint32_t policies[] = { HV_POLICY_RR, HV_POLICY_CREDIT,
+                                         HV_POLICY_FAIR, HV_POLICY_SLOTS };
+    static const uint32_t syncs[] = { HV_SYNC_LAZY, HV_SYNC_TRACE,
+                                      HV_SYNC_TRACE_STRICT, HV_SYNC_TOLD };
+    uint32_t              world = run->world;
+    struct shape          shape = {
+        .vms = (world & 3) + 1,
+        .memory = world >> 2 & 3,
+        .harts = (world >> 4 & 1) + 1,
+        .pages = pages[world >> 2 & 3],
+        .sync = syncs[world >> 11 & 3],
+        .policy = policies[world >> 13 & 3],
+    };
+
+    if (run->flags & HVP_STRICT)
+        shape.policy = HV_POLICY_SLOTS;
+    shape.shadows = SHADOWS_PER_HART * shape.harts;
+    shape.overcommit = (world >> 15 & 1) && shape.policy != HV_POLICY_SLOTS;
+    return shape;
+}
+
+static uint32_t frames_of(const struct shape *shape)
+{
+    static const uint32_t spare[] = { 4, 8, 24, 48 };
+    uint32_t              each = shape->pages;
+
+    if (shape->overcommit)
+        each = each * 3 / 4;
+    return shape->vms * (each + shape->shadows + STAGE2_FRAMES) +
+           spare[shape->memory];
+}
+
+static bool host_make(struct hvp_run *run)
+{
+    struct shape     shape = shape_of(run);
+    struct hv_config config;
+
+    hv_config_default(&config);
+    config.engine = HV_ENGINE_REF;
+    config.harts = shape.harts;
+    config.ram_size = frames_of(&shape) * PAGE_SIZE;
+    config.slice = 100;
+    config.period = 1000;
+    config.quantum = 200;
+    config.policy = shape.policy;
+    config.fill = run->fill;
+    if (shape.overcommit)
+        config.admission = HV_ADMISSION_OVERCOMMIT;
+    return hv_host_new(&config, &run->host, NULL, 0) == HV_OK;
+}
+
+/* --- one VM ------------------------------------------------------------------- */
+
+static bool fill(struct hvp_run *run, const struct hvp_vm *vm)
+{
+    uint32_t words[PT_ENTRIES], last = vm->pages - vm->pages / 4;
+    uint32_t from = RAM_BASE + HVP_PAGE_DATA * PAGE_SIZE;
+
+    for (uint32_t i = 0; i < PT_ENTRIES; i++)
+        words[i] = hvp_tag(run, vm->serial, i);
+    for (uint32_t i = HVP_PAGE_DATA; i < last; i++, from += PAGE_SIZE)
+        if (hv_mem_write(run->host, vm->id, from, words, PAGE_SIZE) != HV_OK)
+            return false;
+    return true;
+}
+
+static bool told(struct hvp_run *run, struct hvp_act *act, uint32_t call,
+                 uint32_t a, uint32_t b)
+{
+    uint32_t arg[4] = { a, b };
+    int32_t  error;
+
+    return hvp_call(run, act, SBI_EXT_HV, call, arg, &error) && error == 0;
+}
+
+static bool start_direct(struct hvp_run *run, struct hvp_act *act)
+{
+    static const struct {
+        uint8_t page, level;
+    } pins[] = {
+        { HVP_PAGE_IDENTITY, 0 },
+        { HVP_PAGE_WINDOW, 0 },
+        { HVP_PAGE_ROOT, 1 },
+        { HVP_PAGE_ROOT2, 1 },
+    };
+
+    for (uint32_t i = 0; act->vcpu == 0 && i < 4; i++)
+        if (!told(run, act, HCALL_pt_pin, RAM_BASE + pins[i].page * PAGE_SIZE,
+                  pins[i].level))
+            return false;
+    return told(run, act, HCALL_set_roots, RAM_BASE + HVP_PAGE_ROOT * PAGE_SIZE,
+                RAM_BASE + HVP_PAGE_ROOT2 * PAGE_SIZE);
+}
+
+static bool start_vcpu(struct hvp_run *run, struct hvp_act *act)
+{
+    struct hvp_vm *vm = act->vm;
+    uint32_t       trap = RAM_BASE + hvp_slot_at(HVP_SLOT_TRAP);
+    uint32_t       satp = SATP_MODE | (HVP_FIRST + HVP_PAGE_ROOT);
+
+    if (!vm->pv)
+        return hv_reg_set(run->host, vm->id, act->vcpu, HV_REG_CSR + CSR_STVEC,
+                          trap) == HV_OK &&
+               hv_reg_set(run->host, vm->id, act->vcpu, HV_REG_CSR + CSR_SATP,
+                          satp) == HV_OK;
+    if (!told(run, act, HCALL_set_shared,
+              RAM_BASE + HVP_PAGE_SHARED * PAGE_SIZE, 0) ||
+        !told(run, act, HCALL_set_entry, trap, 0))
+        return false;
+    return vm->style == HV_STYLE_DIRECT
+               ? start_direct(run, act)
+               : told(run, act, HCALL_set_root, satp, 0);
+}
+
+static bool start(struct hvp_run *run, uint32_t place)
+{
+    struct hvp_vm *vm = &run->vm[place];
+    struct hvp_act act = { .vm = vm, .place = place, .kernel = true };
+    uint32_t       trap = RAM_BASE + hvp_slot_at(HVP_SLOT_TRAP);
+    uint32_t       arg[4] = { 1, trap };
+    int32_t        error = 0;
+
+    if (hv_vm_boot(run->host, vm->id, trap, 0, 0) != HV_OK ||
+        !start_vcpu(run, &act))
+        return false;
+    if (vm->vcpus == 1)
+        return true;
+    if (!hvp_call(run, &act, SBI_EXT_HSM, SBI_HSM_START, arg, &error) || error)
+        return false;
+    act.vcpu = 1;
+    return start_vcpu(run, &act);
+}
+
+static uint32_t create(struct hvp_run *run, uint32_t style, uint32_t pages)
+{
+    struct shape        shape = shape_of(run);
+    struct hv_vm_config config;
+    uint32_t            id = 0;
+
+    hv_vm_config_default(&config);
+    config.style = style;
+    config.mem_size = pages * PAGE_SIZE;
+    config.min_size = pages / 2 * PAGE_SIZE;
+    config.vcpus = shape.harts;
+    config.shadow_frames = shape.shadows;
+    config.sync = shape.sync;
+    if (config.sync == HV_SYNC_TOLD && style != HV_STYLE_PV)
+        config.sync = HV_SYNC_DEFAULT;
+    if (hv_vm_create(run->host, &config, &id, NULL, 0) != HV_OK)
+        return 0;
+    return id;
+}
+
+bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
+                 uint32_t pages)
+{
+    struct hvp_vm *vm = &run->vm[place];
+
+    *vm = (struct hvp_vm){
+        .id = create(run, style, pages),
+        .serial = ++run->serials,
+        .pages = pages,
+        .vcpus = shape_of(run).harts,
+        .style = style,
+        .pv = style == HV_STYLE_PV || style == HV_STYLE_DIRECT,
+        .logged = run->context->logged + place * HVP_PAGES * PAGE_SIZE,
+    };
+    if (!vm->id)
+        return false;
+    if (hvp_tables_write(run, vm) && fill(run, vm) && start(run, place))
+        return true;
+    return false; /* short of memory: it stays as far as it is */
+}
+
+void hvp_vm_gone(struct hvp_run *run, uint32_t place)
+{
+    run->vm[place].id = 0;
+    run->vm[place].logging = false;
+}
+
+/* --- all of them ---------------------------------------------------------------- */
+
+static void give_slots(struct hvp_run *run, const struct shape *shape)
+{
+    struct hv_slot rows[HVP_VMS];
+    uint32_t       n = 0;
+
+    for (uint32_t i = 0; i < shape->vms; i++)
+        if (run->vm[i].id)
+            rows[n++] = (struct hv_slot){ run->vm[i].id, 100 };
+    if (n)
+        hv_slots_set(run->host, rows, n, NULL, 0);
+}
+
+bool hvp_world_make(struct hvp_run *run)
+{
+    struct shape shape = shape_of(run);
+
+    if (!host_make(run))
+        return false;
+    for (uint32_t i = 0; i < shape.vms; i++)
+        hvp_vm_make(run, i, (run->world >> (i ? 8 : 5) & 7) % HV_NR_STYLES,
+                    shape.pages);
+    if (shape.policy == HV_POLICY_SLOTS)
+        give_slots(run, &shape);
+    return true;
+}

@@ -1,0 +1,173 @@
+"""``hv zoo``: bugs of real hypervisors, planted in ours."""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from hv.cli.table import table
+
+if TYPE_CHECKING:
+    from hv.zoo import Bug
+
+WIDTH = 78
+
+
+@click.group()
+def zoo() -> None:
+    """Plant bugs that real hypervisors had, and see them found."""
+
+
+def _chosen(ids: Sequence[str]) -> "list[Bug]":
+    from hv import zoo as them  # noqa: PLC0415 -- lazily
+
+    return [them.record(i) for i in ids] if ids else list(them.records())
+
+
+@zoo.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_(*, as_json: bool) -> None:
+    """List the bugs."""
+    bugs = _chosen(())
+    if as_json:
+        rows = [asdict(bug) for bug in bugs]
+        print(json.dumps({"bugs": rows}))
+        return
+    head = ("ID", "PROPERTY", "HURTS", "", "BUG", "WHO MADE IT")
+    print(
+        table(
+            head,
+            [
+                (
+                    *(bug.id, bug.property, bug.violates, bug.difficulty),
+                    *(bug.title, bug.precedent),
+                )
+                for bug in bugs
+            ],
+            right=(),
+        )
+    )
+
+
+@zoo.command()
+@click.argument("name", metavar="ID")
+def show(*, name: str) -> None:
+    """Tell the story of a bug, and what it changes."""
+    from hv import zoo as them  # noqa: PLC0415 -- lazily
+    from hv.zoo.show import BASIS, diff, violates  # noqa: PLC0415
+
+    bug = them.record(name)
+    print(f"{bug.id}  {bug.title}\n")
+    print(f"precedent  {bug.precedent} ({BASIS[bug.basis]})")
+    print(f"hurts      {violates(bug)}")
+    print(f"seen by    {bug.property}; also {bug.also}")
+    print(f"to find    {bug.difficulty}\n")
+    print(textwrap.fill(bug.story, WIDTH) + "\n")
+    print(diff(bug), end="")
+    if bug.trigger:
+        print(f"\nThe smallest program known that shows it:\n\n{bug.trigger}")
+
+
+@zoo.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many at once.",
+)
+def build(*, ids: tuple[str, ...], jobs: int) -> None:
+    """Compile a core for each of these bugs, or for all, and say where it is.
+
+    Only the file that a bug changes is compiled; what was built before is
+    found again by its content.
+    """
+    from hv import zoo as them  # noqa: PLC0415 -- lazily
+    from hv.zoo import builder  # noqa: PLC0415
+
+    bugs = _chosen(ids)
+    builder.build(jobs=jobs)  # what all of them have in common
+    with ThreadPoolExecutor(jobs) as pool:
+        for bug, path in zip(
+            bugs,
+            pool.map(lambda bug: them.build(bug, jobs=1), bugs),
+            strict=True,
+        ):
+            print(f"{bug.id}  {path}")
+
+
+@zoo.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to look for each bug.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Where to begin.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many bugs to look for at once.",
+)
+@click.option("--program", is_flag=True, help="Print what shows each, too.")
+def run(
+    *,
+    ids: tuple[str, ...],
+    as_json: bool,
+    seconds: float,
+    seed: int,
+    jobs: int,
+    program: bool,
+) -> int:
+    """Look for each of these bugs, or for all, by programs made at random.
+
+    Each is looked for from a cold start. What is found is made small. The exit
+    status is 1 if one was not found.
+    """
+    from hv.zoo import builder, hunts  # noqa: PLC0415 -- lazily
+
+    bugs = _chosen(ids)
+    good = builder.build(jobs=jobs)
+    head = ("ID", "EXPECTED", "FOUND", "BY", "RUNS", "SECONDS", "OPS", "WHAT")
+    rows, missed = [], 0
+    if not as_json:
+        print("  ".join(head))
+    for bug, it in hunts(bugs, good, seed=seed, seconds=seconds, jobs=jobs):
+        missed += not it.property
+        rows.append({"id": bug.id, "expected": bug.property, **asdict(it)})
+        if as_json:
+            continue
+        print(
+            f"{bug.id}  {bug.property:8}  {it.property or 'missed':6} "
+            f"{it.op:14} {it.executions:8,} {it.seconds:8.1f} "
+            f"{it.operations:4}  {it.what}".rstrip(),
+            flush=True,
+        )
+        if program and it.program:
+            print(textwrap.indent(it.program, "    "))
+    if as_json:
+        print(json.dumps({"bugs": rows, "missed": missed}))
+    else:
+        print(f"{len(bugs) - missed} of {len(bugs)} found")
+    return 1 if missed else 0

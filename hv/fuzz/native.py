@@ -1,0 +1,285 @@
+"""Cores that execute programs: that of hv, or one of a file beside it.
+
+A core of a file is a shared library of the same sources, as the zoo builds
+them with a bug each. Its functions are reached through the same declarations.
+This module is the only one of the package that calls C.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hv import core as good
+from hv.errors import UsageError
+from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
+from hv.fuzz.verdict import Verdict
+
+ALL_ORACLES = 255
+AUDIT_EVERY = 32
+MAP = 1 << 16  # HVP_MAP
+WHEAT = "wheat"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A program that broke something, as a batch comes upon it."""
+
+    seed: int
+    data: bytes
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a batch has done so far.
+
+    :param executed: programs.
+    :param operations: records of them.
+    :param steps: operations and guest steps.
+    :param checks: of properties.
+    :param states: met, as a set of bits (an integer, least bit first).
+    """
+
+    executed: int = 0
+    operations: int = 0
+    steps: int = 0
+    checks: int = 0
+    states: int = 0
+
+    def add(self, other: "Sums") -> None:
+        """Add what another batch has done."""
+        self.executed += other.executed
+        self.operations += other.operations
+        self.steps += other.steps
+        self.checks += other.checks
+        self.states |= other.states
+
+
+class Core:
+    """A core that was loaded, with its own ``ffi`` and ``lib``."""
+
+    def __init__(self, ffi: Any, lib: Any) -> None:  # noqa: ANN401 -- C's
+        self.ffi: Any = ffi
+        self.lib: Any = lib
+
+    @contextmanager
+    def context(
+        self, *, oracles: int = ALL_ORACLES, audit_every: int = AUDIT_EVERY
+    ) -> Iterator["Context"]:
+        """Prepare to execute programs.
+
+        :param oracles: the checks to make, of ``enum hvp_oracle``.
+        :param audit_every: operations from one full audit to the next.
+        :raises MemoryError: if there is none.
+        """
+        raw = self.lib.hvp_new(oracles, audit_every)
+        if raw == self.ffi.NULL:
+            raise MemoryError("no memory for a context of programs")
+        try:
+            yield Context(self, raw)
+        finally:
+            self.lib.hvp_free(raw)
+
+    def generate(self, strategy: str, seed: int) -> bytes:
+        """Return the program of a seed.
+
+        :raises UsageError: if there is no such strategy.
+        """
+        out = self.ffi.new(f"uint8_t[{MAX_LENGTH}]")
+        n = self.lib.hvp_generate(number(strategy), seed, out, MAX_LENGTH)
+        return bytes(self.ffi.buffer(out, n))
+
+    def mutate(self, seed: int, program: bytes) -> bytes:
+        """Return a program that is a little different."""
+        out = self.ffi.new(f"uint8_t[{MAX_LENGTH}]", program[:MAX_LENGTH])
+        n = min(len(program), MAX_LENGTH)
+        n = self.lib.hvp_mutate(seed, out, n, MAX_LENGTH)
+        return bytes(self.ffi.buffer(out, n))
+
+
+class Context:
+    """A core with prepared worlds; see :meth:`Core.context`."""
+
+    def __init__(self, core: Core, raw: Any) -> None:  # noqa: ANN401 -- C's
+        self._core = core
+        self._raw = raw
+        self._verdict = core.ffi.new("struct hvp_verdict *")
+
+    def execute(self, data: bytes) -> Verdict:
+        """Execute one program.
+
+        :raises HvError: if it needs more memory than there is.
+        """
+        status = self._core.lib.hvp_execute(
+            self._raw, data, len(data), self._verdict
+        )
+        good.check(status, "executing a program")
+        return Verdict.from_c(self._core.ffi, self._verdict)
+
+    def batch(
+        self, strategy: str, first: int, count: int, *, limit: int = 1 << 62
+    ) -> Iterator[tuple[Sums, Found | None]]:
+        """Execute the programs of a range of seeds.
+
+        Yields after each that broke something, after ``limit`` of them, and at
+        the end, with what was done in all; states are there if nothing broke.
+
+        :raises UsageError: if there is no such strategy.
+        :raises HvError: if a program needs more memory than there is.
+        """
+        lib, ffi = self._core.lib, self._core.ffi
+        raw = lib.hvp_batch_new(number(strategy), first, count)
+        if raw == ffi.NULL:
+            raise MemoryError("no memory for a batch of programs")
+        try:
+            out = ffi.new("struct hvp_progress *")
+            while True:
+                status = lib.hvp_batch_run(
+                    *(raw, self._raw, limit, out, self._verdict)
+                )
+                good.check(status, f"executing seed {first + out.executed}")
+                verdict = Verdict.from_c(ffi, self._verdict)
+                found = None
+                if not verdict.ok:
+                    data = bytes(ffi.buffer(out.program, out.length))
+                    found = Found(out.seed, data, verdict)
+                yield self._sums(raw, out, met=found is None), found
+                if out.executed == count:
+                    if found is not None:
+                        yield self._sums(raw, out, met=True), None
+                    return
+        finally:
+            lib.hvp_batch_free(raw)
+
+    def careful(
+        self,
+        strategy: str,
+        first: int,
+        count: int,
+        tell: Callable[[int, bytes], object],
+    ) -> None:
+        """Execute the programs of a range, telling each before.
+
+        For a range that crashes the core: who listens knows with what.
+        """
+        lib, ffi = self._core.lib, self._core.ffi
+        raw = lib.hvp_batch_new(number(strategy), first, count)
+        out = ffi.new("struct hvp_progress *")
+        for _ in range(count):
+            lib.hvp_batch_peek(raw, out)
+            tell(out.seed, bytes(ffi.buffer(out.program, out.length)))
+            lib.hvp_batch_run(raw, self._raw, 1, out, self._verdict)
+        lib.hvp_batch_free(raw)
+
+    def _sums(self, raw: Any, out: Any, *, met: bool) -> Sums:  # noqa: ANN401
+        sums = Sums(
+            executed=out.executed,
+            operations=out.operations,
+            steps=out.steps,
+            checks=out.checks,
+        )
+        if met:  # 64 KiB to look at: not for each finding
+            lib, ffi = self._core.lib, self._core.ffi
+            cells = bytes(ffi.buffer(lib.hvp_batch_map(raw), MAP))
+            sums.states = pack(cells)
+        return sums
+
+
+def pack(cells: bytes) -> int:
+    """Return which bytes are not 0, as bits; the first is the least.
+
+    >>> pack(bytes([0, 7, 0, 1]))
+    10
+    """
+    return int(cells[::-1].translate(_ONES) or b"0", 2)
+
+
+_ONES = b"0" + b"1" * 255
+
+
+def number(strategy: str) -> int:
+    """Return the number of a strategy.
+
+    :raises UsageError: if there is none of this name.
+    """
+    if strategy not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise UsageError(f"no strategy {strategy!r}: there are {known}")
+    return STRATEGIES.index(strategy)
+
+
+@cache
+def wheat() -> Core:
+    """Return the core of hv, as it is."""
+    return Core(good.ffi, good.lib)
+
+
+def generate(strategy: str, seed: int) -> bytes:
+    """Return the program of a seed, of hv's own generator.
+
+    :raises UsageError: if there is no such strategy.
+    """
+    return wheat().generate(strategy, seed)
+
+
+@cache
+def load(path: str) -> Core:
+    """Load a core: :data:`WHEAT`, or the name of a shared library.
+
+    :raises UsageError: if it cannot be loaded, or is no core of this version.
+    """
+    if path == WHEAT:
+        return wheat()
+    import cffi  # noqa: PLC0415 -- it reads a whole header
+
+    ffi = cffi.FFI()
+    ffi.cdef(declarations())
+    try:
+        lib: Any = ffi.dlopen(str(Path(path).resolve()))
+        counts = (lib.hvp_op_count(), good.lib.hvp_op_count())
+    except (OSError, AttributeError) as error:
+        raise UsageError(f"{path}: not a core of hv: {error}") from None
+    if counts[0] != counts[1]:
+        raise UsageError(
+            f"{path}: a core with {counts[0]} operations, where this hv has "
+            f"{counts[1]}: build it again"
+        )
+    return Core(ffi, lib)
+
+
+def identity(path: str) -> str:
+    """Return what a campaign remembers of a core: its bytes' hash.
+
+    :raises UsageError: if the file cannot be read.
+    """
+    if path == WHEAT:
+        return good.version()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+@cache
+def declarations() -> str:
+    """Return what cffi may parse of the public headers of the checkout.
+
+    :raises UsageError: if hv was installed without its sources.
+    """
+    folder = Path(good.__file__).parents[1] / "csrc" / "include"
+    bodies = []
+    try:
+        for header in ("hv.h", "hvp.h", "hvpgen.h"):
+            text = (folder / header).read_text()
+            parts = text.split("/* cdef: begin */")[1:]
+            bodies += [part.partition("/* cdef: end */")[0] for part in parts]
+    except OSError as error:
+        raise UsageError(
+            f"a core of a file needs a checkout of hv: {error}"
+        ) from None
+    return "\n".join(bodies)

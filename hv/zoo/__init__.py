@@ -1,0 +1,91 @@
+"""The zoo: bugs of real hypervisors, to be planted in ours.
+
+A bug is data (`records()`): which text of which file, what to put instead, who
+made the mistake before, and which property must see it. The reference sources
+know nothing of it. `build()` makes a core that has the bug, a shared library
+behind the same headers as the good one; `wheats()` are cores that differ and
+are right all the same, so that no property is made to fit one implementation.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hv.zoo.builder import CFLAGS, BuildError, Edit, changed
+from hv.zoo.builder import build as _build
+from hv.zoo.catalogue import (
+    Basis,
+    Bug,
+    Difficulty,
+    Wheat,
+    classes,
+    record,
+    records,
+    wheats,
+)
+
+if TYPE_CHECKING:
+    from hv.zoo.hunt import Finding
+
+__all__ = [
+    "Basis",
+    "Bug",
+    "BuildError",
+    "Difficulty",
+    "Edit",
+    "Wheat",
+    "build",
+    "classes",
+    "hunts",
+    "record",
+    "records",
+    "wheats",
+]
+
+
+def build(what: str | Bug | Wheat, *, jobs: int = 2) -> Path:
+    """Compile a core that has this bug, or is this variant.
+
+    :param what: a record, or the id of a bug.
+    :param jobs: how many compilers run at once.
+    :raises UsageError: there is no such bug.
+    :raises BuildError: it cannot be built.
+    """
+    it = record(what) if isinstance(what, str) else what
+    files = changed(it.id, it.edits)
+    if isinstance(it, Wheat):
+        flags = (*CFLAGS, *it.flags)
+        return _build(files, it.compiler, flags=flags, jobs=jobs)
+    return _build(files, jobs=jobs)
+
+
+def hunts(
+    bugs: Iterable[Bug],
+    good: Path,
+    *,
+    seed: int = 1,
+    executions: int | None = None,
+    seconds: float = 60,
+    jobs: int = 1,
+) -> "Iterator[tuple[Bug, Finding]]":
+    """Build and look for bugs, each from a cold start, in their order.
+
+    :param good: the core in which nothing may be found: `builder.build()`.
+    :param executions: programs at most for each; default: many.
+    :param seconds: at most for each.
+    :param jobs: how many at once.
+    :raises BuildError: one cannot be built.
+    """
+    from hv.zoo import hunt  # noqa: PLC0415 -- it loads the core
+
+    limit = hunt.EXECUTIONS if executions is None else executions
+
+    def one(bug: Bug) -> "Finding":
+        return hunt.hunt_apart(
+            build(bug), good, seed=seed, executions=limit, seconds=seconds
+        )
+
+    chosen = list(bugs)
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from zip(chosen, pool.map(one, chosen), strict=True)

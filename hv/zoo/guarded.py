@@ -1,0 +1,65 @@
+"""Do work that may kill the process that does it.
+
+A core with a bug may write anywhere. What it does is done in a child that was
+forked for it, and what became of that is told.
+"""
+
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+LIMIT = 60  # seconds: what does not end is an outcome, too
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The child ended before its work did."""
+
+    how: str
+
+
+def guarded(work: Callable[[], _T], limit: int = LIMIT) -> _T | Died:
+    """Return what the work returns, or how the child that did it died.
+
+    :param work: what it returns must be picklable.
+    :param limit: seconds after which the child is killed.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _serve(work, writer, limit)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status) and answer:
+        result: _T = pickle.loads(answer)  # noqa: S301 -- our own child's
+        return result
+    if not os.WIFSIGNALED(status):
+        return Died(f"exit status {os.waitstatus_to_exitcode(status)}")
+    number = signal.Signals(os.WTERMSIG(status))
+    if number == signal.SIGALRM:
+        return Died(f"it did not end within {limit} s")
+    return Died(f"the host process died: {number.name}")
+
+
+def _serve(work: Callable[[], object], writer: int, limit: int) -> None:
+    """Be the child; never return."""
+    code = 1
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(limit)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)  # what a library says as it dies
+        answer = pickle.dumps(work())
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(answer)
+        code = 0
+    finally:
+        os._exit(code)

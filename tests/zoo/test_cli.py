@@ -1,0 +1,42 @@
+"""The command `hv zoo`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hv import zoo
+from hv.cli import main
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(zoo.records())
+    assert lines[0].split()[:3] == ["ID", "PROPERTY", "HURTS"]
+
+
+def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "list", "--json"]) == 0
+    bugs = json.loads(capsys.readouterr().out)["bugs"]
+    assert [bug["id"] for bug in bugs] == [bug.id for bug in zoo.records()]
+    assert bugs[0]["edits"][0]["file"].endswith(".c")
+
+
+def test_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "show", "s04"]) == 0
+    out = capsys.readouterr().out
+    assert "XSA-286" in out
+    assert "-    tag_forget(vm);" in out
+
+
+def test_a_bug_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "show", "Z99"]) == 2
+    assert "hv zoo list" in capsys.readouterr().err
+
+
+def test_build(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "build", "M16", "S11"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [name for name, _ in lines] == ["M16", "S11"]
+    assert all(Path(path).is_file() for _, path in lines)
