@@ -19,7 +19,7 @@ from sphinx.config import Config
 
 from docs import engine_variants as engine
 from hv import bench
-from hv.bench import history, plot, show
+from hv.bench import costs, history, plot, show
 from hv.bench.report import Report, from_json
 from hv.bench.show import Rows
 from tests.equivalence.core import CSRC
@@ -193,9 +193,26 @@ def _fused() -> int:
     return text.count("\nFUSED(")
 
 
+# -- marks ------------------------------------------------------------------
+
+
+def resets() -> dict[str, object]:
+    """Write the table of what going back to a mark costs."""
+    rows = [
+        (f"{pages}", f"{costs.reset(pages, 300) / 1000:.1f}")
+        for pages in (0, 1, 8, 64, 256)
+    ]
+    title = "Going back to a mark"
+    head = ("pages written since", "microseconds")
+    write("resets.md", _table(title, head, rows))
+    return {}
+
+
 def generate(_: Sphinx, config: Config) -> None:
     """Make everything, before a chapter is read."""
-    parts: list[Callable[[], dict[str, object]]] = [benchmarks, fast_engine]
+    parts: list[Callable[[], dict[str, object]]] = [
+        *(benchmarks, fast_engine, resets),
+    ]
     for part in parts:
         config.myst_substitutions |= part()
 

@@ -27,17 +27,19 @@ struct marks *marks_new(uint32_t frames)
 
 static uint8_t *page_new(struct marks *marks)
 {
-    uint8_t *page = marks->spare;
+    struct spare_page *page = marks->spare;
 
     if (!page)
         return malloc(PAGE_SIZE);
-    memcpy(&marks->spare, page, sizeof(marks->spare));
-    return page;
+    marks->spare = page->next;
+    return (void *)page;
 }
 
-static void page_put(struct marks *marks, uint8_t *page)
+static void page_put(struct marks *marks, uint8_t *bytes)
 {
-    memcpy(page, &marks->spare, sizeof(marks->spare));
+    struct spare_page *page = (void *)bytes;
+
+    page->next = marks->spare;
     marks->spare = page;
 }
 

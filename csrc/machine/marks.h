@@ -34,6 +34,9 @@ struct saved_page {
     uint8_t *bytes;
 };
 
+/* One that is free to be used again. */
+struct spare_page { struct spare_page *next; };
+
 struct mark {
     uint32_t           id;
     uint32_t           nr_pages, cap;
@@ -49,8 +52,8 @@ struct marks {
     uint32_t      nr_written, nr_frames;
     struct mark  *mark; /* oldest first */
     uint32_t      nr_marks, cap, next_id;
-    bool          lost;  /* there was no memory to keep a page */
-    uint8_t      *spare; /* pages that are free to be used, linked */
+    bool          lost; /* there was no memory to keep a page */
+    struct spare_page *spare;
 };
 
 struct marks *marks_new(uint32_t frames);

@@ -59,10 +59,11 @@ void hal_zero_frame(struct hal *hal, hpa_t pa)
 
 void *hal_alloc(struct hal *hal, size_t size)
 {
-    void *block = NULL;
+    bool  refused = hal->fail_alloc == 1;
+    void *block = refused ? NULL : arena_alloc(hal->arena, size);
 
-    if (hal->fail_alloc == 0 || --hal->fail_alloc > 0)
-        block = arena_alloc(hal->arena, size);
+    if (hal->fail_alloc)
+        hal->fail_alloc--;
     if (block)
         memset(block, hal->fill, size);
     return block;

@@ -213,14 +213,16 @@ def run(
         guest.boot()
         if not as_json:
             guest.console.sink = _write
-        ending = _attend(guest, max_insns)
+        try:
+            ending = _attend(guest, max_insns)
+        finally:  # above all if that was a bug of ours
+            if record is not None and guest.host.journal is not None:
+                guest.host.journal.save(record)
         if as_json:
             facts = {"image": image, "style": style, "profile": profile}
             print(json.dumps(facts | _report(guest, ending)))
         elif ending.why:
             print(f"hv: {ending.why}", file=sys.stderr)
-        if record is not None and guest.host.journal is not None:
-            guest.host.journal.save(record)
         if stats:
             print(_statistics(guest), file=sys.stderr)
     return ending.status

@@ -15,7 +15,7 @@ from tests.machine import asm
 from tests.snapshot.world import RAM_BASE, Shape, World, difference, trouble
 
 NIGHTLY = os.environ.get("HV_TEST_PROFILE") == "nightly"
-SEEDS = range(200 if NIGHTLY else 6)
+SEEDS = range(200 if NIGHTLY else 4)
 
 
 def back_and_on(core: Core, shape: Shape) -> None:
