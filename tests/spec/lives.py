@@ -194,6 +194,52 @@ class Lives(RuleBasedStateMachine):
         gone = [g for g in gfns if g in actor.spec.memory.gone]
         actor.listed(Hypercall.BALLOON_TAKE, gone or gfns)
 
+    # -- calls that come close to a limit, or to themselves --------------------
+
+    @rule(
+        n=actors,
+        number=st.sampled_from(
+            [
+                *(Hypercall.PT_UPDATE, Hypercall.MULTICALL),
+                *(Hypercall.BALLOON_GIVE, Hypercall.BALLOON_TAKE),
+            ]
+        ),
+        count=st.sampled_from([0, 32, 33, 64, 65]),
+    )
+    def guest_goes_to_the_limit(self, n: int, number: int, count: int) -> None:
+        self.pick(n).hypercall(number, DATA * PAGE, count)
+
+    @rule(n=actors, page=pages, value=values, wild=places | wild)
+    def guest_updates_two(
+        self, n: int, page: int, value: int, wild: int
+    ) -> None:
+        words = [page * PAGE + 0x800, value, wild, value]
+        self.pick(n).listed(Hypercall.PT_UPDATE, words)
+
+    @rule(n=actors, gfn=pages)
+    def guest_gives_away_its_list(self, n: int, gfn: int) -> None:
+        actor = self.pick(n)
+        memory = actor.spec.memory
+        if memory.is_ram(LISTS) and not actor.is_table(LISTS):
+            record = (Hypercall.BALLOON_GIVE, 9, LISTS * PAGE, 2, 0, 0)
+            words = (LISTS, gfn, *record)
+            data = b"".join(word.to_bytes(4, "little") for word in words)
+            actor.put(LISTS * PAGE, data)
+            actor.hypercall(Hypercall.MULTICALL, LISTS * PAGE + 8, 1)
+
+    @rule(n=actors, at=places | wild, high=st.sampled_from([0, 0, 1, MOST]))
+    def guest_asks_for_its_steal_time(self, n: int, at: int, high: int) -> None:
+        self.pick(n).make(sbi.STA, 0, at, high, 0)
+
+    @rule(n=actors, other=small)
+    def guest_asks_after_a_hart(self, n: int, other: int) -> None:
+        self.pick(n).make(sbi.HSM, 2, other)
+
+    @rule(n=actors, at=places, size=small | wild)
+    def guest_prints(self, n: int, at: int, size: int) -> None:
+        self.pick(n).hypercall(Hypercall.CONSOLE_WRITE, at, size)
+        self.pick(n).hypercall(Hypercall.CONSOLE_READ, at, size)
+
     # -- instructions --------------------------------------------------------
 
     @rule(n=actors, vcpu=vcpus, access=accesses, at=places, value=values)

@@ -35,6 +35,7 @@ class Bug:
     style: str
     does: Sequence[Sequence[object]]
     shows: str
+    lives: bool = False
 
     def core(self) -> Core:
         """Build and load the core that has this bug."""
@@ -43,7 +44,7 @@ class Bug:
 
 
 BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
-OF_CALLS = [bug for bug in BUGS if bug.style != "BARE"]
+ALIVE = [bug for bug in BUGS if bug.lives]
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]
 
@@ -119,7 +120,7 @@ def test_a_comparison_finds(bug: Bug) -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("bug", OF_CALLS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", ALIVE, ids=lambda bug: bug.name)
 def test_random_lives_find(bug: Bug) -> None:
     class Bugged(Lives):
         core = bug.core()
