@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from hv.machine import Machine
     from hv.memory import Memory
     from hv.sched import HartInfo, Schedule, VcpuInfo
+    from hv.snapshots import Snapshot, read_snapshot
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
     from hv.views.walk import Verdict, Walk, walk
@@ -123,6 +124,7 @@ __all__ = [
     "RunResult",
     "Runstate",
     "Schedule",
+    "Snapshot",
     "State",
     "Style",
     "Sync",
@@ -135,13 +137,15 @@ __all__ = [
     "compare",
     "frame_map",
     "page_table",
+    "read_snapshot",
     "walk",
 ]
 
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "sched", "events", "guest", "vm", "machine", "hypervisor",
+    "interleave", "sched", "events", "snapshots", "guest", "vm", "machine",
+    "hypervisor",
     "comparison",
     "workloads", "views.walk", "views.tables", "views.frames",
 )  # fmt: skip

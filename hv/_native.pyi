@@ -115,6 +115,9 @@ class _Lib:
         self, image: CData, start: int, to: CData, room: int, /
     ) -> int: ...
     def hv_image_free(self, image: CData, /) -> None: ...
+    def hv_image_info(
+        self, data: CData, size: int, out: CData, why: CData, n: int, /
+    ) -> int: ...
     def hv_vm_restore(
         self,
         host: CData,

@@ -8,10 +8,13 @@ a reader finds the old file or the new one.
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from hv.core import CData, ffi, lib
+from hv import core
+from hv.core import CData, check, ffi, from_c, lib
 from hv.errors import HvError, ImageError
+from hv.facts import Profile, State, Style, Sync
 from hv.host import Host
 
 PIECE = 64 << 10
@@ -149,3 +152,77 @@ def forked_vm(host: Host, number: int, name: str) -> int:
     child = ffi.new("uint32_t *")
     host.explained(f"forking {name}", lib.hv_vm_fork, number, child)
     return int(child[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What there is in a saved VM. Sizes are in bytes.
+
+    :param version: of the format.
+    :param populated: memory that it has touched, of which ``zero`` is all
+        zero; what else there is is written once for each of ``contents``
+        pages, whoever is equal.
+    :param ballooned: memory that it gave back.
+    :param ticks: of ``time`` that it is old.
+    :param unread: what it printed and nobody took.
+    """
+
+    version: int
+    style: Style
+    sync: Sync
+    state: State
+    profile: Profile
+    ad_fault: bool
+    vcpus: int
+    insns: int
+    ticks: int
+    mem: int
+    populated: int
+    zero: int
+    contents: int
+    ballooned: int
+    shadow_frames: int
+    unread: int
+    size: int
+
+
+def read_snapshot(source: Source) -> Snapshot:
+    """Return what there is in a saved VM.
+
+    :raises ImageError: if no VM was saved there.
+
+    >>> import hv
+    >>> with hv.Hypervisor(ram="8MiB") as hypervisor:
+    ...     vm = hypervisor.create(mem="1MiB", style="pv")
+    ...     snapshot = hv.read_snapshot(vm.to_bytes())
+    >>> snapshot.style, snapshot.mem, snapshot.populated
+    (<Style.PV: 'pv'>, 1048576, 0)
+    """
+    data = read_whole(source)
+    out = ffi.new("struct hv_image_info *")
+    why = ffi.new("char[]", core.WHY_SIZE)
+    status = lib.hv_image_info(
+        ffi.from_buffer(data), len(data), out, why, core.WHY_SIZE
+    )
+    what = "a saved VM" if isinstance(source, bytes) else f"{source}"
+    check(status, what, core.text(why))
+    page = lib.PAGE_SIZE
+    return Snapshot(
+        version=out.version,
+        style=from_c("HV_STYLE_", Style, out.style),
+        sync=from_c("HV_SYNC_", Sync, out.sync),
+        state=from_c("HV_VM_", State, out.state),
+        profile=from_c("HV_PROFILE_", Profile, out.profile),
+        ad_fault=bool(out.ad_fault),
+        vcpus=out.vcpus,
+        insns=out.insns,
+        ticks=out.ticks,
+        mem=out.mem_size,
+        populated=out.frames * page,
+        zero=out.frames_zero * page,
+        contents=out.contents,
+        ballooned=out.frames_gone * page,
+        shadow_frames=out.shadow_frames,
+        unread=out.out,
+        size=len(data),
+    )

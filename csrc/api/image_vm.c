@@ -70,12 +70,6 @@ void vm_freeze(hv_host *host, struct vm *vm)
 {
     const struct tags *tags = host->hal.hyp.tags;
 
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        const struct pcpu *pcpu = vm->vcpu[i].on;
-
-        if (pcpu) /* as after a trap: what comes next is no SC that succeeds */
-            machine_hart(host->machine, pcpu->id)->reserved = false;
-    }
     vm_settle(vm);
     if (tags[TAG_ASID].used || tags[TAG_VMID].used)
         tags_renew(&host->hal.hyp);

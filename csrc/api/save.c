@@ -102,11 +102,73 @@ static int read_vm(hv_host *host, const struct image *image, uint32_t *id,
     return HV_OK;
 }
 
+/* All of it, and nothing behind it. */
+static bool whole_vm(const uint8_t *bytes, size_t len, struct image *image,
+                     struct image_why why)
+{
+    struct image_in sections;
+
+    return image_frame(bytes, len, IMAGE_VM, &sections, why) &&
+           image_get(&sections, image, why) &&
+           image_whole(&sections, "after DATA", why);
+}
+
+static uint32_t zero_frames(const struct image *image)
+{
+    struct image_in map = image->map;
+    uint32_t        n = 0;
+
+    while (map.left) {
+        struct image_run run = run_get(&map);
+
+        n += run_kind(run) == RUN_ZERO ? run.count : 0;
+    }
+    return n;
+}
+
+int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
+                  char *why, size_t n)
+{
+    static const uint32_t states[] = {
+        [VM_CREATED] = HV_VM_CREATED, [VM_LIVE] = HV_VM_RUNNABLE,
+        [VM_PAUSED] = HV_VM_PAUSED,   [VM_OFF] = HV_VM_OFF,
+        [VM_KILLED] = HV_VM_KILLED,   [VM_BUDGET] = HV_VM_BUDGET,
+    };
+    struct image image;
+
+    if (!out || (!bytes && len)) {
+        host_say(why, n, "bytes or out is missing");
+        return HV_ERR_INVALID;
+    }
+    if (!whole_vm(bytes, len, &image, (struct image_why){ why, n }))
+        return HV_ERR_IMAGE;
+    *out = (struct hv_image_info){
+        .version = IMAGE_VERSION,
+        .style = image.vm.style,
+        .sync = image.vm.sync,
+        .state = states[image.vm.state],
+        .vcpus = image.vm.vcpus,
+        .mem_size = image.vm.mem_size,
+        .shadow_frames = image.vm.shadow_frames,
+        .ad_fault = image.vm.ad_fault,
+        .profile = image.vm.leaky ? HV_PROFILE_LEAKY : HV_PROFILE_CLEAN,
+        .frames = image.populated,
+        .frames_zero = zero_frames(&image),
+        .contents = (uint32_t)(image.data.left / PAGE_SIZE),
+        .frames_gone = image.gone,
+        .out = (uint32_t)image.out.left,
+        .in = (uint32_t)image.in.left,
+        .ticks = image.vm.age_ticks,
+    };
+    for (uint32_t i = 0; i < image.vm.vcpus; i++)
+        out->insns += image.vcpu[i].insns;
+    return HV_OK;
+}
+
 int hv_vm_restore(hv_host *host, const uint8_t *bytes, size_t len, uint32_t *vm,
                   char *text, size_t n)
 {
     struct image_why why = { text, n };
-    struct image_in  sections;
     struct image     image;
 
     if (!host || !vm || (!bytes && len)) {
@@ -119,9 +181,7 @@ int hv_vm_restore(hv_host *host, const uint8_t *bytes, size_t len, uint32_t *vm,
     }
     if (host->hal.broken)
         return HV_ERR_BROKEN;
-    if (!image_frame(bytes, len, IMAGE_VM, &sections, why) ||
-        !image_get(&sections, &image, why) ||
-        !image_whole(&sections, "after DATA", why))
+    if (!whole_vm(bytes, len, &image, why))
         return HV_ERR_IMAGE;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;

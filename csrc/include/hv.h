@@ -215,6 +215,25 @@ struct hv_hart_info {
     uint32_t vm, vcpu; /* that it runs; vm 0: none */
 };
 
+/* What there is in a saved VM. */
+struct hv_image_info {
+    uint32_t version; /* of the format */
+    uint32_t style;   /* enum hv_style */
+    uint32_t sync;    /* enum hv_sync */
+    uint32_t state;   /* enum hv_vm_state, but BLOCKED */
+    uint32_t vcpus;
+    uint32_t mem_size;      /* bytes */
+    uint32_t shadow_frames; /* size of its shadow pool */
+    uint32_t ad_fault;      /* as its machine was configured ... */
+    uint32_t profile;       /* ... enum hv_profile */
+    uint32_t frames;        /* guest frames populated ... */
+    uint32_t frames_zero;   /* ... of which so many are all zero ... */
+    uint32_t contents;      /* ... and the others have so many contents */
+    uint32_t frames_gone;   /* in the balloon */
+    uint32_t out, in;       /* bytes at its console that nobody has taken */
+    uint64_t insns, ticks;  /* that it retired; that it is old */
+};
+
 /* A row of the table of fixed slots: whose turn it is, for how many ticks.
  * VM 0 is nobody. */
 struct hv_slot { uint32_t vm, ticks; };
@@ -377,6 +396,9 @@ size_t hv_image_size(const hv_image *image);
 size_t hv_image_read(const hv_image *image, size_t from, uint8_t *to,
                      size_t max);
 void hv_image_free(hv_image *image);
+/* What is in it, without a host. IMAGE as hv_vm_restore() says it. */
+int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
+                  char *why, size_t n);
 /* Make a VM of an image, with an id of its own, in the state it was saved in.
  * Its time goes on where it was. IMAGE, and nothing changed, for all bytes that
  * no VM could have been saved as; NO_MEMORY, STATE as from hv_vm_create();

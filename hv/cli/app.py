@@ -18,6 +18,7 @@ from click.exceptions import NoArgsIsHelpError
 from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.run import run
+from hv.cli.snapshot import restore, snapshot
 from hv.cli.table import table
 from hv.cli.top import top
 from hv.cli.trace import gantt, trace
@@ -52,6 +53,8 @@ def app() -> None:
 
 
 app.add_command(run)
+app.add_command(restore)
+app.add_command(snapshot)
 app.add_command(compare)
 app.add_command(walk)
 app.add_command(pt)

@@ -293,6 +293,9 @@ def fork(core: Core) -> None:
             assert child.change(writer, DATA + i, 16, 0xBBBB)
             assert word(vm, DATA + i) == 0xAAAA, f"seen by the parent: {writer}"
             host.audit()
+        for guest in (vm, child):  # to be told of it, the page is written to
+            assert guest.load(0x70000, 0) is None
+            host.audit()
         grandchild = host.fork(child)
         child.destroy()
         host.audit()

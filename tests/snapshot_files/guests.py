@@ -27,7 +27,7 @@ def boot(
 @contextmanager
 def other(**options: object) -> Iterator[hv.Hypervisor]:
     """Make another machine, on which nothing has run."""
-    settings = {"ram": "48MiB"} | options
+    settings = {"ram": "96MiB"} | options
     with hv.Hypervisor(**settings) as host:  # type: ignore[arg-type]
         yield host
 

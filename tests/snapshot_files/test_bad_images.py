@@ -72,8 +72,7 @@ def survives(image: bytes) -> None:
     before, memory = host.facts(), beside.populated()
     try:
         copy = host.restore(image)
-    except Refused as refusal:
-        assert str(refusal)
+    except Refused:
         assert host.facts() == before
         return
     host.audit()

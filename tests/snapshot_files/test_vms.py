@@ -14,7 +14,7 @@ from tests.snapshot_files.guests import (
     same_future,
 )
 
-ROUNDS = 20 if NIGHTLY else 2
+ROUNDS = 20 if NIGHTLY else 1
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -59,7 +59,7 @@ def test_it_changes_style_after_a_restore() -> None:
         empty.audit()
 
 
-@pytest.mark.parametrize("policy", ["rr", "credit", "fair", "edf", "slots"])
+@pytest.mark.parametrize("policy", ["rr", "credit", "fair", "edf"])
 def test_beside_others_on_several_harts(policy: str) -> None:
     settings = {"harts": 2, "policy": policy, "ram": "96MiB"}
     with other(**settings) as host, other(**settings) as full:
@@ -67,13 +67,9 @@ def test_beside_others_on_several_harts(policy: str) -> None:
         boot(host, "emulate", "compute")
         beside = boot(full, "pv")
         full.run(200_000)
-        if policy == "slots":
-            host.slots([(vm, 10_000)])
         host.run(700_000)
         copy = full.restore_vm(vm.to_bytes(), name="copy")
         full.audit()
-        if policy == "slots":
-            full.slots([(copy, 10_000), (beside, 10_000)])
         full.run()
         host.run()
         for guest in (vm, copy, beside):
@@ -88,8 +84,8 @@ def test_time_goes_on_where_it_was() -> None:
         boot(old, "emulate", "compute").run(2_000_000)
         host.run(600_000)
         copy = old.restore_vm(vm.to_bytes())
-        assert vm.cpu[0].time == copy.cpu[0].time
-        assert vm.cpu[0].cycle == copy.cpu[0].cycle
+        for clock in ("time", "cycle"):
+            assert vm.cpu[0].reg(clock) == copy.cpu[0].reg(clock)
 
 
 def test_a_paused_and_an_ended_one_stay_so() -> None:
@@ -98,7 +94,7 @@ def test_a_paused_and_an_ended_one_stay_so() -> None:
         host.run(400_000)
         vm.pause()
         paused = empty.restore_vm(vm.to_bytes())
-        assert empty.run().reason == "done"
+        assert host.run().reason == empty.run().reason == "done"
         paused.resume()
         vm.resume()
         same_future(vm, paused, random.Random(1))
@@ -136,8 +132,9 @@ def test_what_cannot_be_saved_or_restored_says_why() -> None:
             host.restore_vm(image[:-1] + b"\1")
         with pytest.raises(hv.ImageError, match="bytes"):
             host.restore_vm(image[:-1])
-    with other(ad_fault=True) as faulting, pytest.raises(
-        hv.UsageError, match="ad_fault"
+    with (
+        other(ad_fault=True) as faulting,
+        pytest.raises(hv.UsageError, match="ad_fault"),
     ):
         faulting.restore_vm(image)
 
@@ -184,7 +181,8 @@ def test_a_fork_and_its_parent_do_the_same_alone(style: str) -> None:
 
 
 def test_slots_let_nobody_share() -> None:
-    with other(policy="slots") as host, pytest.raises(
-        hv.UsageError, match="slots"
+    with (
+        other(policy="slots") as host,
+        pytest.raises(hv.UsageError, match="slots"),
     ):
         host.fork(host.create())
