@@ -24,6 +24,7 @@ extensions = [
     "sphinx_copybutton",
     "docs.consolidation",
     "docs.harts",
+    "docs.image_fields",
     "docs.measured",
     "docs.pictures",
     "docs.policies",
