@@ -186,3 +186,17 @@ def test_slots_let_nobody_share() -> None:
         pytest.raises(hv.UsageError, match="slots"),
     ):
         host.fork(host.create())
+
+
+def test_a_restored_vm_gets_its_turn_in_a_table_of_slots() -> None:
+    with other(policy="slots") as host, other(policy="slots") as empty:
+        vm = boot(host, "pv")
+        host.slots([(vm, 10_000)])
+        host.run(300_000)
+        said = len(vm.console.text)
+        copy = empty.restore_vm(vm.to_bytes())
+        empty.slots([(copy, 5000), (None, 5000)])
+        for guest in (vm, copy):
+            guest.run_until("halt")
+        assert copy.console.text == vm.console.text[said:]
+        empty.audit()
