@@ -25,6 +25,7 @@ extensions = [
     "docs.consolidation",
     "docs.harts",
     "docs.isolation",
+    "docs.image_fields",
     "docs.measured",
     "docs.museum_pages",
     "docs.pictures",

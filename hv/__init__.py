@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from hv.replays import replay
     from hv.reverse import Past
     from hv.sched import HartInfo, Schedule, VcpuInfo
+    from hv.snapshots import Snapshot, read_snapshot
     from hv.views.frames import FrameMap, frame_map
     from hv.views.tables import PageTable, page_table
     from hv.views.walk import Verdict, Walk, walk
@@ -128,6 +129,7 @@ __all__ = [
     "RunResult",
     "Runstate",
     "Schedule",
+    "Snapshot",
     "State",
     "Style",
     "Sync",
@@ -140,6 +142,7 @@ __all__ = [
     "compare",
     "frame_map",
     "page_table",
+    "read_snapshot",
     "replay",
     "walk",
 ]
@@ -147,8 +150,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "sched", "events", "guest", "marks", "vm", "machine",
-    "hypervisor", "comparison",
+    "interleave", "sched", "events", "snapshots", "guest", "marks", "vm",
+    "machine", "hypervisor", "comparison",
     "replays", "reverse", "workloads",
     "views.walk", "views.tables", "views.frames",
 )  # fmt: skip

@@ -36,6 +36,7 @@ class _Lib:
     HV_ERR_BROKEN: int
     HV_RUN_BUDGET: int
     HV_RUN_BREAK: int
+    HV_ERR_IMAGE: int
     HV_REG_PC: int
     HV_REG_PRIV: int
     HV_REG_CSR: int
@@ -148,6 +149,30 @@ class _Lib:
     def hv_vm_resume(self, host: CData, vm: int, /) -> int: ...
     def hv_vm_boot(
         self, host: CData, vm: int, entry: int, a1: int, a2: int, /
+    ) -> int: ...
+    def hv_vm_save(
+        self, host: CData, vm: int, out: CData, why: CData, n: int, /
+    ) -> int: ...
+    def hv_image_size(self, image: CData, /) -> int: ...
+    def hv_image_read(
+        self, image: CData, start: int, to: CData, room: int, /
+    ) -> int: ...
+    def hv_image_free(self, image: CData, /) -> None: ...
+    def hv_image_info(
+        self, data: CData, size: int, out: CData, why: CData, n: int, /
+    ) -> int: ...
+    def hv_vm_restore(
+        self,
+        host: CData,
+        data: CData,
+        size: int,
+        vm: CData,
+        why: CData,
+        n: int,
+        /,
+    ) -> int: ...
+    def hv_vm_fork(
+        self, host: CData, vm: int, child: CData, why: CData, n: int, /
     ) -> int: ...
     def hv_run(self, host: CData, run: CData, /) -> int: ...
     def hv_step(self, host: CData, vm: int, vcpu: int, /) -> int: ...

@@ -15,6 +15,7 @@ from hv.errors import (
     CoreMissing,
     HvError,
     HypervisorBug,
+    ImageError,
     NoMemory,
     UsageError,
 )
@@ -62,6 +63,7 @@ _RAISES: dict[int, type[HvError]] = {
     lib.HV_ERR_UNSUPPORTED: UsageError,
     lib.HV_ERR_AUDIT: AuditFailed,
     lib.HV_ERR_BROKEN: HypervisorBug,
+    lib.HV_ERR_IMAGE: ImageError,
 }
 
 

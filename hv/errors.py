@@ -8,7 +8,8 @@
     |   +-- ClosedError      ... by using something after closing it
     |   +-- AddressError     ... by naming memory that the guest does not have
     |   +-- NoMemory         ... by asking for more than the machine has
-    +-- ImageError           a file is not something a guest can boot
+    +-- ImageError           a file is not something a guest can boot, or
+    |                        that was saved
     +-- GuestError           the guest did something; the hypervisor is fine
     |   +-- GuestFailed      it switched itself off and said that it failed
     |   +-- GuestKilled      it broke a rule and was killed for it
@@ -54,7 +55,7 @@ class NoMemory(UsageError, MemoryError):
 
 
 class ImageError(HvError, ValueError):
-    """Say why a file cannot be loaded as a guest, and what would be right."""
+    """Say why a file is no guest, or nothing saved, and what would be right."""
 
     exit_code = 2
 

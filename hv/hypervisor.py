@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from hv import inside, sched
+from hv import inside, sched, snapshots
 from hv.core import ffi, lib, to_c
 from hv.counters import Counters
 from hv.errors import UsageError
@@ -187,8 +187,7 @@ class Hypervisor:
             the policy cannot promise so much.
         :raises NoMemory: if the machine cannot promise so much memory.
         """
-        if name is not None and any(vm.name == name for vm in self.vms):
-            raise UsageError(f"there is a VM {name!r} already")
+        self._free(name)
         config = ffi.new("struct hv_vm_config *")
         lib.hv_vm_config_default(config)
         config.style = to_c("HV_STYLE_", choose(Style, style, "style"))
@@ -206,9 +205,56 @@ class Hypervisor:
         sched.fill(config.sched, schedule)
         number = ffi.new("uint32_t *")
         self.host.explained("creating a VM", lib.hv_vm_create, config, number)
-        vm = VM(self.host, int(number[0]), name or f"vm{number[0]}")
+        return self._enter(int(number[0]), name)
+
+    def _free(self, name: str | None) -> None:
+        if name is not None and any(vm.name == name for vm in self.vms):
+            raise UsageError(f"there is a VM {name!r} already")
+
+    def _enter(self, number: int, name: str | None) -> VM:
+        vm = VM(self.host, number, name or f"vm{number}")
         self._vms[vm.number] = vm
         return vm
+
+    def restore_vm(
+        self, source: snapshots.Source, *, name: str | None = None
+    ) -> VM:
+        """Make a VM of what :meth:`hv.VM.save` has written, and go on there.
+
+        Its guest's time goes on where it was. It gets a number of its own,
+        and the promise of memory that it had.
+
+        :param source: a file, or the bytes of :meth:`hv.VM.to_bytes`.
+        :param name: for people; default vm1, vm2 ...
+        :raises ImageError: if that is nothing that a VM was saved as; nothing
+            was changed.
+        :raises NoMemory: if the machine cannot promise so much memory.
+        :raises UsageError: if its guest could not go on on this machine, or
+            the name is taken.
+        """
+        self._free(name)
+        return self._enter(snapshots.restored_vm(self.host, source), name)
+
+    def fork(self, vm: VM, *, name: str | None = None) -> VM:
+        """Make a second VM in the state of one; they share its memory.
+
+        No page is copied until one of the two writes to it. What the first has
+        printed so far stays its alone.
+
+        :param name: for people; default vm1, vm2 ...
+        :raises NoMemory: if the machine cannot promise so much memory.
+        :raises UsageError: if the name is taken, the VM is another machine's
+            or of style ``direct``, or the policy is ``slots``.
+        """
+        if getattr(vm, "host", None) is not self.host:
+            raise UsageError(f"fork a VM of this hypervisor, not {vm!r}")
+        self._free(name)
+        self.host.give_input()
+        self.host.drain()
+        number = snapshots.forked_vm(self.host, vm.number, vm.name)
+        child = self._enter(number, name)
+        child.layout = vm.layout
+        return child
 
     @property
     def vms(self) -> tuple[VM, ...]:

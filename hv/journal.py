@@ -38,6 +38,7 @@ _DIGEST = 32
 #   list TYPE      structs in, and their number
 #   room TYPE      structs or bytes out, and room for how many
 #   out TYPE       one out, which is part of the answer
+#   image          a saved VM, whose bytes are no part of the answer
 #   why            room for a reason, and its size
 _CALLS: dict[str, tuple[str, ...]] = {
     "hv_run": ("run",),
@@ -47,6 +48,9 @@ _CALLS: dict[str, tuple[str, ...]] = {
     "hv_reg_set": ("int",) * 4,
     "hv_vm_create": ("in struct hv_vm_config", "out uint32_t", "why"),
     "hv_vm_destroy": ("int",),
+    "hv_vm_save": ("int", "image", "why"),
+    "hv_vm_restore": ("data", "out uint32_t", "why"),
+    "hv_vm_fork": ("int", "out uint32_t", "why"),
     "hv_vm_set_style": ("int",) * 2,
     "hv_vm_set_sync": ("int",) * 2,
     "hv_vm_pause": ("int",),
@@ -69,6 +73,8 @@ _CALLS: dict[str, tuple[str, ...]] = {
     "hv_dirty_stop": ("int",),
     "hv_fail_alloc": ("int",),
 }
+# They make a VM.
+MAKERS = ("hv_vm_create", "hv_vm_restore", "hv_vm_fork")
 # Their answer is how many they took or gave; if that is none, nothing happened.
 _COUNTS = ("hv_watch_take", "hv_console_take", "hv_console_give")
 _CONSOLES = ("hv_console_take", "hv_console_give")
@@ -283,6 +289,9 @@ def play(host: Host, entry: Entry) -> None:
         status = _play_run(host, retired(entry), args[0])
     else:
         status = host.call(getattr(lib, entry.name), *args)
+    for out in outs:
+        if ffi.typeof(out) is ffi.typeof("hv_image **"):
+            lib.hv_image_free(out[0])
     again = _entry(entry.name, tuple(args), status)
     if again.answer != entry.answer:
         raise HypervisorBug(
@@ -364,6 +373,9 @@ def _arguments(entry: Entry) -> tuple[list[Any], list[CData]]:
             case "run":
                 run = {"max_insns": int(left.pop(0))}
                 args.append(ffi.new("struct hv_run *", run))
+            case "image":
+                outs.append(ffi.new("hv_image **"))
+                args.append(outs[-1])
             case "out":
                 args.append(ffi.new(f"{ctype} *"))
             case "why":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hv import inside, sched
+from hv import inside, sched, snapshots
 from hv.core import ffi, from_c, lib, to_c
 from hv.facts import (
     U32,
@@ -108,6 +108,28 @@ class VM(Guest):
         self.host.checked(
             f"resuming {self.name}", lib.hv_vm_resume, self.number
         )
+
+    def to_bytes(self) -> bytes:
+        """Return all of its state, as :meth:`save` writes it to a file.
+
+        It stands still for that, and loses what is in its shadow tables and
+        the TLB; it and what is restored from here have the same future.
+
+        :raises UsageError: if it is of style ``direct``.
+        """
+        self.host.give_input()
+        return snapshots.image_of(
+            self.host, f"saving {self.name}", lib.hv_vm_save, self.number
+        )
+
+    def save(self, path: snapshots.Place) -> None:
+        """Write its state to a file, which is there as a whole or not at all.
+
+        :raises UsageError: if it is of style ``direct``.
+        :raises HvError: if the file cannot be written; one that was there
+            before is then untouched.
+        """
+        snapshots.write_whole(path, self.to_bytes())
 
     def destroy(self) -> None:
         """Pull the plug: end it now and give its memory back.

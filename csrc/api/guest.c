@@ -1,5 +1,5 @@
 /* guest.c - VMs: create, destroy, boot, pause; and their consoles. */
-#include "api/host.h"
+#include "api/image.h"
 #include <stdlib.h>
 
 #define DEFAULT_MEM (16u << 20)
@@ -35,7 +35,7 @@ static const char *config_bad(const struct hv_vm_config *c)
     return NULL;
 }
 
-static const struct style *const styles[HV_NR_STYLES] = {
+const struct style *const vm_styles[HV_NR_STYLES] = {
     [HV_STYLE_EMULATE] = &style_emulate, [HV_STYLE_PV] = &style_pv,
     [HV_STYLE_ASSIST] = &style_assist,   [HV_STYLE_NESTED] = &style_nested,
     [HV_STYLE_DIRECT] = &style_direct,
@@ -45,7 +45,7 @@ _Static_assert((int)HV_SYNC_TOLD - (int)HV_SYNC_LAZY ==
                    (int)SYNC_TOLD - (int)SYNC_LAZY,
                "the policies, in one order");
 
-static enum sync_policy sync_policy(uint32_t sync, const struct style *style)
+enum sync_policy sync_policy(uint32_t sync, const struct style *style)
 {
     static const enum sync_policy policy[HV_NR_SYNCS] = {
         [HV_SYNC_LAZY] = SYNC_LAZY,
@@ -59,23 +59,20 @@ static enum sync_policy sync_policy(uint32_t sync, const struct style *style)
     return policy[sync];
 }
 
-static uint32_t style_number(const struct style *style)
+uint32_t style_number(const struct style *style)
 {
     uint32_t i = 0;
 
-    while (styles[i] != style)
+    while (vm_styles[i] != style)
         i++;
     return i;
 }
 
-/* What its vCPUs need at one time must not evict each other. */
-static bool pool_ok(const hv_host *host, const struct hv_vm_config *c)
+bool host_pool_ok(const hv_host *host, uint32_t frames, uint32_t vcpus)
 {
-    uint32_t at_once = c->vcpus < host->config.harts ? c->vcpus
-                                                     : host->config.harts;
+    uint32_t harts = host->config.harts;
 
-    return c->shadow_frames == 0 ||
-           c->shadow_frames >= SHADOW_MIN_FRAMES * at_once;
+    return frames >= SHADOW_MIN_FRAMES * (vcpus < harts ? vcpus : harts);
 }
 
 int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
@@ -91,7 +88,8 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
         host_say(why, n, "this host has no hypervisor");
         return HV_ERR_UNSUPPORTED;
     }
-    if (!pool_ok(host, config)) {
+    if (config->shadow_frames &&
+        !host_pool_ok(host, config->shadow_frames, config->vcpus)) {
         host_say(why, n,
                  "shadow_frames must be at least 4 for each vCPU that "
                  "can run at the same time");
@@ -102,14 +100,14 @@ int hv_vm_create(hv_host *host, const struct hv_vm_config *config, uint32_t *vm,
         return HV_ERR_BROKEN;
     }
     struct vm_config c = {
-        .style = styles[config->style],
+        .style = vm_styles[config->style],
         .mem_size = config->mem_size,
         .nr_vcpus = config->vcpus,
         .shadow_frames = config->shadow_frames ? config->shadow_frames
                                                : SHADOW_DEFAULT_FRAMES,
         .max_insns = config->max_insns,
         .minimum = config->min_size / PAGE_SIZE,
-        .sync = sync_policy(config->sync, styles[config->style]),
+        .sync = sync_policy(config->sync, vm_styles[config->style]),
         .sched = host_sched(&config->sched),
     };
     const char *reason = "";
@@ -249,7 +247,7 @@ int hv_vm_set_style(hv_host *host, uint32_t id, uint32_t style)
         return HV_ERR_UNSUPPORTED;
     if (setjmp(host->hal.unwind) != 0)
         return HV_ERR_BROKEN;
-    return vm_set_style(vm, styles[style]) ? HV_OK : HV_ERR_STATE;
+    return vm_set_style(vm, vm_styles[style]) ? HV_OK : HV_ERR_STATE;
 }
 
 int hv_vm_set_sync(hv_host *host, uint32_t id, uint32_t sync)

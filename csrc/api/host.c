@@ -64,6 +64,7 @@ const char *hv_status_text(int status)
         [HV_ERR_UNSUPPORTED] = "this machine or style has no such thing",
         [HV_ERR_AUDIT] = "the audit found something that does not add up",
         [HV_ERR_BROKEN] = "an assertion failed in hv: the host is unusable",
+        [HV_ERR_IMAGE] = "these bytes are no saved VM or host",
     };
 
     if (status < 0 || status >= (int)COUNT(text))

@@ -289,16 +289,28 @@ bool p2m_share(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
     return true;
 }
 
+/* This entry, which has no frame, names that one as well. */
+static void name_shared(struct vm *vm, uint32_t index, hfn_t shared)
+{
+    vm->p2m.hfn[index] = shared.raw;
+    vm->p2m.state[index] |= P2M_SHARED;
+    frame_get(&vm->hyp->frames, shared);
+    frame_of(&vm->hyp->frames, shared)->gfn++;
+}
+
+void p2m_adopt(struct vm *vm, gfn_t gfn, hfn_t shared)
+{
+    name_shared(vm, index_of(vm, gfn), shared);
+    vm->p2m.populated++;
+}
+
 void p2m_join(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, hfn_t shared)
 {
     uint32_t index = index_of(vm, gfn), before = p2m_owed(&vm->p2m);
 
     vm->style->paging->zap(vm, pcpu, gfn, false);
     release(vm, index);
-    vm->p2m.hfn[index] = shared.raw;
-    vm->p2m.state[index] |= P2M_SHARED;
-    frame_get(&vm->hyp->frames, shared);
-    frame_of(&vm->hyp->frames, shared)->gfn++;
+    name_shared(vm, index, shared);
     settled(vm, before);
     vm->count.shared++;
 }

@@ -76,5 +76,7 @@ bool p2m_take(struct vm *vm, const uint32_t *gfn, uint32_t n);
  * entry names that shared frame, of equal contents, from here on. */
 bool p2m_share(struct vm *vm, struct pcpu *pcpu, gfn_t gfn);
 void p2m_join(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, hfn_t shared);
+/* The same for an entry that was never populated: a fork begins with it. */
+void p2m_adopt(struct vm *vm, gfn_t gfn, hfn_t shared);
 
 #endif

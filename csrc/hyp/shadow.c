@@ -305,6 +305,17 @@ void shadow_release(struct vm *vm, struct shadow *shadow)
     frame_put(&vm->hyp->frames, shadow->hfn);
 }
 
+/* All of the pool is free, to be taken in its order. */
+static void shadows_list(struct shadows *shadows)
+{
+    shadows->hand = 0;
+    shadows->free = NULL;
+    for (uint32_t i = shadows->count; i-- > 0;) {
+        shadows->pool[i].next = shadows->free;
+        shadows->free = &shadows->pool[i];
+    }
+}
+
 static void shadows_free(struct vm *vm)
 {
     for (uint32_t i = 0; i < vm->shadows.count; i++)
@@ -327,13 +338,9 @@ bool shadows_init(struct vm *vm)
                               shadows->count * sizeof(struct shadow));
     if (!shadows->pool)
         return false;
-    for (uint32_t i = shadows->count; i-- > 0;) {
-        shadows->pool[i] = (struct shadow){
-            .hfn = { NO_FRAME },
-            .next = shadows->free,
-        };
-        shadows->free = &shadows->pool[i];
-    }
+    for (uint32_t i = 0; i < shadows->count; i++)
+        shadows->pool[i] = (struct shadow){ .hfn = { NO_FRAME } };
+    shadows_list(shadows);
     for (uint32_t i = 0; i < shadows->count && i < SHADOW_MIN_FRAMES * at_once;
          i++) {
         shadows->pool[i].chain = hal_alloc(vm->hyp->hal, links);
@@ -343,6 +350,23 @@ bool shadows_init(struct vm *vm)
         }
     }
     return true;
+}
+
+void shadows_clear(struct vm *vm)
+{
+    struct shadows *shadows = &vm->shadows;
+    uint32_t        framed = shadows->framed;
+
+    shadow_reset(vm);
+    for (uint32_t i = 0; i < shadows->count; i++) {
+        if (shadows->pool[i].hfn.raw != NO_FRAME)
+            frame_free(&vm->hyp->frames, shadows->pool[i].hfn);
+        shadows->pool[i].hfn.raw = NO_FRAME;
+    }
+    shadows->framed = 0;
+    bool kept = frames_reserve(&vm->hyp->frames, framed);
+    HV_ASSERT(vm->hyp->hal, kept); /* they are free now */
+    shadows_list(shadows);
 }
 
 /* All vCPUs have let go of their roots. Links go first, so that every table

@@ -79,6 +79,9 @@ struct shadows {
 /* False: no memory, nothing left behind. */
 bool shadows_init(struct vm *vm);
 void shadows_fini(struct vm *vm);
+/* As if it had just been made: no table, no frame in use, all of it promised.
+ * No vCPU is on a hart. */
+void shadows_clear(struct vm *vm);
 
 static inline uint32_t shadow_key(enum shadow_kind kind, uint32_t gfn,
                                   enum shadow_role role, uint32_t rights)

@@ -200,7 +200,7 @@ static void drop_table(struct vm *vm, hfn_t table)
     frame_free(frames, table);
 }
 
-void stage2_fini(struct vm *vm)
+void stage2_clear(struct vm *vm)
 {
     struct frames *frames = &vm->hyp->frames;
     uint32_t       first = root_index((gfn_t){ RAM_BASE >> PAGE_SHIFT });
@@ -210,9 +210,24 @@ void stage2_fini(struct vm *vm)
     for (uint32_t i = first; i < first + regions(vm); i++) {
         uint32_t link = stage2_read(vm, vm->stage2.root, i);
 
-        if (link & PTE_V)
-            drop_table(vm, pte_frame(link));
+        if (!(link & PTE_V))
+            continue;
+        write_entry(vm, NULL, vm->stage2.root, i, NO_PTE);
+        drop_table(vm, pte_frame(link));
+        vm->stage2.framed--;
+        bool kept = frames_reserve(frames, 1);
+        HV_ASSERT(frames->hal, kept); /* it is free now */
     }
+    tag_forget(vm);
+}
+
+void stage2_fini(struct vm *vm)
+{
+    struct frames *frames = &vm->hyp->frames;
+
+    if (!vm->stage2.made)
+        return;
+    stage2_clear(vm);
     for (uint32_t i = 0; i < STAGE2_ROOT_FRAMES; i++)
         frame_free(frames, (hfn_t){ vm->stage2.root.raw + i });
     frames_unreserve(frames, vm->stage2.promised - vm->stage2.framed);

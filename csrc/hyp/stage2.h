@@ -30,6 +30,8 @@ struct stage2 {
 bool stage2_init(struct vm *vm, const char **why);
 /* Return everything, if there is one. */
 void stage2_fini(struct vm *vm);
+/* As if it had just been made: all but the root is promised, and not in use. */
+void stage2_clear(struct vm *vm);
 
 /* Let the guest reach this frame of its RAM, which is populated, as far as the
  * p2m does. */

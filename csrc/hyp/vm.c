@@ -161,6 +161,25 @@ static void vm_deschedule(struct vm *vm)
     }
 }
 
+/* marker: vm-settle */
+void vm_settle(struct vm *vm)
+{
+    vm_deschedule(vm);
+    shadows_clear(vm);
+    stage2_clear(vm);
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
+        struct vcpu *vcpu = &vm->vcpu[i];
+
+        vcpu->vmid = (struct tag){ .generation = 0 };
+        vcpu->fruitless = 0;
+        if (vcpu->state == VCPU_STARVED) { /* it just tries again */
+            vcpu->state = VCPU_RUNNABLE;
+            sched_wake(vcpu);
+        }
+    }
+}
+/* marker: end */
+
 bool vm_set_style(struct vm *vm, const struct style *style)
 {
     const char *why;

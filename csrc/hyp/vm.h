@@ -91,6 +91,11 @@ bool vm_set_style(struct vm *vm, const struct style *style);
 /* The same for how its shadows follow its tables. */
 bool vm_set_sync(struct vm *vm, enum sync_policy sync);
 
+/* Leave of it only what its guest could tell: it is on no hart, and nothing is
+ * left that was derived from its tables, here or in a TLB. A copy of it that is
+ * made now and the VM itself go on alike. Not of style `direct`. */
+void vm_settle(struct vm *vm);
+
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 

@@ -17,7 +17,8 @@
 
 /* cdef: begin */
 
-typedef struct hv_host hv_host;
+typedef struct hv_host  hv_host;
+typedef struct hv_image hv_image;
 
 enum hv_status {
     HV_OK = 0,
@@ -29,6 +30,7 @@ enum hv_status {
     HV_ERR_UNSUPPORTED, /* this machine or style has no such thing */
     HV_ERR_AUDIT,       /* the audit found something that does not add up */
     HV_ERR_BROKEN,      /* an assertion failed in hv: the host is unusable */
+    HV_ERR_IMAGE,       /* these bytes are no saved VM or host */
 };
 
 /* What runs in M-mode. */
@@ -213,6 +215,25 @@ struct hv_hart_info {
     uint32_t vm, vcpu; /* that it runs; vm 0: none */
 };
 
+/* What there is in a saved VM. */
+struct hv_image_info {
+    uint32_t version; /* of the format */
+    uint32_t style;   /* enum hv_style */
+    uint32_t sync;    /* enum hv_sync */
+    uint32_t state;   /* enum hv_vm_state, but BLOCKED */
+    uint32_t vcpus;
+    uint32_t mem_size;      /* bytes */
+    uint32_t shadow_frames; /* size of its shadow pool */
+    uint32_t ad_fault;      /* as its machine was configured ... */
+    uint32_t profile;       /* ... enum hv_profile */
+    uint32_t frames;        /* guest frames populated ... */
+    uint32_t frames_zero;   /* ... of which so many are all zero ... */
+    uint32_t contents;      /* ... and the others have so many contents */
+    uint32_t frames_gone;   /* in the balloon */
+    uint32_t out, in;       /* bytes at its console that nobody has taken */
+    uint64_t insns, ticks;  /* that it retired; that it is old */
+};
+
 /* A row of the table of fixed slots: whose turn it is, for how many ticks.
  * VM 0 is nobody. */
 struct hv_slot { uint32_t vm, ticks; };
@@ -363,6 +384,34 @@ int hv_vm_resume(hv_host *host, uint32_t vm);
  * untranslated, with a0 = its id, a1 and a2 as given. */
 int hv_vm_boot(hv_host *host, uint32_t vm, uint32_t entry, uint32_t a1,
                uint32_t a2);
+
+/* Save a VM as bytes, which say all that its guest could tell, and nothing of
+ * who ran it: any engine, and a core of any compiler, can restore them. Saving
+ * lets the VM stand still for a moment, with no shadow and no TLB entry left;
+ * from there on, it and what is restored from its image have the same future.
+ * UNSUPPORTED for style `direct`. */
+int hv_vm_save(hv_host *host, uint32_t vm, hv_image **out, char *why, size_t n);
+/* The image: its size, and at most `max` bytes of it. */
+size_t hv_image_size(const hv_image *image);
+size_t hv_image_read(const hv_image *image, size_t from, uint8_t *to,
+                     size_t max);
+void hv_image_free(hv_image *image);
+/* What is in it, without a host. IMAGE as hv_vm_restore() says it. */
+int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
+                  char *why, size_t n);
+/* Make a VM of an image, with an id of its own, in the state it was saved in.
+ * Its time goes on where it was. IMAGE, and nothing changed, for all bytes that
+ * no VM could have been saved as; NO_MEMORY, STATE as from hv_vm_create();
+ * UNSUPPORTED if the machine is one on which its guest could not go on. */
+int hv_vm_restore(hv_host *host, const uint8_t *bytes, size_t len, uint32_t *vm,
+                  char *why, size_t n);
+/* Make a second VM in the state of the first, with its memory: no page is
+ * copied until one of the two writes to it. What the first has printed, but
+ * nobody taken, is the first's alone, and a log of stores is not begun.
+ * NO_MEMORY as from hv_vm_create(); UNSUPPORTED where pages are not shared:
+ * style `direct`, policy slots. */
+int hv_vm_fork(hv_host *host, uint32_t vm, uint32_t *child, char *why,
+               size_t n);
 
 /* Execute. Returns to the caller only for a reason of enum hv_run_reason; a
  * run cut into pieces is the same run. */

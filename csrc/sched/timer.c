@@ -66,9 +66,12 @@ uint64_t timer_next(const struct hyp_cpu *cpu)
 
 void timer_ask(struct vcpu *vcpu, uint64_t deadline)
 {
-    uint64_t born = vcpu->vm->born_time;
+    uint64_t now = hal_time(vcpu->on), guest = vcpu_time(vcpu);
+    uint64_t wait = deadline > guest ? deadline - guest : 0;
 
-    timer_set(vcpu,
-              deadline >= TIME_NEVER - born ? TIME_NEVER : deadline + born);
-    timer_expire(vcpu->on->hyp, hal_time(vcpu->on));
+    /* By how long it is from now: a guest may be older than its machine, which
+     * restored it, and then it was born before time 0. */
+    bool never = deadline == TIME_NEVER || wait >= TIME_NEVER - now;
+    timer_set(vcpu, never ? TIME_NEVER : now + wait);
+    timer_expire(vcpu->on->hyp, now);
 }

@@ -22,6 +22,7 @@ from hv.cli.explore import explore
 from hv.cli.replay import replay
 from hv.cli.fuzz import fuzz, replay
 from hv.cli.run import run
+from hv.cli.snapshot import restore, snapshot
 from hv.cli.table import table
 from hv.cli.top import top
 from hv.cli.trace import gantt, trace
@@ -59,6 +60,8 @@ def app() -> None:
 app.add_command(run)
 app.add_command(replay)
 app.add_command(back)
+app.add_command(restore)
+app.add_command(snapshot)
 app.add_command(compare)
 app.add_command(walk)
 app.add_command(pt)

@@ -32,6 +32,7 @@ from hv.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from hv.guest import Guest
+    from hv.vm import VM
 
 BARE = "bare"
 STYLES = (BARE, *(style.value for style in Style))
@@ -145,6 +146,18 @@ class Ending:
     metavar="FILE",
     help="Note what comes from outside: `hv replay FILE` makes the run again.",
 )
+@click.option(
+    "--save",
+    "place",
+    metavar="F",
+    help="Save the VM to this file and end; `hv restore` goes on there.",
+)
+@click.option(
+    "--at",
+    type=click.IntRange(1),
+    metavar="N",
+    help="... after so many instructions.",
+)
 @click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
 @click.option(
     "--json",
@@ -172,6 +185,8 @@ def run(
     max_insns: int,
     flat: bool,
     record: str | None,
+    place: str | None,
+    at: int | None,
     stats: bool,
     as_json: bool,
 ) -> int:
@@ -183,6 +198,8 @@ def run(
     3 the hypervisor killed it, 4 its budget of instructions ran out, 70 a
     bug in hv, 130 Ctrl-C.
     """
+    from hv.vm import VM  # noqa: PLC0415 -- loads the core
+
     path, default = resolve(image)
     style = style or (BARE if firmware else default)
     if firmware and style != BARE:
@@ -193,7 +210,9 @@ def run(
     if record is not None:
         writable("--record", record)
     scheduling = {"vcpus": vcpus, "policy": policy, "slice": slice_}
-    for option, value in scheduling.items():
+    if (place is None) != (at is None):
+        raise UsageError("--save FILE goes with --at N: save it then")
+    for option, value in {**scheduling, "save": place}.items():
         if value is not None and style == BARE:
             raise UsageError(f"--{option} is for a VM, not for {BARE}")
     with _computer(
@@ -212,20 +231,30 @@ def run(
         guest.load(path, append=append, initrd=initrd, flat=flat or None)
         guest.boot()
         if not as_json:
-            guest.console.sink = _write
+            guest.console.sink = write
         try:
-            ending = _attend(guest, max_insns)
+            ending = attend(guest, at or max_insns)
+            if isinstance(guest, VM) and place and at:
+                ending = _saved(guest, ending, place)
         finally:  # above all if that was a bug of ours
             if record is not None and guest.host.journal is not None:
                 guest.host.journal.save(record)
         if as_json:
             facts = {"image": image, "style": style, "profile": profile}
-            print(json.dumps(facts | _report(guest, ending)))
+            print(json.dumps(facts | report(guest, ending)))
         elif ending.why:
             print(f"hv: {ending.why}", file=sys.stderr)
         if stats:
-            print(_statistics(guest), file=sys.stderr)
+            print(statistics(guest), file=sys.stderr)
     return ending.status
+
+
+def _saved(vm: "VM", ending: Ending, place: str) -> Ending:
+    """Save it, unless it has come to its end before."""
+    if ending.status != BudgetExceeded.exit_code:
+        return Ending(ending.status, f"{ending.why or 'it ended'}: not saved")
+    vm.save(place)
+    return Ending(0, f"saved after {vm.info.insns} instructions: {place}")
 
 
 class _Scheduling(NamedTuple):
@@ -283,7 +312,7 @@ def _computer(
             )
 
 
-def _attend(guest: "Guest", max_insns: int) -> Ending:
+def attend(guest: "Guest", max_insns: int) -> Ending:
     """Run the guest to its end, with input from stdin; never raise for it."""
     source = Input()
     left = max_insns
@@ -353,12 +382,14 @@ class Input:
         return data
 
 
-def _write(data: bytes) -> None:
+def write(data: bytes) -> None:
+    """Print what a guest has written, now."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
-def _report(guest: "Guest", ending: Ending) -> dict[str, object]:
+def report(guest: "Guest", ending: Ending) -> dict[str, object]:
+    """Return what came out, for ``--json``."""
     info, hart = guest.info, guest.machine_counters
     return {
         "status": ending.status,
@@ -380,7 +411,8 @@ def _report(guest: "Guest", ending: Ending) -> dict[str, object]:
     }
 
 
-def _statistics(guest: "Guest") -> str:
+def statistics(guest: "Guest") -> str:
+    """Return what was counted, for ``--stats``."""
     info, counters = guest.info, guest.counters
     facts = {"instructions": info.insns, "cycles": info.cycles}
     counted = {name: value for name, value in counters.items() if value}

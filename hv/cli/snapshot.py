@@ -1,0 +1,111 @@
+"""``hv restore`` and ``hv snapshot``: VMs that ``hv run --save`` has saved."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import rich_click as click
+
+from hv.cli.run import HEADROOM, MAX_HARTS, attend, report, statistics, write
+from hv.cli.table import count, table
+from hv.facts import U32, Engine, integer
+from hv.units import format_size
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--engine",
+    type=click.Choice([str(engine) for engine in Engine]),
+    default=str(Engine.FAST),
+    show_default=True,
+    help="Which interpreter runs the machine.",
+)
+@click.option(
+    "--harts",
+    type=click.IntRange(1, MAX_HARTS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Harts of the machine.",
+)
+@click.option(
+    "--max-insns",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="End the guest after so many instructions more; 0 is never.",
+)
+@click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def restore(
+    *,
+    file: str,
+    engine: str,
+    harts: int,
+    max_insns: int,
+    stats: bool,
+    as_json: bool,
+) -> int:
+    """Go on with a VM that was saved, on a machine of its own.
+
+    The guest's console is here, and the exit status is that of `hv run`.
+    """
+    from hv.hypervisor import Hypervisor  # noqa: PLC0415 -- loads the core
+    from hv.snapshots import read_snapshot  # noqa: PLC0415
+
+    facts = read_snapshot(file)
+    room = facts.mem + HEADROOM + facts.shadow_frames * 4096
+    with Hypervisor(
+        ram=integer("the memory it needs", room, 0, U32),
+        engine=engine,
+        harts=harts,
+        profile=facts.profile,
+        ad_fault=facts.ad_fault,
+    ) as host:
+        vm = host.restore_vm(file, name="the guest")
+        if not as_json:
+            vm.console.sink = write
+        ending = attend(vm, max_insns)
+        if as_json:
+            print(json.dumps({"image": file} | report(vm, ending)))
+        elif ending.why:
+            print(f"hv: {ending.why}", file=sys.stderr)
+        if stats:
+            print(statistics(vm), file=sys.stderr)
+    return ending.status
+
+
+@click.group()
+def snapshot() -> None:
+    """Look at what was saved."""
+
+
+@snapshot.command()
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(*, file: str, as_json: bool) -> None:
+    """Say what there is in a saved VM; check all of it."""
+    from hv.snapshots import read_snapshot  # noqa: PLC0415 -- loads the core
+
+    facts = read_snapshot(file)
+    if as_json:
+        print(json.dumps(asdict(facts)))
+        return
+    rows = [
+        ("style", str(facts.style)),
+        ("shadows follow", str(facts.sync)),
+        ("state", str(facts.state)),
+        ("vCPUs", count(facts.vcpus)),
+        ("instructions", count(facts.insns)),
+        ("age in ticks", count(facts.ticks)),
+        ("memory", format_size(facts.mem)),
+        ("... touched", format_size(facts.populated)),
+        ("... of it zero", format_size(facts.zero)),
+        ("... given back", format_size(facts.ballooned)),
+        ("different pages", count(facts.contents)),
+        ("console, unread", count(facts.unread)),
+        ("file, in bytes", count(facts.size)),
+        ("format version", count(facts.version)),
+    ]
+    print(table(("", ""), rows))
