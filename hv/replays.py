@@ -23,7 +23,7 @@ from hv.errors import HypervisorBug, UsageError
 from hv.facts import Engine, MMode, choose
 from hv.host import Host
 from hv.hypervisor import Hypervisor
-from hv.journal import Entry, Recorded, created, play
+from hv.journal import MAKERS, Entry, Recorded, created, play
 from hv.machine import Machine
 from hv.reverse import EVERY, Past
 from hv.vm import VM
@@ -77,7 +77,7 @@ class Player:
             raise UsageError(f"replay: {entry}: {error}") from None
         if entry.answer[0] != 0 or not isinstance(self.place, Hypervisor):
             return
-        if entry.name == "hv_vm_create":
+        if entry.name in MAKERS:
             number = created(entry)
             self.place.adopt(VM(self._host, number, f"vm{number}"))
         elif entry.name == "hv_vm_destroy":

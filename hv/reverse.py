@@ -19,7 +19,7 @@ from hv.errors import UsageError
 from hv.facts import U32, U64, integer
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
-from hv.journal import Entry, Journal, created, is_run, play, retired, run_again
+from hv.journal import MAKERS, Entry, Journal, created, is_run, play, retired, run_again
 from hv.machine import Machine
 from hv.marks import Mark
 from hv.vm import VM
@@ -155,7 +155,7 @@ class Past:
         play(self._host, entry)
         if entry.answer[0] != lib.HV_OK or isinstance(self.place, Machine):
             return
-        if entry.name == "hv_vm_create":
+        if entry.name in MAKERS:
             vm = self._vms[created(entry)]
             vm.console.put_back((b"", b"", b""))
             self._host.consoles[vm.number] = vm.console

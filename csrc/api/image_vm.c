@@ -208,10 +208,17 @@ static void describe_vm(hv_host *host, const struct vm *vm, struct image_vm *r)
     };
 }
 
+static struct image_in waiting_in(const struct channel *channel)
+{
+    size_t n = channel->len - channel->head;
+
+    return n ? text_of(channel->bytes + channel->head, n)
+             : (struct image_in){ .left = 0 };
+}
+
 void vm_describe(hv_host *host, struct vm *vm, struct image *image)
 {
-    const struct channel *out = &host->hal.out[vm->id % MAX_VMS];
-    const struct channel *in = &host->hal.in[vm->id % MAX_VMS];
+    const struct channels *of = channels_of(&host->hal, vm->id);
 
     *image = (struct image){
         .count = vm->count,
@@ -219,10 +226,10 @@ void vm_describe(hv_host *host, struct vm *vm, struct image *image)
         .populated = vm->p2m.populated,
         .gone = vm->p2m.gone,
     };
-    if (out->len > out->head)
-        image->out = text_of(out->bytes + out->head, out->len - out->head);
-    if (in->len > in->head)
-        image->in = text_of(in->bytes + in->head, in->len - in->head);
+    if (of) {
+        image->out = waiting_in(&of->out);
+        image->in = waiting_in(&of->in);
+    }
     describe_vm(host, vm, &image->vm);
     describe_uart(&vm->uart, &image->uart);
     describe_plic(&vm->plic, &image->plic);
@@ -285,13 +292,22 @@ static struct vm_config config_of(const struct image_vm *r)
     };
 }
 
-static bool refill(struct channel *channel, const struct image_in *text)
+static bool refill(hv_host *host, struct channel *channel,
+                   const struct image_in *text)
 {
     bool failed = false;
 
     for (size_t i = 0; i < text->left && !failed; i++)
-        channel_put(channel, text->at[i], &failed);
+        channel_put(channel, host->hal.arena, text->at[i], &failed);
     return !failed;
+}
+
+static bool refill_both(hv_host *host, uint32_t vm, const struct image *image)
+{
+    struct channels *of = channels_make(&host->hal, vm);
+
+    return of && refill(host, &of->out, &image->out) &&
+           refill(host, &of->in, &image->in);
 }
 
 /* Nobody has been told of it yet: its id is free again, too. */
@@ -301,8 +317,7 @@ static void unmake(hv_host *host, struct vm *vm)
 
     vm_destroy(vm);
     host->hal.hyp.generation[slot]--;
-    channel_free(&host->hal.out[slot]);
-    channel_free(&host->hal.in[slot]);
+    channels_free(&host->hal, slot);
 }
 
 /* If admission has chosen harts, are they such as its vCPUs may run on? */
@@ -336,8 +351,7 @@ int vm_remake(hv_host *host, const struct image *image, struct vm **vm,
     *vm = NULL;
     if (vm_wanted(host, image) <= frames_available(&hyp->frames))
         *vm = vm_create(hyp, &config, &reason);
-    if (*vm && (!refill(&host->hal.out[(*vm)->id % MAX_VMS], &image->out) ||
-                !refill(&host->hal.in[(*vm)->id % MAX_VMS], &image->in))) {
+    if (*vm && !refill_both(host, (*vm)->id, image)) {
         unmake(host, *vm);
         *vm = NULL;
     }
