@@ -80,12 +80,6 @@ void hvp_op_do_csr_read(struct hvp_run *run, struct hvp_act *act)
 
 /* --- address spaces ----------------------------------------------------------------- */
 
-static void root_is_table(struct hvp_vm *vm, uint32_t gfn)
-{
-    if (gfn - HVP_FIRST < vm->pages)
-        vm->tables |= 1ull << (gfn - HVP_FIRST);
-}
-
 void hvp_op_do_set_satp(struct hvp_run *run, struct hvp_act *act)
 {
     struct hvp_act kernel = *act;
@@ -104,7 +98,7 @@ void hvp_op_do_set_satp(struct hvp_run *run, struct hvp_act *act)
     } else if (hvp_patch(run, act, slot, CSRRW(CSR_SATP))) {
         hvp_do(run, &kernel, slot, 0, act->a);
     }
-    root_is_table(act->vm, root);
+    hvp_table_add(act->vm, root);
     hvp_owe(act->vm, false, 0);
 }
 

@@ -22,7 +22,6 @@ class Found:
     property: str
     program: str
 
-    @property
     def data(self) -> bytes:
         """The program's bytes."""
         return bytes.fromhex(self.program)
@@ -63,8 +62,8 @@ def good() -> Programs:
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.bug)
 def test_a_program_finds(found: Found) -> None:
-    assert good().execute(found.data).property == ""
+    assert good().execute(found.data()).property == ""
 
-    verdict = Programs(found.core()).execute(found.data)
+    verdict = Programs(found.core()).execute(found.data())
 
     assert verdict.property == found.property, verdict
