@@ -96,3 +96,19 @@ def test_a_store_to_a_table_with_a_shadow_out_of_sync() -> None:
         "1615c9116b7cc15d"
     )
     assert Programs(good_core()).execute(data).property == ""
+
+
+def test_states_that_were_met_are_counted(programs: Programs) -> None:
+    ffi, lib = programs.ffi, programs.lib
+    states = ffi.new("uint8_t[]", lib.HVP_MAP)
+    lib.hvp_watch(programs.context, states)
+    met = []
+    for seed in range(40):
+        plain = Programs(good_core(), ALL - EACH, 8)
+        data = programs.random(seed)
+        assert programs.execute(data) == plain.execute(data)
+        met.append(sum(1 for count in states if count))
+    lib.hvp_watch(programs.context, ffi.NULL)
+    assert met[0] > 0
+    assert met == sorted(met)
+    assert met[-1] > 2 * met[0]
