@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.equivalence.core import compilers, good_core
+from tests.equivalence.core import (
+    Core,
+    build,
+    compilers,
+    good_core,
+    planted,
+)
 from tests.hvp.programs import (
     ALL,
     EACH,
@@ -54,6 +60,17 @@ def test_compilers_agree(programs: Programs, compiler: str) -> None:
     for seed in range(60):
         data = programs.random(seed)
         assert programs.execute(data) == other.execute(data)
+
+
+def test_engines_agree(programs: Programs) -> None:
+    text = "config.engine = HV_ENGINE_{};"
+    files = planted(
+        "engine", "hvp/world.c", text.format("REF"), text.format("FAST")
+    )
+    fast = Programs(Core(build(files)), ALL - EACH, 8)
+    for seed in range(100):
+        data = programs.random(seed)
+        assert programs.execute(data) == fast.execute(data)
 
 
 def test_a_context_does_not_remember(programs: Programs) -> None:
