@@ -64,7 +64,10 @@ static void interlope(struct hvp_run *run)
 {
     struct hvp_act act = { .place = run->first / HVP_VCPUS };
 
-    if (run->preempt == 0 || --run->preempt)
+    if (run->preempt == 0)
+        return;
+    run->preempt--;
+    if (run->preempt)
         return;
     act.vm = &run->vm[act.place];
     act.vcpu = run->first % HVP_VCPUS;

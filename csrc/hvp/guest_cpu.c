@@ -80,12 +80,6 @@ void hvp_op_do_csr_read(struct hvp_run *run, struct hvp_act *act)
 
 /* --- address spaces ----------------------------------------------------------------- */
 
-static void root_is_table(struct hvp_vm *vm, uint32_t gfn)
-{
-    if (gfn - HVP_FIRST < vm->pages)
-        vm->tables |= 1ull << (gfn - HVP_FIRST);
-}
-
 void hvp_op_do_set_satp(struct hvp_run *run, struct hvp_act *act)
 {
     struct hvp_act kernel = *act;
@@ -104,7 +98,7 @@ void hvp_op_do_set_satp(struct hvp_run *run, struct hvp_act *act)
     } else if (hvp_patch(run, act, slot, CSRRW(CSR_SATP))) {
         hvp_do(run, &kernel, slot, 0, act->a);
     }
-    root_is_table(act->vm, root);
+    hvp_table_add(act->vm, root);
     hvp_owe(act->vm, false, 0);
 }
 
@@ -165,8 +159,10 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     vcpu_pull(vcpu);
     run->out->checks++;
     if (vcpu_regs(vcpu)->pc != (act->a & ~3u) ||
-        vcpu->mode != (act->b ? PRIV_S : PRIV_U))
-        hvp_fail(run, "P13", "return to %#x, mode %u: at %#x, mode %u",
+        vcpu->mode != (act->b ? PRIV_S : PRIV_U) ||
+        (!act->vm->pv && (vcpu->csr.sstatus & MSTATUS_SPP)))
+        hvp_fail(run, "P13",
+                 "return to %#x, mode %u: at %#x, mode %u (or SPP stays)",
                  (unsigned)act->a, (unsigned)act->b,
                  (unsigned)vcpu_regs(vcpu)->pc, (unsigned)vcpu->mode);
 }

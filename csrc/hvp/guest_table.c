@@ -69,8 +69,7 @@ void hvp_op_do_link(struct hvp_run *run, struct hvp_act *act)
 {
     struct hvp_vm *vm = act->vm;
 
-    if (act->b - HVP_FIRST < vm->pages)
-        vm->tables |= 1ull << (act->b - HVP_FIRST);
+    hvp_table_add(vm, act->b);
     set_entry(run, act, root_place(act->a),
               hvp_frame_number(run, vm, act->b) << PTE_PPN_SHIFT | PTE_V);
 }
@@ -85,9 +84,8 @@ void hvp_op_do_mega(struct hvp_run *run, struct hvp_act *act)
 
 void hvp_op_do_pte(struct hvp_run *run, struct hvp_act *act)
 {
-    uint32_t pte = act->b ^ act->c << 16, gfn = pte >> PTE_PPN_SHIFT;
+    uint32_t pte = act->b ^ act->c << 16;
 
-    if (gfn - HVP_FIRST < act->vm->pages)
-        act->vm->tables |= 1ull << (gfn - HVP_FIRST);
+    hvp_table_add(act->vm, pte >> PTE_PPN_SHIFT);
     set_entry(run, act, hvp_place(act->a), pte);
 }

@@ -2,151 +2,9 @@
  *
  * What is live or stale is looked up in the actor's own VM alone, so that no
  * VM's operations depend on what another one has. */
-#include "abi/pv.h"
-#include "abi/sbi.h"
-#include "hvp/run.h"
+#include "hvp/operand.h"
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-
-void hvp_past_add(struct hvp_past *past, uint32_t handle)
-{
-    past->handle[past->count++ % HVP_PAST] = handle;
-}
-
-static bool past_get(const struct hvp_past *past, uint32_t n, uint32_t *handle)
-{
-    uint32_t kept = past->count < HVP_PAST ? past->count : HVP_PAST;
-
-    if (kept)
-        *handle = past->handle[n % kept];
-    return kept;
-}
-
-/* --- addresses ------------------------------------------------------------------ */
-
-/* Five bits: mostly words, also what crosses or is not aligned. */
-static uint32_t offset(uint32_t n)
-{
-    static const uint32_t odd[] = { 1, 2, 3, 4094, 4092, 4088 };
-
-    n &= 31;
-    return n < 26 ? 4 * n : odd[n - 26];
-}
-
-/* In the actor's tables as they are: the n-th page of the window with V. */
-static uint32_t window_page(struct hvp_run *run, const struct hvp_vm *vm,
-                            uint32_t n)
-{
-    for (uint32_t i = 0; i < HVP_WINDOWED; i++) {
-        uint32_t slot = (n + i) % HVP_WINDOWED;
-
-        if (hvp_peek(run, vm, hvp_place(slot).gpa) & PTE_V)
-            return hvp_place(slot).gva;
-    }
-    return HVP_WINDOW;
-}
-
-static uint32_t edge_of_vm(const struct hvp_vm *vm, uint32_t n)
-{
-    const uint32_t end = RAM_BASE + vm->pages * PAGE_SIZE;
-    const uint32_t edges[] = {
-        0,
-        RAM_BASE - 4,
-        RAM_BASE,
-        end - 4,
-        end,
-        end + PAGE_SIZE,
-        UART_BASE,
-        UART_BASE + 5,
-        PLIC_BASE + 0x1000,
-        CLINT_BASE,
-        VIRTIO_BASE,
-        0xfffffffc,
-        0xfffff000,
-        HVP_WINDOW - 4,
-        HVP_WINDOW + MEGAPAGE_SIZE - 4,
-        RAM_BASE + MEGAPAGE_SIZE - 4,
-        end - 2,
-        0x7ffffffc,
-        RAM_BASE + HVP_PAGE_SHARED * PAGE_SIZE,
-        RAM_BASE + HVP_PAGE_ROOT * PAGE_SIZE,
-    };
-
-    return edges[n % COUNT(edges)];
-}
-
-static uint32_t gva(struct hvp_run *run, const struct hvp_vm *vm, uint16_t arg)
-{
-    uint32_t n = hvp_number(arg), page = n >> 5 & 0xff, va;
-
-    switch (hvp_form(arg)) {
-    case HVP_STALE:
-        if (past_get(&vm->unmapped, page, &va))
-            return va | offset(n);
-        return window_page(run, vm, page) | offset(n);
-    case HVP_LIVE:
-        return window_page(run, vm, page) | offset(n);
-    case HVP_BOUNDARY:
-        return edge_of_vm(vm, n);
-    default:
-        va = n & 0x2000 ? HVP_WINDOW : RAM_BASE;
-        return va + page % (vm->pages + 1) * PAGE_SIZE + offset(n);
-    }
-}
-
-static uint32_t gfn_edge(const struct hvp_vm *vm, uint32_t n)
-{
-    const uint32_t edges[] = {
-        HVP_FIRST - 1,
-        HVP_FIRST + vm->pages,
-        HVP_FIRST + vm->pages - 1,
-        0,
-        0xfffff,
-        0x100000,
-        0x3fffff,
-        UART_BASE >> PAGE_SHIFT,
-        PLIC_BASE >> PAGE_SHIFT,
-        0x100000 | HVP_FIRST,
-        0xffffffff,
-        HVP_FIRST + HVP_PAGE_SHARED,
-        HVP_FIRST + HVP_PAGE_ROOT,
-        HVP_FIRST & ~0x3ffu,
-        HVP_FIRST + 0x400,
-    };
-
-    return edges[n % COUNT(edges)];
-}
-
-static uint32_t gfn(const struct hvp_vm *vm, uint16_t arg)
-{
-    uint32_t n = hvp_number(arg), number;
-
-    switch (hvp_form(arg)) {
-    case HVP_STALE:
-        if (past_get(n & 1 ? &vm->given : &vm->unpinned, n >> 1, &number))
-            return number;
-        return HVP_FIRST + n % vm->pages;
-    case HVP_BOUNDARY:
-        return gfn_edge(vm, n);
-    case HVP_LIVE:
-        return HVP_FIRST + HVP_PAGE_DATA + n % (vm->pages - HVP_PAGE_DATA);
-    default:
-        return HVP_FIRST + n % vm->pages;
-    }
-}
-
-static uint32_t gpa(const struct hvp_vm *vm, uint16_t arg)
-{
-    if (hvp_form(arg) == HVP_BOUNDARY)
-        return edge_of_vm(vm, hvp_number(arg));
-    uint32_t n = hvp_number(arg);
-
-    if (hvp_form(arg) == HVP_LIVE)
-        return (gfn(vm, (uint16_t)(arg & 0xc000) | (uint16_t)(n >> 5))
-                << PAGE_SHIFT);
-    return gfn(vm, (uint16_t)((arg & 0xc000) | (n >> 5))) << PAGE_SHIFT |
-           offset(n);
-}
 
 /* --- words ---------------------------------------------------------------------- */
 
@@ -179,7 +37,7 @@ static uint32_t value(struct hvp_run *run, const struct hvp_vm *vm,
 
     switch (hvp_form(arg)) {
     case HVP_STALE:
-        if (past_get(&vm->given, n, &number))
+        if (hvp_past_get(&vm->given, n, &number))
             return number << PTE_PPN_SHIFT | 0xdf;
         return entry(run, vm, n);
     case HVP_BOUNDARY:
@@ -193,7 +51,7 @@ static uint32_t value(struct hvp_run *run, const struct hvp_vm *vm,
         case 2:
             return RAM_BASE + (n >> 2) % vm->pages * PAGE_SIZE;
         default:
-            return window_page(run, vm, n >> 2);
+            return hvp_window_page(run, vm, n >> 2);
         }
     default:
         return n;
@@ -206,7 +64,7 @@ static uint32_t root(const struct hvp_vm *vm, uint16_t arg)
 
     switch (hvp_form(arg)) {
     case HVP_BOUNDARY:
-        return gfn_edge(vm, n) | (n & 1 ? SATP_MODE : 0);
+        return hvp_gfn_edge(vm, n) | (n & 1 ? SATP_MODE : 0);
     case HVP_LIVE:
         return SATP_MODE |
                (HVP_FIRST + (n & 1 ? HVP_PAGE_ROOT2 : HVP_PAGE_ROOT));
@@ -276,11 +134,11 @@ static uint32_t resolve(struct hvp_run *run, const struct hvp_vm *vm,
 
     switch (kind) {
     case HVP_KIND_GVA:
-        return gva(run, vm, arg);
+        return hvp_gva(run, vm, arg);
     case HVP_KIND_GPA:
-        return gpa(vm, arg);
+        return hvp_gpa(vm, arg);
     case HVP_KIND_GFN:
-        return gfn(vm, arg);
+        return hvp_gfn(vm, arg);
     case HVP_KIND_SLOT:
         return n % 64;
     case HVP_KIND_ROOT:

@@ -52,9 +52,11 @@ enum hvp_slot {
     HVP_SLOT_SFENCE,
     HVP_SLOT_SFENCE_ALL,
     HVP_SLOT_JUMP,
-    HVP_SLOT_CSR, /* written anew each time, one for each vCPU */
-    HVP_SLOT_INSN = HVP_SLOT_CSR + HVP_VCPUS,
-    HVP_NR_SLOTS = HVP_SLOT_INSN + HVP_VCPUS,
+    HVP_SLOT_CSR,  /* written anew each time, one for each vCPU */
+    HVP_SLOT_CSR1, /* ... this is vCPU 1's */
+    HVP_SLOT_INSN,
+    HVP_SLOT_INSN1,
+    HVP_NR_SLOTS
 };
 
 /* What a vCPU must do before it may count on what its tables say. */
@@ -165,6 +167,15 @@ struct hvp_context {
     struct hvp_prepared prepared[HVP_PREPARED];
     uint64_t            runs;
 };
+
+/* This guest frame is, or was, one of its tables. */
+static inline void hvp_table_add(struct hvp_vm *vm, uint32_t gfn)
+{
+    uint32_t page = gfn - HVP_FIRST;
+
+    if (page < vm->pages && page < HVP_PAGES)
+        vm->tables |= 1ull << page;
+}
 
 /* The first violation counts. */
 void hvp_fail(struct hvp_run *run, const char *property, const char *format,
