@@ -114,6 +114,9 @@ sanitize: $(TEST) ## the quick tests under ASan and UBSan
 	PYTHONMALLOC=malloc HV_SANITIZED=1 \
 	    $(PYTEST) -m '$(TIER)' tests
 
+fuzzers: $(VENV)/core.stamp ## drivers for libFuzzer and AFL++, in build/fuzz/
+	$(PY) tools/fuzz/build.py
+
 # ---- check it ---------------------------------------------------------------
 
 check: check-python check-format check-warnings check-tidy check-floors
@@ -158,6 +161,6 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs sanitize check \
+.PHONY: help guests demo test test-all nightly bench docs sanitize fuzzers check \
     check-python check-format check-tidy check-floors check-warnings format \
     clean
