@@ -141,8 +141,8 @@ static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
     for (uint32_t i = 0; i < TRIES; i++) {
         struct vm *vm = hvp_live(run, act->vm);
 
-        if (!vm || !place(run, act, &vm->vcpu[act->vcpu], hvp_slot_at(slot),
-                          regs))
+        if (!vm ||
+            !place(run, act, &vm->vcpu[act->vcpu], hvp_slot_at(slot), regs))
             break;
         if (hvp_step(run, act))
             break;

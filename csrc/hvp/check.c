@@ -29,8 +29,15 @@ void hvp_check_audit(struct hvp_run *run)
     const char *colon;
     char        property[8] = "P?";
 
+    /* What is to be refused is the program's allocations. */
+    uint32_t fail = run->host->hal.fail_alloc;
+
     run->out->checks++;
-    if (hv_audit(run->host, why, sizeof(why)) != HV_ERR_AUDIT)
+    run->host->hal.fail_alloc = 0;
+    int status = hv_audit(run->host, why, sizeof(why));
+
+    run->host->hal.fail_alloc = fail;
+    if (status != HV_ERR_AUDIT)
         return;
     colon = strchr(why, ':');
     if (colon && (size_t)(colon - why) < sizeof(property)) {
@@ -88,26 +95,12 @@ static void check_others(struct hvp_run *run, const struct hvp_act *act)
     }
 }
 
-/* The hypervisor tells a VM of its interrupts, and of time that was stolen from
- * it, where that has asked for it. */
-static bool may_be_told(const struct vm *vm, uint32_t gfn)
-{
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        const struct pv_state *pv = &vm->vcpu[i].pv;
-
-        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == gfn) ||
-            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == gfn))
-            return true;
-    }
-    return false;
-}
-
 /* A frame that its VM has got on the way, by a copy of one that was shared, or
  * for the first time: it has the bytes of another one, or none. */
 static bool is_copy(struct hvp_run *run, uint32_t hfn)
 {
-    struct frames  *frames = &run->host->hal.hyp.frames;
-    const uint8_t  *page = machine_ram(run->host->machine, hfn << PAGE_SHIFT);
+    struct frames *frames = &run->host->hal.hyp.frames;
+    const uint8_t *page = machine_ram(run->host->machine, hfn << PAGE_SHIFT);
 
     for (uint32_t i = 0; i < frames->count; i++) {
         uint32_t other = frames->first + i;
@@ -133,7 +126,7 @@ static void check_written(struct hvp_run *run, const struct hvp_act *act)
         const struct vm    *owner = hyp_vm(hyp, frame->owner);
 
         if (owner && owner->id != act->vm->id &&
-            !may_be_told(owner, frame->gfn) && !is_copy(run, frames[i]))
+            !hvp_told_there(owner, frame->gfn) && !is_copy(run, frames[i]))
             hvp_fail(run, "P18", "VM %u acted, frame %#x of another changed",
                      (unsigned)act->place + 1, (unsigned)frames[i]);
     }

@@ -36,8 +36,8 @@ static bool touched(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
     uint32_t index = found->p2m.hfn[page] - run->host->hal.hyp.frames.first;
 
     return run->touched[index] ||
-           frame_of(&run->host->hal.hyp.frames,
-                    (hfn_t){ found->p2m.hfn[page] })->owner == OWNER_SHARED;
+           frame_of(&run->host->hal.hyp.frames, (hfn_t){ found->p2m.hfn[page] })
+                   ->owner == OWNER_SHARED;
 }
 
 void hvp_check_residue(struct hvp_run *run)

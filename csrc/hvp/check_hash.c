@@ -83,13 +83,13 @@ static uint64_t hash_table(uint64_t hash, const uint8_t *frame)
 
 /* The hypervisor itself writes there, when a trap or an interrupt comes, and
  * what time was stolen. */
-static bool told_there(const struct vm *vm, uint32_t page)
+bool hvp_told_there(const struct vm *vm, uint32_t gfn)
 {
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         const struct pv_state *pv = &vm->vcpu[i].pv;
 
-        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == page) ||
-            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == page))
+        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == gfn) ||
+            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == gfn))
             return true;
     }
     return false;
@@ -106,10 +106,11 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
         const uint8_t *frame = hvp_frame(run, act->vm, i);
 
         hash = hvp_mix(hash, vm->p2m.state[i] & P2M_GONE);
-        if (!frame || is_zero(frame) || told_there(vm, HVP_FIRST + i))
+        if (!frame || is_zero(frame) || hvp_told_there(vm, HVP_FIRST + i))
             continue;
-        hash = act->vm->tables >> i & 1 ? hash_table(hvp_mix(hash, i), frame)
-                                        : hvp_page_hash(hvp_mix(hash, i), frame);
+        hash = act->vm->tables >> i & 1
+                   ? hash_table(hvp_mix(hash, i), frame)
+                   : hvp_page_hash(hvp_mix(hash, i), frame);
         const struct frame *f = frame_of(&run->host->hal.hyp.frames,
                                          (hfn_t){ vm->p2m.hfn[i] });
         hash = hvp_mix(hash, f->type | (uint32_t)f->pinned << 8);
@@ -119,8 +120,8 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
 
         vcpu_pull(vcpu);
         hash = hvp_mix(hash, vcpu->csr.satp | (uint64_t)vcpu->pv.entry << 32);
-        hash = hvp_mix(hash, vcpu->pv.shared.raw |
-                                 (uint64_t)vcpu->pv.stack << 32);
+        hash = hvp_mix(hash,
+                       vcpu->pv.shared.raw | (uint64_t)vcpu->pv.stack << 32);
         hash = hvp_mix(hash, vcpu->roots.kernel.raw |
                                  (uint64_t)vcpu->roots.user.raw << 32);
     }

@@ -13,8 +13,8 @@ static uint32_t bucket(uint32_t n)
 
 static void hit(struct hvp_run *run, uint64_t state)
 {
-    uint8_t *at = &run->context->map[hvp_mix(0x5bd1e995, state) >> 16 &
-                                     (HVP_MAP - 1)];
+    uint8_t *at =
+        &run->context->map[hvp_mix(0x5bd1e995, state) >> 16 & (HVP_MAP - 1)];
 
     if (*at < 255)
         ++*at;
@@ -48,7 +48,7 @@ static uint64_t vcpu_state(const struct vm *vm, const struct vcpu *vcpu)
 void hvp_cover(struct hvp_run *run, const struct hvp_act *act)
 {
     const struct hvp_outcome *last = &run->last;
-    uint64_t   op = act->record->op;
+    uint64_t                  op = act->record->op;
     struct vm *vm = act->vm->id ? hyp_vm(&run->host->hal.hyp, act->vm->id)
                                 : NULL;
 

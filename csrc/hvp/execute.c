@@ -72,20 +72,6 @@ static void interlope(struct hvp_run *run)
         hvp_step(run, &act);
 }
 
-static void note(struct hvp_run *run, const struct hvp_act *act)
-{
-    const struct hvp_outcome *last = &run->last;
-    uint64_t hash = hvp_mix(act->vm->trace, act->record->op);
-
-    hash = hvp_mix(hash, last->done | last->trapped << 1 |
-                             (uint64_t)last->cause << 2);
-    hash = hvp_mix(hash, last->tval);
-    if (act->record->op <= HVP_sc)
-        hash = hvp_mix(hash, hvp_reg(run, act, 6) |
-                                 (uint64_t)hvp_reg(run, act, 7) << 32);
-    act->vm->trace = hash;
-}
-
 static void operate(struct hvp_run *run, const struct hvp_record *record)
 {
     struct hvp_act act = actor(run, record);
@@ -99,13 +85,14 @@ static void operate(struct hvp_run *run, const struct hvp_record *record)
         act.vm->pages = HVP_PAGE_DATA + 1; /* for operands of create */
     interlope(run);
     run->last = (struct hvp_outcome){ .done = false };
+    run->interrupted = run->timely = false;
     hvp_resolve(run, &act);
     hvp_check_before(run, &act);
     if (!run->host->hal.broken)
         functions[record->op](run, &act);
     hvp_check_after(run, &act);
     hvp_cover(run, &act);
-    note(run, &act);
+    hvp_trace_note(run, &act);
     run->out->done++;
     run->out->steps++;
 }
@@ -122,13 +109,24 @@ static void finish(struct hvp_run *run)
         run->out->hash = hvp_host_hash(run);
         hvp_check_end(run);
     }
-    for (uint32_t i = 0; i < HVP_VMS; i++)
-        run->out->trace[i] = run->vm[i].trace;
 }
 
-/* All records, or all but those that vary. */
-static int execute(hvp_context *context, bool vary, uint32_t secret,
-                   uint32_t fill, struct hvp_verdict *out)
+/* In the second run of a twin the first VM does what varies. */
+static bool executes(struct hvp_context *context, uint32_t i, bool vary,
+                     struct hvp_record *record)
+{
+    const struct hvp_decoded *program = &context->program;
+    bool varies = i >= program->nbuild && i < program->nbuild + program->nvary;
+
+    *record = program->record[i];
+    if (!varies)
+        return true;
+    record->actor &= (uint8_t)~3u;
+    return vary && hvp_row(record->op)->who == HVP_WHO_GUEST;
+}
+
+static int execute(hvp_context *context, uint32_t secret, uint32_t fill,
+                   struct hvp_verdict *out)
 {
     const struct hvp_decoded *program = &context->program;
     struct hvp_run           *run = &context->run;
@@ -145,16 +143,44 @@ static int execute(hvp_context *context, bool vary, uint32_t secret,
     };
     if (!hvp_begin(run))
         return HV_ERR_NO_MEMORY;
+    hvp_trace_begin(run, &context->trace[secret || fill]);
     for (uint32_t i = 0; i < program->count && !hvp_failed(run); i++) {
-        bool varies = i >= program->nbuild &&
-                      i < program->nbuild + program->nvary;
+        struct hvp_record record;
 
         run->index = i;
-        if (!varies || vary)
-            operate(run, &program->record[i]);
+        if (executes(context, i, secret != 0, &record))
+            operate(run, &record);
     }
     finish(run);
     return HV_OK;
+}
+
+/* Run it again; what VMs from this place on see must be the same. */
+static int again(hvp_context *context, uint32_t secret, uint32_t fill,
+                 struct hvp_verdict *out)
+{
+    struct hvp_verdict second;
+    int                status = execute(context, secret, fill, &second);
+
+    if (status != HV_OK)
+        return status;
+    if (second.property[0]) {
+        *out = second;
+        return HV_OK;
+    }
+    context->run.out = out;
+    hvp_trace_compare(&context->run, secret ? 1 : 0, secret ? "P19" : "P22");
+    if (fill && second.hash != out->hash)
+        hvp_fail(&context->run, "P22", "other fill of fresh memory, other end");
+    out->steps += second.steps;
+    out->checks += second.checks;
+    return HV_OK;
+}
+
+/* Who may take memory from others tells them by it. */
+static bool apart(const struct hvp_decoded *program)
+{
+    return !(program->world >> 15 & 1);
 }
 
 int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
@@ -163,7 +189,15 @@ int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
     if (!context || (!program && n) || !out)
         return HV_ERR_INVALID;
     hvp_decode(program, n, &context->program);
-    return execute(context, false, 0, 0, out);
+    uint32_t flags = context->program.flags;
+    int      status = execute(context, 0, 0, out);
+
+    if (status == HV_OK && !out->property[0] && (flags & HVP_TWIN) &&
+        apart(&context->program))
+        status = again(context, 1, 0, out);
+    if (status == HV_OK && !out->property[0] && (flags & HVP_FILL))
+        status = again(context, 0, 0xa5, out);
+    return status;
 }
 
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out)

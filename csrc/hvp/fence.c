@@ -47,11 +47,11 @@ void hvp_owe_unknown(struct hvp_vm *vm)
 
 static void fence_all(struct hvp_run *run, struct hvp_act *act)
 {
-    struct hvp_act   kernel = *act;
-    struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
+    struct hvp_act        kernel = *act;
+    struct hvp_vcpu      *vcpu = &act->vm->vcpu[act->vcpu];
     static const uint32_t all[4];
-    int32_t          error;
-    bool             done;
+    int32_t               error;
+    bool                  done;
 
     kernel.kernel = true;
     if (act->vm->pv) {

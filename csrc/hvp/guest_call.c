@@ -87,8 +87,8 @@ void hvp_op_do_multicall(struct hvp_run *run, struct hvp_act *act)
         { act->b, 0, act->c, 1, 0, 0 },
     };
 
-    if (hv_mem_write(run->host, act->vm->id, lists(), record,
-                     sizeof(record)) == HV_OK)
+    if (hv_mem_write(run->host, act->vm->id, lists(), record, sizeof(record)) ==
+        HV_OK)
         call(run, act, HCALL_multicall, lists(), 2, 0);
 }
 

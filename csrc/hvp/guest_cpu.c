@@ -165,8 +165,10 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     vcpu_pull(vcpu);
     run->out->checks++;
     if (vcpu_regs(vcpu)->pc != (act->a & ~3u) ||
-        vcpu->mode != (act->b ? PRIV_S : PRIV_U))
-        hvp_fail(run, "P13", "return to %#x, mode %u: at %#x, mode %u",
+        vcpu->mode != (act->b ? PRIV_S : PRIV_U) ||
+        (!act->vm->pv && (vcpu->csr.sstatus & MSTATUS_SPP)))
+        hvp_fail(run, "P13",
+                 "return to %#x, mode %u: at %#x, mode %u (or SPP stays)",
                  (unsigned)act->a, (unsigned)act->b,
                  (unsigned)vcpu_regs(vcpu)->pc, (unsigned)vcpu->mode);
 }
@@ -187,11 +189,26 @@ void hvp_op_do_wfi(struct hvp_run *run, struct hvp_act *act)
 void hvp_op_do_ecall(struct hvp_run *run, struct hvp_act *act)
 {
     static const uint32_t extensions[] = {
-        SBI_EXT_BASE, SBI_EXT_TIME, SBI_EXT_IPI,  SBI_EXT_RFNC,
-        SBI_EXT_HSM,  SBI_EXT_DBCN, SBI_EXT_STA,  SBI_EXT_SRST,
-        0,            1,            2,            3,
-        4,            5,            6,            7,
-        8,            0x12345678,   SBI_EXT_DBCN, SBI_EXT_HSM,
+        SBI_EXT_BASE,
+        SBI_EXT_TIME,
+        SBI_EXT_IPI,
+        SBI_EXT_RFNC,
+        SBI_EXT_HSM,
+        SBI_EXT_DBCN,
+        SBI_EXT_STA,
+        SBI_EXT_SRST,
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        0x12345678,
+        SBI_EXT_DBCN,
+        SBI_EXT_HSM,
     };
     uint32_t ext = extensions[act->a / 8 % COUNT(extensions)];
     uint32_t arg[4] = { act->b, act->c, act->b, act->c };

@@ -13,8 +13,8 @@ static bool tell(struct hvp_run *run, struct hvp_act *act, uint32_t gpa,
     uint32_t update[2] = { gpa, pte }, arg[4] = { list, 1 };
     int32_t  error;
 
-    return hv_mem_write(run->host, act->vm->id, list, update,
-                        sizeof(update)) == HV_OK &&
+    return hv_mem_write(run->host, act->vm->id, list, update, sizeof(update)) ==
+               HV_OK &&
            hvp_call(run, act, SBI_EXT_HV, HCALL_pt_update, arg, &error) &&
            error == 0;
 }

@@ -50,6 +50,8 @@ void hvp_op_do_run(struct hvp_run *run, struct hvp_act *act)
     struct hv_run args = { .max_insns = 0 };
     uint64_t      left = (act->a % 64 + 1) * 16u;
 
+    hvp_trace_untimed(run);
+
     for (uint32_t i = 0; i < RUN_PIECES && left && anybody(run); i++) {
         args.max_insns = left;
         if (hv_run(run->host, &args) != HV_OK || args.reason == HV_RUN_DONE ||

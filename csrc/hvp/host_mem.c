@@ -70,6 +70,15 @@ static void log_begin(struct hvp_run *run, struct hvp_vm *vm)
     }
 }
 
+void hvp_log_anew(struct hvp_run *run, struct hvp_vm *vm)
+{
+    uint8_t  map[HVP_PAGES / 8 + 1];
+    uint32_t count;
+
+    hv_dirty_fetch(run->host, vm->id, map, sizeof(map), &count);
+    log_begin(run, vm);
+}
+
 void hvp_op_do_log(struct hvp_run *run, struct hvp_act *act)
 {
     struct hvp_vm *vm = act->vm;

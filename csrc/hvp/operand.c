@@ -226,10 +226,10 @@ static uint32_t csr(uint16_t arg)
         CSR_CYCLE,   CSR_TIME,   CSR_TIMEH, CSR_INSTRET,
     };
     static const uint32_t edges[] = {
-        CSR_MSTATUS, CSR_MIE,      CSR_MEPC,  CSR_HSTATUS,  CSR_HGATP,
-        CSR_VSATP,   CSR_VSSTATUS, CSR_HVIP,  CSR_MHARTID,  CSR_MISA,
-        CSR_CYCLEH,  CSR_MCYCLE,   CSR_MIDELEG, 0xfff,      0x001,
-        CSR_MTVEC,
+        CSR_MSTATUS, CSR_MIE,   CSR_MEPC,     CSR_HSTATUS,
+        CSR_HGATP,   CSR_VSATP, CSR_VSSTATUS, CSR_HVIP,
+        CSR_MHARTID, CSR_MISA,  CSR_CYCLEH,   CSR_MCYCLE,
+        CSR_MIDELEG, 0xfff,     0x001,        CSR_MTVEC,
     };
     uint32_t n = hvp_number(arg);
 

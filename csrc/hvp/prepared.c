@@ -61,8 +61,8 @@ bool hvp_begin(struct hvp_run *run)
     struct hvp_prepared *world = find(context, key_of(run));
 
     world->used = ++context->runs;
-    if (world->host && (!world->marked ||
-                        hv_reset(world->host, world->mark) != HV_OK))
+    if (world->host &&
+        (!world->marked || hv_reset(world->host, world->mark) != HV_OK))
         drop(world);
     if (!world->host && !make(run, world))
         return false;

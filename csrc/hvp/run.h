@@ -11,11 +11,11 @@
 #include "hvp/format.h"
 #include "hyp/hyp.h"
 
-#define HVP_VMS   4
-#define HVP_VCPUS 2
-#define HVP_PAGES 32 /* of a VM, at most */
+#define HVP_VMS    4
+#define HVP_VCPUS  2
+#define HVP_PAGES  32  /* of a VM, at most */
 #define HVP_FRAMES 256 /* of the machine, at most */
-#define HVP_PAST  8  /* stale handles that are remembered, of each kind */
+#define HVP_PAST   8   /* stale handles that are remembered, of each kind */
 
 /* The pages of a VM: tables.c builds what stands in those of tables. */
 enum hvp_page {
@@ -78,11 +78,10 @@ struct hvp_vm {
     uint32_t        id;     /* hv's; 0: there is none in this place */
     uint32_t        serial; /* whose tags its memory had at first */
     uint32_t        pages, vcpus, style;
-    bool            pv; /* kernel of a style that calls */
+    bool            pv;     /* kernel of a style that calls */
     uint64_t        tables; /* pages that are or were tables, as a mask */
     struct hvp_vcpu vcpu[HVP_VCPUS];
     struct hvp_past unmapped, given, unpinned; /* gva, gfn, gfn */
-    uint64_t        trace;
     bool            logging;
     uint8_t        *logged; /* its memory when the log began; context's */
 };
@@ -104,10 +103,24 @@ struct hvp_outcome {
     uint32_t cause, tval;
 };
 
-/* How it was before the operation. */
-struct hvp_before {
-    uint64_t cycles, cpu[HVP_VMS];
+/* What the actor of each operation saw, and up to where that cannot depend on
+ * time, by place. */
+struct hvp_trace {
+    uint64_t seen[HVP_MAX_RECORDS];
+    uint8_t  who[HVP_MAX_RECORDS]; /* place, plus 1 */
+    uint32_t until[HVP_VMS];
 };
+
+/* The live snapshot: save, reset. */
+struct hvp_saved {
+    bool          there;
+    uint32_t      mark, serials;
+    uint64_t      hash;
+    struct hvp_vm vm[HVP_VMS];
+};
+
+/* How it was before the operation. */
+struct hvp_before { uint64_t cycles, cpu[HVP_VMS]; };
 
 struct hvp_run {
     struct hvp_context *context;
@@ -117,13 +130,16 @@ struct hvp_run {
     uint32_t            serials;
     struct hvp_vm       vm[HVP_VMS];
     struct hvp_verdict *out;
-    struct hvp_outcome  last;    /* of the operation's last instruction */
+    struct hvp_outcome  last;        /* of the operation's last instruction */
     bool                interrupted; /* ... before which an interrupt came */
+    bool                timely;      /* the operation may have seen the time */
+    struct hvp_trace   *trace;
+    struct hvp_saved    saved;
     uint32_t            preempt; /* operations until somebody is first ... */
     uint32_t            first;   /* ... and who: place, vCPU */
     struct hvp_before   before;
     const struct hvp_prepared *prepared;
-    uint8_t             touched[HVP_FRAMES]; /* frames that were written */
+    uint8_t touched[HVP_FRAMES]; /* frames that were written */
 };
 
 /* A world as programs begin with it. */
@@ -144,6 +160,7 @@ struct hvp_context {
     uint8_t            *map;
     uint8_t            *logged; /* HVP_VMS times HVP_PAGES pages */
     struct hvp_decoded  program;
+    struct hvp_trace    trace[2]; /* of a program, and of its second run */
     struct hvp_run      run;
     struct hvp_prepared prepared[HVP_PREPARED];
     uint64_t            runs;
@@ -194,7 +211,10 @@ bool hvp_tables_write(struct hvp_run *run, struct hvp_vm *vm);
 uint32_t hvp_slot_at(uint32_t slot); /* offset in the page of code */
 uint32_t hvp_code(uint32_t slot);    /* the instruction there at first */
 /* Where entry `slot` of its tables lies, and what it translates. */
-struct hvp_place { uint32_t gpa, gva; bool root; };
+struct hvp_place {
+    uint32_t gpa, gva;
+    bool     root;
+};
 struct hvp_place hvp_place(uint32_t slot);
 /* The number that an entry has to hold to name this guest frame. */
 uint32_t hvp_frame_number(struct hvp_run *run, const struct hvp_vm *vm,
@@ -291,6 +311,18 @@ uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm);
 uint64_t hvp_abstract_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_abstract_check(struct hvp_run *run, const struct hvp_act *act,
                         uint64_t before, uint32_t number, int32_t error);
+/* It is told there of interrupts and of stolen time, by the hypervisor. */
+bool hvp_told_there(const struct vm *vm, uint32_t gfn);
+/* trace.c */
+void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace);
+void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act);
+/* From here on nobody's trace says anything: time decides. */
+void hvp_trace_untimed(struct hvp_run *run);
+/* The first run's VMs from this place on saw what the second one's did. */
+void hvp_trace_compare(struct hvp_run *run, uint32_t from,
+                       const char *property);
+/* host_mem.c: the log begins anew, after something that it does not know. */
+void hvp_log_anew(struct hvp_run *run, struct hvp_vm *vm);
 void hvp_check_end(struct hvp_run *run);
 void hvp_check_audit(struct hvp_run *run);
 void hvp_check_residue(struct hvp_run *run);

@@ -114,7 +114,7 @@ static struct hvp_sight walk(struct hvp_run *run, const struct hvp_act *act,
 }
 
 /* Machine frames are what the tables of style `direct` name. */
-static struct hvp_sight walk_direct(struct hvp_run *run,
+static struct hvp_sight walk_direct(struct hvp_run       *run,
                                     const struct hvp_act *act,
                                     struct vcpu *vcpu, uint32_t va,
                                     enum access access)

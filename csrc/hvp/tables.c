@@ -65,17 +65,15 @@ struct hvp_place hvp_place(uint32_t slot)
     slot %= 64;
     if (slot < HVP_WINDOWED) {
         index = slot + 1;
-        return (struct hvp_place){
-            first + HVP_PAGE_WINDOW * PAGE_SIZE + 4 * index,
-            HVP_WINDOW + index * PAGE_SIZE, false
-        };
+        return (struct hvp_place){ first + HVP_PAGE_WINDOW * PAGE_SIZE +
+                                       4 * index,
+                                   HVP_WINDOW + index * PAGE_SIZE, false };
     }
     if (slot < 2 * HVP_WINDOWED) {
         index = slot - HVP_WINDOWED + HVP_PAGE_ROOT2;
-        return (struct hvp_place){
-            first + HVP_PAGE_IDENTITY * PAGE_SIZE + 4 * index,
-            first + index * PAGE_SIZE, false
-        };
+        return (struct hvp_place){ first + HVP_PAGE_IDENTITY * PAGE_SIZE +
+                                       4 * index,
+                                   first + index * PAGE_SIZE, false };
     }
     index = (HVP_WINDOW >> MEGAPAGE_SHIFT) + (slot - 2 * HVP_WINDOWED);
     return (struct hvp_place){ first + HVP_PAGE_ROOT * PAGE_SIZE + 4 * index,

@@ -7,14 +7,14 @@
  * the first VM other tags. */
 #include "hvp/run.h"
 
-#define TAG_MAGIC    0x2d1e4u /* 19 bits of the word before it is mixed */
-#define TAG_SHIFT    13
-#define TAG_VARIANT  (1u << 12)
-#define TAG_SERIAL   8
-#define TAG_SERIALS  15
-#define TAG_ODD      0x9e3779b1u
-#define TAG_INVERSE  0x0e8b2f51u /* of TAG_ODD, modulo 2^32 */
-#define TAG_BOTH     0x5bd1e995u
+#define TAG_MAGIC   0x2d1e4u /* 19 bits of the word before it is mixed */
+#define TAG_SHIFT   13
+#define TAG_VARIANT (1u << 12)
+#define TAG_SERIAL  8
+#define TAG_SERIALS 15
+#define TAG_ODD     0x9e3779b1u
+#define TAG_INVERSE 0x0e8b2f51u /* of TAG_ODD, modulo 2^32 */
+#define TAG_BOTH    0x5bd1e995u
 
 static uint32_t tag_mix(uint32_t word)
 {

@@ -1,8 +1,8 @@
 /* world.c - the host and the VMs that a program begins with.
  *
  * `world` of the header says what they are; every value means something. */
-#include "hvp/run.h"
 #include "abi/sbi.h"
+#include "hvp/run.h"
 #include <string.h>
 
 #define SHADOWS_PER_HART 5
@@ -69,16 +69,19 @@ static bool host_make(struct hvp_run *run)
 
 /* --- one VM ------------------------------------------------------------------- */
 
+/* Two pages each are equal, so that there is something to share; others differ,
+ * so that it shows which of them was read. */
 static bool fill(struct hvp_run *run, const struct hvp_vm *vm)
 {
     uint32_t words[PT_ENTRIES], last = vm->pages - vm->pages / 4;
-    uint32_t from = RAM_BASE + HVP_PAGE_DATA * PAGE_SIZE;
 
-    for (uint32_t i = 0; i < PT_ENTRIES; i++)
-        words[i] = hvp_tag(run, vm->serial, i);
-    for (uint32_t i = HVP_PAGE_DATA; i < last; i++, from += PAGE_SIZE)
-        if (hv_mem_write(run->host, vm->id, from, words, PAGE_SIZE) != HV_OK)
+    for (uint32_t page = HVP_PAGE_DATA; page < last; page++) {
+        for (uint32_t i = 0; i < PT_ENTRIES; i++)
+            words[i] = hvp_tag(run, vm->serial, i + 16 * (page / 2));
+        if (hv_mem_write(run->host, vm->id, RAM_BASE + page * PAGE_SIZE, words,
+                         PAGE_SIZE) != HV_OK)
             return false;
+    }
     return true;
 }
 
@@ -93,7 +96,9 @@ static bool told(struct hvp_run *run, struct hvp_act *act, uint32_t call,
 
 static bool start_direct(struct hvp_run *run, struct hvp_act *act)
 {
-    static const struct { uint8_t page, level; } pins[] = {
+    static const struct {
+        uint8_t page, level;
+    } pins[] = {
         { HVP_PAGE_IDENTITY, 0 },
         { HVP_PAGE_WINDOW, 0 },
         { HVP_PAGE_ROOT, 1 },
@@ -104,8 +109,7 @@ static bool start_direct(struct hvp_run *run, struct hvp_act *act)
         if (!told(run, act, HCALL_pt_pin, RAM_BASE + pins[i].page * PAGE_SIZE,
                   pins[i].level))
             return false;
-    return told(run, act, HCALL_set_roots,
-                RAM_BASE + HVP_PAGE_ROOT * PAGE_SIZE,
+    return told(run, act, HCALL_set_roots, RAM_BASE + HVP_PAGE_ROOT * PAGE_SIZE,
                 RAM_BASE + HVP_PAGE_ROOT2 * PAGE_SIZE);
 }
 
@@ -116,8 +120,8 @@ static bool start_vcpu(struct hvp_run *run, struct hvp_act *act)
     uint32_t       satp = SATP_MODE | (HVP_FIRST + HVP_PAGE_ROOT);
 
     if (!vm->pv)
-        return hv_reg_set(run->host, vm->id, act->vcpu,
-                          HV_REG_CSR + CSR_STVEC, trap) == HV_OK &&
+        return hv_reg_set(run->host, vm->id, act->vcpu, HV_REG_CSR + CSR_STVEC,
+                          trap) == HV_OK &&
                hv_reg_set(run->host, vm->id, act->vcpu, HV_REG_CSR + CSR_SATP,
                           satp) == HV_OK;
     if (!told(run, act, HCALL_set_shared,
@@ -180,7 +184,6 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
         .vcpus = shape_of(run).harts,
         .style = style,
         .pv = style == HV_STYLE_PV || style == HV_STYLE_DIRECT,
-        .trace = vm->trace,
         .logged = run->context->logged + place * HVP_PAGES * PAGE_SIZE,
     };
     if (!vm->id)

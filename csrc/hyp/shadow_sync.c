@@ -222,9 +222,12 @@ static struct views views_of(struct vm *vm, uint32_t gfn)
     for (uint32_t n = 0; n < NR_VIEWS; n++) {
         const struct shadow *shadow = view(vm, gfn, n);
 
-        if (!shadow || !shadow->traced)
+        if (!shadow)
             continue;
+        /* Also one that is out of sync: a vCPU may run on it. */
         views.idle = views.idle && !shadow->links && !shadow->holds;
+        if (!shadow->traced)
+            continue;
         views.leaves = views.leaves && shadow_kind(shadow) == SHADOW_LEAF;
     }
     return views;

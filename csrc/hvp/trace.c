@@ -1,0 +1,73 @@
+/* trace.c - what each VM has seen, to be compared between two runs: P19, P22.
+ *
+ * One number for each operation: was it executed, what exception came, what did
+ * a load see. Two runs in which one VM has other secrets, or does more, must
+ * agree in what the others see; but for time, in a schedule that shares it. So
+ * what a VM sees counts until time decides it: until an interrupt has come to
+ * it, or the scheduler has run. With fixed slots and the same operations, time
+ * is the same as well. */
+#include "hvp/run.h"
+#include <string.h>
+
+void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace)
+{
+    run->trace = trace;
+    memset(trace->who, 0, sizeof(trace->who));
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        trace->until[i] = HVP_MAX_RECORDS;
+}
+
+static void until_here(struct hvp_run *run, uint32_t place)
+{
+    if (run->trace->until[place] > run->index)
+        run->trace->until[place] = run->index;
+}
+
+static bool timed(const struct hvp_run *run)
+{
+    return (run->flags & HVP_STRICT) && run->context->program.nvary == 0;
+}
+
+void hvp_trace_untimed(struct hvp_run *run)
+{
+    for (uint32_t i = 0; i < HVP_VMS && !timed(run); i++)
+        until_here(run, i);
+}
+
+void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct hvp_outcome *last = &run->last;
+    uint64_t                  hash = hvp_mix(1, act->record->op);
+
+    if (run->interrupted && !timed(run))
+        until_here(run, act->place);
+    hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
+                             (uint64_t)last->cause << 2);
+    hash = hvp_mix(hash, last->tval);
+    if (act->record->op <= HVP_sc && last->done && !run->timely)
+        hash = hvp_mix(hash, hvp_reg(run, act, 6) |
+                                 (uint64_t)hvp_reg(run, act, 7) << 32);
+    run->trace->seen[run->index] = hash;
+    run->trace->who[run->index] = (uint8_t)(act->place + 1);
+    run->out->trace[act->place] = hvp_mix(run->out->trace[act->place], hash);
+}
+
+void hvp_trace_compare(struct hvp_run *run, uint32_t from, const char *property)
+{
+    const struct hvp_trace *a = &run->context->trace[0];
+    const struct hvp_trace *b = &run->context->trace[1];
+
+    run->out->checks++;
+    for (uint32_t i = 0; i < HVP_MAX_RECORDS; i++) {
+        uint32_t place = a->who[i] - 1u;
+
+        if (!a->who[i] || !b->who[i] || place < from || i >= a->until[place] ||
+            i >= b->until[place] || a->seen[i] == b->seen[i])
+            continue;
+        run->out->op = i;
+        run->out->kind = run->context->program.record[i].op;
+        hvp_fail(run, property, "VM %u sees something else in the second run",
+                 (unsigned)place + 1);
+        return;
+    }
+}
