@@ -138,6 +138,9 @@ MUTANTS ?= 500
 mutation: $(TEST) ## mutants of the hypervisor, and which tests find them
 	$(PY) tools/mutate.py --count $(MUTANTS) --seed $$(date +%Y%m%d) --check
 
+fuzzers: $(VENV)/core.stamp ## drivers for libFuzzer and AFL++, in build/fuzz/
+	$(PY) tools/fuzz/build.py
+
 # ---- check it ---------------------------------------------------------------
 
 check: check-python check-format check-warnings check-tidy check-floors \
@@ -214,6 +217,6 @@ clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
 .PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
-    mutation check \
+    mutation fuzzers check \
     check-python check-format check-tidy check-floors check-warnings \
     check-proofs check-analyze check-cppcheck format clean

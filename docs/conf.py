@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "docs.consolidation",
+    "docs.fuzzing",
     "docs.harts",
     "docs.isolation",
     "docs.image_fields",

@@ -157,7 +157,6 @@ static int run_one(struct hvp_batch *batch, hvp_context *context,
     batch->next++;
     out->executed++;
     out->operations += verdict->done;
-    out->steps += verdict->steps;
     out->checks += verdict->checks;
     if (new_states(batch) && batch->strategy == HVP_G5 &&
         !enqueue(batch, out->program, out->length))

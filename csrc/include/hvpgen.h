@@ -42,7 +42,7 @@ hvp_batch *hvp_batch_new(uint32_t strategy, uint64_t first, uint64_t count);
 void hvp_batch_free(hvp_batch *batch);
 
 struct hvp_progress { /* sums, to which a call adds */
-    uint64_t executed, operations, steps, checks;
+    uint64_t executed, operations, checks;
     uint64_t seed;   /* of the last program */
     uint32_t states; /* of HVP_MAP, that this batch has met */
     uint32_t length; /* of the last program, which is: */

@@ -39,14 +39,12 @@ class Sums:
 
     :param executed: programs.
     :param operations: records of them.
-    :param steps: operations and guest steps.
     :param checks: of properties.
     :param states: met, as a set of bits (an integer, least bit first).
     """
 
     executed: int = 0
     operations: int = 0
-    steps: int = 0
     checks: int = 0
     states: int = 0
 
@@ -54,7 +52,6 @@ class Sums:
         """Add what another batch has done."""
         self.executed += other.executed
         self.operations += other.operations
-        self.steps += other.steps
         self.checks += other.checks
         self.states |= other.states
 
@@ -179,7 +176,6 @@ class Context:
         sums = Sums(
             executed=out.executed,
             operations=out.operations,
-            steps=out.steps,
             checks=out.checks,
         )
         if met:  # 64 KiB to look at: not for each finding

@@ -24,6 +24,8 @@ from hv.fuzz.piece import Finding, Result, Task, run_task
 from hv.fuzz.verdict import Key
 
 TRIES = 2
+READY = b"ready"
+NEVER = float("inf")
 PATIENCE = 180.0  # seconds without a word, before a worker is given up
 CRASH = Key("P27", "crash")
 
@@ -74,6 +76,7 @@ class Here:
 def serve(pipe: Connection) -> None:
     """Be a worker: do tasks until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is our parent's to end us
+    pipe.send(READY)  # here we are: from now on, who waits may be impatient
     while True:
         try:
             task, careful = pipe.recv()
@@ -121,11 +124,11 @@ class _Job:
 
 @dataclass(slots=True)
 class _Worker:
-    """A process; ``since`` is when we heard of it last."""
+    """A process; ``since`` is when it was at rest last, or never yet."""
 
     process: BaseProcess
     pipe: Connection
-    since: float = 0.0
+    since: float = NEVER
     job: _Job | None = field(default=None)
 
 
@@ -171,7 +174,8 @@ class Processes:
         for worker in self._workers:
             if worker.job is None and self._queue:
                 worker.job = job = self._queue.popleft()
-                worker.since = monotonic()
+                if worker.since != NEVER:
+                    worker.since = monotonic()
                 with suppress(OSError):  # it is dead, as results() will see
                     worker.pipe.send((job.task, job.careful))
 
@@ -207,7 +211,9 @@ class Processes:
             if job is not None:
                 yield from self._died(job, worker.process.exitcode)
             return
-        if job is None:
+        if said == READY:
+            worker.since = monotonic()
+        if job is None or said == READY:
             return
         if isinstance(said, str):
             raise HvError(said)
