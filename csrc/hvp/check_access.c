@@ -2,6 +2,7 @@
  *
  * Predicted before the instruction, by sv32.c; compared after it. There is no
  * prediction while a fence is owed, nor of what a device answers. */
+#include "abi/pv.h"
 #include "hvp/run.h"
 #include <string.h>
 
@@ -91,6 +92,30 @@ static void wrong_cause(struct hvp_run *run, const struct hvp_expect *e,
              (unsigned)run->last.tval, (unsigned)cause, (unsigned)tval);
 }
 
+/* Its kernel was told where it was, and in which mode. */
+static void check_trap(struct hvp_run *run, const struct hvp_act *act,
+                       const struct hvp_expect *e)
+{
+    struct vcpu *vcpu = &hvp_live(run, act->vm)->vcpu[act->vcpu];
+    uint32_t     shared = vcpu->pv.shared.raw, epc, kernel;
+
+    if (e->access == ACCESS_FETCH)
+        return;
+    vcpu_pull(vcpu);
+    if (act->vm->pv) {
+        epc = hvp_peek(run, act->vm, shared + SI_EPC);
+        kernel = hvp_peek(run, act->vm, shared + SI_PREV) & PV_PREV_KERNEL;
+    } else {
+        epc = vcpu->csr.sepc;
+        kernel = (vcpu->csr.sstatus & MSTATUS_SPP) != 0;
+    }
+    if (epc != e->code || kernel != act->kernel || vcpu->mode != PRIV_S)
+        hvp_fail(run, act->kernel == kernel ? "P13" : "P14",
+                 "trap at %#x in mode %u: told of %#x in mode %u",
+                 (unsigned)e->code, (unsigned)act->kernel, (unsigned)epc,
+                 (unsigned)kernel);
+}
+
 bool hvp_expect_check(struct hvp_run *run, struct hvp_act *act,
                       const struct hvp_expect *e)
 {
@@ -110,6 +135,8 @@ bool hvp_expect_check(struct hvp_run *run, struct hvp_act *act,
                  (unsigned)e->va, (unsigned)run->last.cause);
     else if (refused && (run->last.cause != cause || run->last.tval != tval))
         wrong_cause(run, e, cause, tval);
+    if (run->last.trapped)
+        check_trap(run, act, e);
     return !refused && !run->last.trapped;
 }
 

@@ -165,8 +165,10 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     vcpu_pull(vcpu);
     run->out->checks++;
     if (vcpu_regs(vcpu)->pc != (act->a & ~3u) ||
-        vcpu->mode != (act->b ? PRIV_S : PRIV_U))
-        hvp_fail(run, "P13", "return to %#x, mode %u: at %#x, mode %u",
+        vcpu->mode != (act->b ? PRIV_S : PRIV_U) ||
+        (!act->vm->pv && (vcpu->csr.sstatus & MSTATUS_SPP)))
+        hvp_fail(run, "P13",
+                 "return to %#x, mode %u: at %#x, mode %u (or SPP stays)",
                  (unsigned)act->a, (unsigned)act->b,
                  (unsigned)vcpu_regs(vcpu)->pc, (unsigned)vcpu->mode);
 }

@@ -69,16 +69,19 @@ static bool host_make(struct hvp_run *run)
 
 /* --- one VM ------------------------------------------------------------------- */
 
+/* Two pages each are equal, so that there is something to share; others differ,
+ * so that it shows which of them was read. */
 static bool fill(struct hvp_run *run, const struct hvp_vm *vm)
 {
     uint32_t words[PT_ENTRIES], last = vm->pages - vm->pages / 4;
-    uint32_t from = RAM_BASE + HVP_PAGE_DATA * PAGE_SIZE;
 
-    for (uint32_t i = 0; i < PT_ENTRIES; i++)
-        words[i] = hvp_tag(run, vm->serial, i);
-    for (uint32_t i = HVP_PAGE_DATA; i < last; i++, from += PAGE_SIZE)
-        if (hv_mem_write(run->host, vm->id, from, words, PAGE_SIZE) != HV_OK)
+    for (uint32_t page = HVP_PAGE_DATA; page < last; page++) {
+        for (uint32_t i = 0; i < PT_ENTRIES; i++)
+            words[i] = hvp_tag(run, vm->serial, i + 16 * (page / 2));
+        if (hv_mem_write(run->host, vm->id, RAM_BASE + page * PAGE_SIZE, words,
+                         PAGE_SIZE) != HV_OK)
             return false;
+    }
     return true;
 }
 

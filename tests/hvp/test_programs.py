@@ -1,0 +1,98 @@
+"""Programs of the good core: any bytes are one, and none finds anything."""
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.equivalence.core import compilers, good_core
+from tests.hvp.programs import (
+    ALL,
+    EACH,
+    RECORD,
+    STYLES,
+    SYNCS,
+    Programs,
+    live,
+    program,
+    world,
+)
+
+NIGHTLY = os.environ.get("HV_TEST_PROFILE") == "nightly"
+
+
+@pytest.fixture(scope="module")
+def programs() -> Programs:
+    """All oracles, but for the audit after each operation."""
+    return Programs(good_core(), ALL - EACH, 8)
+
+
+@settings(deadline=None, max_examples=400 if NIGHTLY else 60)
+@given(st.binary(max_size=40 * RECORD))
+def test_any_bytes_are_a_program(data: bytes) -> None:
+    verdict = SHARED.execute(data)
+
+    assert verdict.property == ""
+    assert verdict == Programs(good_core(), ALL - EACH, 8).execute(data)
+
+
+SHARED = Programs(good_core(), ALL - EACH, 8)
+
+
+def test_random_programs_find_nothing(programs: Programs) -> None:
+    for seed in range(20000 if NIGHTLY else 800):
+        verdict = programs.execute(programs.random(seed))
+        assert verdict.property == "", (seed, verdict)
+
+
+@pytest.mark.parametrize("compiler", ["clang"])
+def test_compilers_agree(programs: Programs, compiler: str) -> None:
+    if compiler not in compilers():
+        pytest.skip(f"no {compiler} here")
+    other = Programs(good_core(compiler), ALL - EACH, 8)
+    for seed in range(60):
+        data = programs.random(seed)
+        assert programs.execute(data) == other.execute(data)
+
+
+def test_a_context_does_not_remember(programs: Programs) -> None:
+    first = [programs.execute(programs.random(seed)) for seed in range(30)]
+    again = [
+        programs.execute(programs.random(seed)) for seed in reversed(range(30))
+    ]
+    assert first == again[::-1]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("sync", SYNCS)
+def test_every_style_does_what_it_is_told(
+    programs: Programs, style: str, sync: str
+) -> None:
+    p = programs
+    records = [
+        p.record("store", live(0), 2, live(4)),
+        p.record("load", live(0), 2),
+        p.record("load", live(0), 2, kernel=False),
+        p.record("map", 2, live(5), live(0)),
+        p.record("load", live(32 * 2), 2, kernel=False),
+        p.record("unmap", 2),
+        p.record("load", 2 << 14, 2, kernel=False),
+        p.record("lr", live(0), kernel=False),
+        p.record("sc", live(0), 7, kernel=False),
+        p.record("amo", live(0), 9, kernel=False),
+        p.record("csr_write", live(4), 5),
+        p.record("run", 20),
+    ]
+    verdict = p.execute(program(records, world=world(style=style, sync=sync)))
+    assert verdict.property == ""
+    assert verdict.done == len(records)
+
+
+def test_a_store_to_a_table_with_a_shadow_out_of_sync() -> None:
+    # One view of the root was idle, another in force but not watched.
+    data = bytes.fromhex(
+        "4856503100000fedbad9b63c000000000315abf052cacb991f01aa531d320239"
+        "1615c9116b7cc15d"
+    )
+    assert Programs(good_core()).execute(data).property == ""
