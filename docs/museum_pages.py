@@ -64,6 +64,8 @@ def section(bug: zoo.Bug) -> Iterator[str]:
     yield f"The mistake:\n\n```diff\n{diff(bug)}```\n"
     if bug.trigger:
         yield from attack(bug)
+    else:
+        yield "No program that shows it has been found yet: it is on probation.\n"
 
 
 def attack(bug: zoo.Bug) -> Iterator[str]:
