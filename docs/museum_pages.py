@@ -65,7 +65,7 @@ def section(bug: zoo.Bug) -> Iterator[str]:
     if bug.trigger:
         yield from attack(bug)
     else:
-        yield "No program that shows it has been found yet: it is on probation.\n"
+        yield "No program is known yet that shows it: it is on probation.\n"
 
 
 def attack(bug: zoo.Bug) -> Iterator[str]:
