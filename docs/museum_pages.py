@@ -64,6 +64,8 @@ def section(bug: zoo.Bug) -> Iterator[str]:
     yield f"The mistake:\n\n```diff\n{diff(bug)}```\n"
     if bug.trigger:
         yield from attack(bug)
+    else:
+        yield "No program is known yet that shows it: it is on probation.\n"
 
 
 def attack(bug: zoo.Bug) -> Iterator[str]:

@@ -149,10 +149,12 @@ def run(
 
     bugs = _chosen(ids)
     good = builder.build(jobs=jobs)
-    head = ("ID", "EXPECTED", "FOUND", "BY", "RUNS", "SECONDS", "OPS", "WHAT")
     rows, missed = [], 0
     if not as_json:
-        print("  ".join(head))
+        print(
+            f"{'ID':3}  {'EXPECTED':8}  {'FOUND':6} {'BY':14} {'RUNS':>8} "
+            f"{'SECONDS':>8} {'OPS':>4}  WHAT"
+        )
     for bug, it in hunts(bugs, good, seed=seed, seconds=seconds, jobs=jobs):
         missed += not it.property
         rows.append({"id": bug.id, "expected": bug.property, **asdict(it)})

@@ -13,7 +13,7 @@ from hv.facts import Style
 from hv.fuzz.format import WORLD, Form, Program, Record, form_of
 from hv.svg import EDGE, PALE, Canvas, colour
 
-COLUMN, ROW, TOP, LEFT = 104.0, 30.0, 62.0, 190.0
+COLUMN, ROW, TOP, LEFT, LETTER = 104.0, 30.0, 62.0, 190.0, 6.6
 NUMBER = 0x3FFF
 OFFSET_BITS = 5  # of an address: below the handle of its page
 NOUNS = {
@@ -69,7 +69,7 @@ def picture(program: Program, title: str, broke: str = "") -> str:
     named = list(dict.fromkeys(t for r in records for t in things(r)))
     columns = {f"VM {vm}": i for i, vm in enumerate(vms)}
     columns |= {name: len(vms) + i for i, name in enumerate(named)}
-    width = LEFT + COLUMN * len(columns)
+    width = max(LEFT + COLUMN * len(columns), 8.0 + LETTER * len(broke))
     height = TOP + ROW * len(records) + (ROW if broke else 6)
     canvas = Canvas(width, height, title)
     for (name, i), style in zip(

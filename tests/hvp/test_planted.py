@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.equivalence import core
 from tests.equivalence.core import Core, build, good_core, planted
 from tests.hvp.programs import Programs
 
@@ -43,9 +44,7 @@ class Found:
 @cache
 def records(name: str) -> list[dict[str, str]]:
     """Return the bugs of another folder's tests."""
-    text = (HERE.parent / name).read_text()
-    bugs: list[dict[str, str]] = tomllib.loads(text)["bug"]
-    return bugs
+    return core.records(HERE.parent / name)
 
 
 FOUND = [

@@ -40,3 +40,19 @@ def test_build(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [name for name, _ in lines] == ["M16", "S11"]
     assert all(Path(path).is_file() for _, path in lines)
+
+
+def test_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "run", "C04", "L02", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["missed"] == 0
+    assert [bug["id"] for bug in found["bugs"]] == ["C04", "L02"]
+    assert found["bugs"][0]["property"] == "P14"
+
+
+def test_a_bug_that_is_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing notices who gets how much time, in so few programs."""
+    assert main(["zoo", "run", "K07", "--time", "0.1"]) == 1
+    out = capsys.readouterr().out
+    assert "missed" in out
+    assert "0 of 1 found" in out

@@ -38,8 +38,9 @@ def shows(bug: zoo.Bug, good: Path) -> None:
     """Check that the trigger tells the bugged core from the good one."""
     outcome = replayed(zoo.build(bug), bug)
     assert isinstance(outcome, Died) or not outcome.ok
-    said = "P27" if isinstance(outcome, Died) else outcome.broke
-    assert f"<-- {said}: " in bug.trigger
+    if "X" not in bug.violates:  # else it depends on what lies behind
+        assert isinstance(outcome, Verdict)
+        assert f"<-- {outcome.broke}: " in bug.trigger
     outcome = replayed(good, bug)
     assert isinstance(outcome, Verdict)
     assert outcome.ok, outcome.what
@@ -59,7 +60,7 @@ def test_every_trigger_shows_its_bug(bug: zoo.Bug, good: Path) -> None:
 @pytest.mark.parametrize("bug", WITH_TRIGGER, ids=lambda bug: bug.id)
 def test_a_trigger_is_small_and_can_be_drawn(bug: zoo.Bug) -> None:
     program = parse(bug.trigger)
-    assert 1 <= len(program.records) <= MOST_OPERATIONS
+    assert len(program.records) <= MOST_OPERATIONS  # none: as it ends
     drawn = picture(program, bug.title, "P1: ...")
     assert drawn.startswith("<svg ")
     assert drawn.count("<title>") > len(program.records)
