@@ -19,6 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import World
+from tests.equivalence import test_counters
 from tests.equivalence.core import CData, Core
 from tests.equivalence.lockstep import MOVES, SHARES, UNFENCED, Lockstep
 from tests.equivalence.test_no_assert import KINDS, Host
@@ -93,7 +94,11 @@ def counts(core: Core, host: CData, vm: int) -> int:
 
 def harts(core: Core) -> None:
     """Let several harts race, count and wait."""
-    for check in (*test_harts.CHECKS.values(), *test_interleave.CHECKS):
+    for check in (
+        *test_counters.CHECKS,
+        *test_harts.CHECKS.values(),
+        *test_interleave.CHECKS,
+    ):
         assert callable(check)
         check(core)
 
