@@ -26,6 +26,7 @@ from tests.equivalence.test_no_assert import KINDS, Host
 from tests.harts import test_harts, test_interleave
 from tests.leaf.leaflib import Leaf
 from tests.memory.model import Memories
+from tests.robust import test_limits
 from tests.robust.alloc import AllocCore
 from tests.robust.anycall import NEVER, Calls, functions
 
@@ -96,6 +97,7 @@ def harts(core: Core) -> None:
     """Let several harts race, count and wait."""
     for check in (
         *test_counters.CHECKS,
+        test_limits.as_many_as_there_are_numbers,
         *test_harts.CHECKS.values(),
         *test_interleave.CHECKS,
     ):
