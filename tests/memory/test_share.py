@@ -33,6 +33,7 @@ def test_n_guests_with_s_equal_pages_save_all_but_one(
     assert host.used == before - saved
     host.audit()
     assert host.info.frames_shared == 6 + code + 1
+    assert sum(puppet.counter("shared") for puppet in puppets) == saved
 
 
 def test_a_store_is_seen_by_nobody_else() -> None:
