@@ -19,7 +19,16 @@ from hv.errors import UsageError
 from hv.facts import U32, U64, integer
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
-from hv.journal import MAKERS, Entry, Journal, created, is_run, play, retired, run_again
+from hv.journal import (
+    MAKERS,
+    Entry,
+    Journal,
+    created,
+    is_run,
+    play,
+    retired,
+    run_again,
+)
 from hv.machine import Machine
 from hv.marks import Mark
 from hv.vm import VM

@@ -19,8 +19,8 @@ from hv.cli.back import back
 from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
+from hv.cli.fuzz import fuzz
 from hv.cli.replay import replay
-from hv.cli.fuzz import fuzz, replay
 from hv.cli.run import run
 from hv.cli.snapshot import restore, snapshot
 from hv.cli.table import table

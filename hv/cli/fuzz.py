@@ -1,8 +1,7 @@
-"""``hv fuzz``: attack the hypervisor; ``hv replay``: look at one attack."""
+"""``hv fuzz``: attack the hypervisor."""
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -299,28 +298,3 @@ def _report(campaign: "Campaign") -> dict[str, object]:
             for _, finding in sorted(campaign.findings.items())
         ],
     }
-
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--core", default="wheat", show_default=True, metavar="wheat|ID|FILE.so"
-)
-@click.option("--shrink", is_flag=True, help="Make it short first.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def replay(*, file: Path, core: str, shrink: bool, as_json: bool) -> int:
-    """Run a hypervisor program, and say what it does and what it breaks.
-
-    FILE holds bytes (.hvp) or text. Exit status: 0 if every property held.
-    """
-    from hv.fuzz import corpus, native, replaying  # noqa: PLC0415 -- lazily
-
-    program = corpus.load(file)
-    shown = replaying.replay(
-        program, native.load(core_path(core)), shrink=shrink
-    )
-    if as_json:
-        print(json.dumps(shown.to_json(), indent=2))
-    else:
-        sys.stdout.write(shown.to_text())
-    return 0 if shown.verdict.ok else FOUND

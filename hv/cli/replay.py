@@ -1,4 +1,4 @@
-"""``hv replay``: a recorded run, made again."""
+"""``hv replay``: a recorded run or an attack, made again."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli.fuzz import FOUND, core_path
 from hv.errors import UsageError
 from hv.facts import Engine
 
@@ -19,28 +20,73 @@ if TYPE_CHECKING:
 @click.option(
     "--engine",
     type=click.Choice([str(engine) for engine in Engine]),
-    help="Which interpreter runs it; default: the one that was recorded.",
+    help="Which interpreter runs a recorded run; default: as it was.",
 )
 @click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object, with the consoles' text in it.",
+    "--core",
+    metavar="wheat|ID|FILE.so",
+    help="Which core a program attacks: hv itself, one with a bug of the zoo.",
 )
-def replay(*, file: Path, engine: str | None, as_json: bool) -> None:
-    """Make a run again that `hv run --record FILE` noted.
+@click.option("--shrink", is_flag=True, help="Make a program short first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def replay(
+    *,
+    file: Path,
+    engine: str | None,
+    core: str | None,
+    shrink: bool,
+    as_json: bool,
+) -> int:
+    """Make a run again, or an attack.
 
-    Its output is stdout, as it was. On stderr is the state that it came to: the
-    same, bit for bit, or the command fails.
+    FILE is what `hv run --record` noted, or a hypervisor program that `hv fuzz`
+    found: bytes or text.
 
-    Exit status: 0 it came out the same, 2 the file is no recorded run, or a
-    damaged one, 70 it came out in another way.
+    The output of a recorded run is stdout, as it was; on stderr is the state
+    that it came to: the same, bit for bit, or the command fails. Of a program
+    you read what it does, and which property it breaks.
+
+    Exit status: 0 it came out the same, and every property held; 1 one did not;
+    2 the file is neither, or damaged; 70 a run came out in another way.
     """
     from hv.journal import is_journal  # noqa: PLC0415 -- loads the core
-    from hv.replays import replay as again  # noqa: PLC0415
 
     if not is_journal(file):
-        raise UsageError(f"{file}: no recorded run; hv run --record makes one")
+        if engine is not None:
+            raise UsageError(
+                f"--engine is for a recorded run, and {file} is none"
+            )
+        return _attack(file, core or "wheat", shrink=shrink, as_json=as_json)
+    if core is not None or shrink:
+        raise UsageError(
+            f"--core and --shrink are for programs: {file} is a run"
+        )
+    _run(file, engine, as_json=as_json)
+    return 0
+
+
+def _attack(file: Path, core: str, *, shrink: bool, as_json: bool) -> int:
+    from hv.fuzz import corpus, native, replaying  # noqa: PLC0415 -- lazily
+
+    if not corpus.is_program(file):
+        raise UsageError(
+            f"{file}: no recorded run, which hv run --record makes, and no "
+            "hypervisor program, which hv fuzz finds"
+        )
+    program = corpus.load(file)
+    shown = replaying.replay(
+        program, native.load(core_path(core)), shrink=shrink
+    )
+    if as_json:
+        print(json.dumps(shown.to_json(), indent=2))
+    else:
+        sys.stdout.write(shown.to_text())
+    return 0 if shown.verdict.ok else FOUND
+
+
+def _run(file: Path, engine: str | None, *, as_json: bool) -> None:
+    from hv.replays import replay as again  # noqa: PLC0415 -- loads the core
+
     with again(file, engine=engine) as place:
         guests = place.guests
         state = place.hash()

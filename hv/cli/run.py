@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
@@ -202,19 +202,12 @@ def run(
 
     path, default = resolve(image)
     style = style or (BARE if firmware else default)
-    if firmware and style != BARE:
-        raise UsageError(
-            f"--firmware goes with --style bare, not {style}: "
-            "under a VM, the hypervisor is what runs in M-mode"
-        )
+    of_vm = {"vcpus": vcpus, "policy": policy, "slice": slice_, "save": place}
+    _check_options(style, firmware, [k for k, v in of_vm.items() if v])
     if record is not None:
         writable("--record", record)
-    scheduling = {"vcpus": vcpus, "policy": policy, "slice": slice_}
     if (place is None) != (at is None):
         raise UsageError("--save FILE goes with --at N: save it then")
-    for option, value in {**scheduling, "save": place}.items():
-        if value is not None and style == BARE:
-            raise UsageError(f"--{option} is for a VM, not for {BARE}")
     with _computer(
         style,
         sync,
@@ -247,6 +240,19 @@ def run(
         if stats:
             print(statistics(guest), file=sys.stderr)
     return ending.status
+
+
+def _check_options(
+    style: str, firmware: str | None, of_vm: Sequence[str]
+) -> None:
+    """Refuse options that do not go with this style."""
+    if style != BARE and firmware:
+        raise UsageError(
+            f"--firmware goes with --style bare, not {style}: "
+            "under a VM, the hypervisor is what runs in M-mode"
+        )
+    for option in of_vm if style == BARE else ():
+        raise UsageError(f"--{option} is for a VM, not for {BARE}")
 
 
 def _saved(vm: "VM", ending: Ending, place: str) -> Ending:

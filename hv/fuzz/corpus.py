@@ -39,6 +39,21 @@ def write_atomically(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
+def is_program(path: Path) -> bool:
+    """Say whether a file is named as a program, or begins as one does.
+
+    Any bytes are a program, but few are meant as one.
+
+    :raises UsageError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(64).lstrip()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return path.suffix == ".hvp" or begin.startswith((MAGIC, b"hvp"))
+
+
 def load(path: Path) -> Program:
     """Read a program: bytes, or text if it begins as text does.
 
