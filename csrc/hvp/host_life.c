@@ -29,10 +29,6 @@ static bool anybody(struct hvp_run *run)
     const struct hart *hart = machine_hart(run->host->machine, 0);
     uint64_t           soon = hart_time(hart) + SOON;
 
-    /* A VM with a cap: time passes period by period, be there anything to wait
-     * for or not. */
-    if (hyp->sched.nr_capped)
-        return false;
     if (hyp->timers && hyp->timers->timer < soon)
         return true;
     for (uint32_t i = 0; i < HVP_VMS; i++) {

@@ -177,6 +177,8 @@ void sched_wake(struct vcpu *vcpu)
         policy_of(vcpu)->wake(vcpu, now);
     if (!s->parked)
         enqueue(vcpu, place(vcpu));
+    else /* somebody has to look when its time comes */
+        cpu_kick(s->home ? s->home : &hyp->cpu[0]);
     trace(here(hyp), EVENT_wake, vcpu, s->home ? s->home->pcpu->id : 0);
 }
 
@@ -637,6 +639,22 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Somebody waits for the next period. */
+static bool awaits_period(const struct hyp *hyp)
+{
+    if (!hyp->sched.nr_capped)
+        return false;
+    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+        const struct vm *vm = hyp->slot[slot];
+
+        for (uint32_t i = 0; vm && vm->sched.cap && i < vm->config.nr_vcpus;
+             i++)
+            if (vm->vcpu[i].sched.parked && runnable(&vm->vcpu[i]))
+                return true;
+    }
+    return false;
+}
+
 void sched_arm(struct pcpu *pcpu)
 {
     struct hyp_cpu      *cpu = pcpu->hyp;
@@ -648,7 +666,7 @@ void sched_arm(struct pcpu *pcpu)
         begin_slice(cpu);
     cpu->new_slice = false;
     uint64_t next = earlier(timer_next(cpu), cpu->hyp->reclaim.at);
-    if (cpu->current || cpu->hyp->sched.nr_capped)
+    if (cpu->current || awaits_period(cpu->hyp))
         next = earlier(next, cpu->hyp->sched.period_end);
     if (policy->next)
         next = earlier(next, policy->next(cpu));

@@ -54,6 +54,32 @@ def test_every_cycle_of_a_hart_is_booked_once() -> None:
         assert 0 <= booked - charged < 100 * hypervisor.host.time_div
 
 
+WAIT = [0x10500073, 0xFFDFF06F]  # wfi, and again
+
+
+@pytest.mark.parametrize("policy", ["rr", "credit", "fair"])
+def test_a_cap_is_nothing_to_wait_for(policy: str) -> None:
+    """A VM that sleeps with a cap sleeps until somebody wakes it."""
+    with hv.Hypervisor(policy=policy, period=1000) as hypervisor:
+        start(hypervisor, WAIT, cap=50)
+        assert hypervisor.run().reason is hv.RunReason.IDLE
+        before = hypervisor.info.cycles
+        assert hypervisor.run().reason is hv.RunReason.IDLE
+        assert hypervisor.info.cycles == before
+
+
+def test_who_is_woken_without_any_cap_left_runs_in_the_next_period() -> None:
+    with hv.Hypervisor(policy="credit", period=1000, slice=100) as hypervisor:
+        vm = start(hypervisor, p.SPIN, cap=1)
+        hypervisor.run(500)
+        vm.pause()
+        hypervisor.run(1)
+        before = vm.info.insns
+        vm.resume()
+        hypervisor.run(100)
+        assert vm.info.insns == before + 100
+
+
 def test_who_waits_for_a_hart_is_stolen_from() -> None:
     with hv.Hypervisor(slice=100) as hypervisor:
         one, other = (start(hypervisor, p.SPIN) for _ in range(2))
