@@ -25,7 +25,7 @@ static bool check_draws(struct leaf *out)
             for (uint64_t seed = 0; seed < 3000; seed++) {
                 struct interleave il;
 
-                interleave_init(&il, harts, quanta[q]);
+                interleave_init(&il, NULL, harts, quanta[q]);
                 il.seed = seed;
                 il.number = seed << 20;
                 interleave_begin(&il, seed * 977);
@@ -63,7 +63,7 @@ bool leaf_rounds(struct leaf *out)
 {
     struct interleave il;
 
-    interleave_init(&il, 2, 1000);
+    interleave_init(&il, NULL, 2, 1000);
     for (uint64_t back = 1; back < 3000; back++) {
         interleave_begin(&il, 0 - back);
         SAME("there is no time after the last", true,
