@@ -1,10 +1,9 @@
 """The bugs of planted.toml: what the generator must find in little time."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.equivalence.core import build, planted
+from tests.equivalence.core import build, planted, records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +18,8 @@ class Bug:
     file: str
     text: str
     instead: str
+    precedent: str
+    property: str
     reason: str
     properties: list[str]
     strategies: dict[str, int]
@@ -31,4 +32,4 @@ class Bug:
 
 
 _FILE = Path(__file__).parent / "planted.toml"
-BUGS = [Bug(**record) for record in tomllib.loads(_FILE.read_text())["bug"]]
+BUGS = [Bug(**record) for record in records(_FILE)]

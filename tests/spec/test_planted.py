@@ -1,7 +1,6 @@
 """Comparing with the specification finds bugs, for the reasons they have."""
 
 import os
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,13 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hv.abi import Hypercall
-from tests.equivalence.core import Core, build, good_core, planted
+from tests.equivalence.core import (
+    Core,
+    build,
+    good_core,
+    planted,
+    records,
+)
 from tests.machine import asm
 from tests.memory.puppet import FIRST, PAGE
 from tests.spec.lives import FRAMES, A, D, Lives, R, V, W, X
@@ -43,7 +48,7 @@ class Bug:
         return Core(build(files))
 
 
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = [Bug(**record) for record in records(RECORDS)]
 ALIVE = [bug for bug in BUGS if bug.lives]
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]
