@@ -18,6 +18,7 @@ from click.exceptions import NoArgsIsHelpError
 from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
+from hv.cli.lab import lab
 from hv.cli.replay import replay
 from hv.cli.run import run
 from hv.cli.table import table
@@ -65,6 +66,7 @@ app.add_command(top)
 app.add_command(trace)
 app.add_command(gantt)
 app.add_command(explore)
+app.add_command(lab)
 
 
 @app.command()
