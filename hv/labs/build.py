@@ -83,6 +83,28 @@ def compiler() -> list[str]:
     )
 
 
+def sanitizer() -> Path | None:
+    """Return the library that must be loaded first with ADDRESS, if known.
+
+    Only gcc's can name a line without starting another program.
+    """
+    try:
+        cc = compiler()
+    except BuildError:
+        return None
+    if "Free Software Foundation" not in _said(*cc, "--version"):
+        return None
+    path = Path(_said(*cc, "-print-file-name=libasan.so").strip())
+    return path if path.is_absolute() and path.exists() else None
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stdout
+
+
 def sources() -> dict[str, str]:
     """Return the C files of the core, relative to csrc, and their text."""
     csrc = tree() / "csrc"

@@ -9,13 +9,15 @@ runs the rest; a submission that dies again and again is left alone.
 import hmac
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from tempfile import TemporaryDirectory
@@ -87,6 +89,8 @@ class _Run:
     ended: bool = False
     why: str = ""
     looped: bool = False
+    crashed: bool = False
+    said: str = ""  #: on its standard output and error
 
 
 def hidden_seed(key: str, student: str, number: int) -> int:
@@ -121,7 +125,9 @@ def grade(
     except build.BuildError as error:
         broken = _build_message(error)
     else:
-        results = _run_all(folder, awards, core, seed, limits or Limits())
+        results = _run_all(
+            folder, awards, files, core, seed, limits or Limits()
+        )
     return Grade(
         folder.lab.number,
         folder.lab.title,
@@ -149,13 +155,23 @@ def _build_message(error: build.BuildError) -> str:
 
 
 def _run_all(
-    folder: Folder, awards: list[Award], core: Path, seed: int, limits: Limits
+    folder: Folder,
+    awards: list[Award],
+    files: Mapping[str, str],
+    core: Path,
+    seed: int,
+    limits: Limits,
 ) -> dict[str, Result]:
     results: dict[str, Result] = {}
+    looked = False
     left = list(awards)
     deaths = loops = 0
     while left:
         run = _once(folder, [a.test for a in left], core, seed, limits)
+        if run.crashed and run.running and not looked:
+            looked = True  # once is enough to go on with
+            found = _sanitized(folder, files, run.running, seed, limits)
+            run.why += f"\n{found}" if found else ""
         for award in left:
             if award.test in run.done:
                 good, message = run.done[award.test]
@@ -193,49 +209,71 @@ def _result(
 
 
 def _once(
-    folder: Folder, tests: list[str], core: Path, seed: int, limits: Limits
+    folder: Folder,
+    tests: list[str],
+    core: Path,
+    seed: int,
+    limits: Limits,
+    extra: Mapping[str, str] | None = None,
 ) -> _Run:
-    """Run tests in one process until it ends."""
+    """Run tests in one process until it ends.
+
+    :param extra: environment of the process, besides the little it gets.
+    """
     key = secrets.token_bytes(32)
     reader, writer = os.pipe()
+    order = {
+        "key": key.hex(),
+        "core": str(core),
+        "file": str(folder.tests),
+        "tests": tests,
+        "seed": seed,
+        "results": writer,
+        "limits": limits.to_json(),
+    }
     with TemporaryDirectory(prefix="hv-lab-") as place:
         here = Path(place)
         (here / "pytest.ini").write_text("[pytest]\n")
-        with (here / "output").open("wb") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "hv.labs.child"],
-                cwd=here,
-                env=_environment(),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[writer],
-                start_new_session=True,
-            )
-        os.close(writer)
-        order = {
-            "key": key.hex(),
-            "core": str(core),
-            "file": str(folder.tests),
-            "tests": tests,
-            "seed": seed,
-            "results": writer,
-            "limits": limits.to_json(),
-        }
-        if child.stdin is not None:
-            child.stdin.write(json.dumps(order).encode() + b"\n")
-            child.stdin.close()
+        try:
+            child = _start(here, order, writer, extra or {})
+        finally:
+            os.close(writer)
         try:
             late = not _listen(reader, limits.wall, told := bytearray())
         finally:
             os.close(reader)
             if child.poll() is None:
                 _end(child)
-        run = _understand(key, bytes(told))
-        said = (here / "output").read_bytes()[-2000:].decode(errors="replace")
+        said = (here / "output").read_bytes().decode(errors="replace")
+    run = _understand(key, bytes(told))
+    run.said = said
     if not run.ended or len(run.done) < len(tests):
-        _explain(run, child.returncode, late, said)
+        _explain(run, child.returncode, late=late)
     return run
+
+
+def _start(
+    here: Path,
+    order: Mapping[str, object],
+    results: int,
+    extra: Mapping[str, str],
+) -> subprocess.Popen[bytes]:
+    """Start the process and tell it what to do."""
+    with (here / "output").open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "hv.labs.child"],
+            cwd=here,
+            env={**_environment(), **extra},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=[results],
+            start_new_session=True,
+        )
+    if child.stdin is not None:
+        with suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(json.dumps(order).encode() + b"\n")
+    return child
 
 
 def _environment() -> dict[str, str]:
@@ -294,7 +332,7 @@ def _understand(key: bytes, told: bytes) -> _Run:
     return run
 
 
-def _explain(run: _Run, status: int, late: bool, said: str) -> None:  # noqa: FBT001
+def _explain(run: _Run, status: int, *, late: bool) -> None:
     """Say why a process ended before its time."""
     if late:
         run.looped = True
@@ -302,12 +340,63 @@ def _explain(run: _Run, status: int, late: bool, said: str) -> None:  # noqa: FB
     elif status < 0:
         name = signal.Signals(-status).name
         run.looped = name in ("SIGXCPU", "SIGKILL")
+        run.crashed = not run.looped
         why = _SIGNALS.get(name, f"signal {name}")
     else:
         why = f"it called exit(), with status {status}"
     run.why = f"your code ended the process: {why}"
     if not run.running:
-        lines = said.strip().splitlines()[-8:]
+        lines = run.said[-2000:].strip().splitlines()[-8:]
         run.why = "\n".join(
             [f"the tests could not be run; {why}", *(f"  {x}" for x in lines)]
         )
+
+
+def _sanitized(
+    folder: Folder,
+    files: Mapping[str, str],
+    test: str,
+    seed: int,
+    limits: Limits,
+) -> str:
+    """Run a test that crashed once more, with a core that looks at itself.
+
+    Returns what was found, with the student's file and line; else "".
+    """
+    library = build.sanitizer()
+    if library is None:
+        return ""
+    try:
+        core = build.core(folder, files, sanitize=True)
+    except build.BuildError:
+        return ""
+    run = _once(
+        *(folder, [test], core, seed, replace(limits, memory=0)),
+        {
+            "LD_PRELOAD": str(library),
+            "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:handle_abort=1",
+        },
+    )
+    names = [source.name for source in folder.lab.file]
+    return sanitizer_report(run.said, names)
+
+
+def sanitizer_report(said: str, names: list[str]) -> str:
+    r"""Return what AddressSanitizer found, and where in the student's files.
+
+    >>> sanitizer_report(
+    ...     "==1==ERROR: AddressSanitizer: SEGV on unknown address 0x8 (pc)\n"
+    ...     "    #0 0x7f in memset\n    #1 0x7f in mmu_walk mmu.c:190\n",
+    ...     ["mmu.c"],
+    ... )
+    'SEGV, at mmu.c:190 in mmu_walk'
+    """
+    error = re.search(r"ERROR: AddressSanitizer: ([\w-]+)", said)
+    if error is None:
+        return ""
+    for function, file, line in re.findall(
+        r"#\d+ 0x[0-9a-f]+ in (\w+) (?:\S*/)?([\w.]+):(\d+)", said
+    ):
+        if file in names:
+            return f"{error[1]}, at {file}:{line} in {function}"
+    return error[1]

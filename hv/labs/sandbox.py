@@ -75,7 +75,7 @@ _SIGNALS = {"kill": (62, 129), "tgkill": (234, 131)}
 class Limits:
     """What a process may use. Time here is a last resort, never a verdict."""
 
-    memory: int = 3 << 30  #: bytes of address space
+    memory: int = 3 << 30  #: bytes of address space; 0: no limit
     cpu: int = 30  #: seconds of the processor, all tests together
     wall: int = 600  #: seconds until the parent gives up
     file: int = 1 << 20  #: bytes of a file
@@ -101,6 +101,8 @@ def limit(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
     )
     for what, value in wanted:
+        if what == resource.RLIMIT_AS and not value:
+            continue
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)  # noqa: PLW2901 -- no more than we have

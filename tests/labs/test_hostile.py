@@ -5,10 +5,12 @@ which walks nothing, is passed before it happens: five points are right.
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from hv.labs.build import sanitizer
 from hv.labs.run import Grade, grade
 from hv.labs.sandbox import Limits, protection
 
@@ -135,7 +137,10 @@ def test_a_buffer_that_overflows() -> None:
         " ((volatile char *)small)[i] = 1;"
     )
     assert done.score == 5
-    assert "segmentation fault" in messages(done) or "abort" in messages(done)
+    assert "your code ended the process" in messages(done)
+    if sanitizer() is not None:
+        said = r"stack-buffer-overflow, at mmu\.c:\d+ in mmu_walk"
+        assert re.search(said, messages(done))
 
 
 def test_what_can_be_read_is_no_secret() -> None:
