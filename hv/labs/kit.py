@@ -1,6 +1,6 @@
 """What the tests of labs are made of: a machine with page tables.
 
-A test pokes tables and a few instructions into a bare machine, steps, and looks
+A test pokes tables and a few instructions into a guest, runs them, and looks
 at registers, memory, counters and the TLB. Nothing is compiled for that, so a
 lab's tests need no cross-compiler. The oracle of translation is
 :func:`hv.walk`, which reads the same tables in Python.
@@ -9,6 +9,9 @@ lab's tests need no cross-compiler. The oracle of translation is
 from types import TracebackType
 from typing import Self
 
+from hv.counters import Counters
+from hv.guest import Guest
+from hv.hypervisor import Hypervisor
 from hv.machine import Machine
 from hv.views.walk import Walk, walk
 
@@ -31,6 +34,8 @@ FENCE = 0x12000073  # sfence.vma
 FENCE_A0 = 0x12050073  # sfence.vma a0
 FENCE_ASID_A2 = 0x12C00073  # sfence.vma zero, a2
 
+ATTEMPTS = 12  # instructions tried until one must be done
+
 CAUSES = {
     1: "instruction access fault", 5: "load access fault",
     7: "store access fault", 12: "instruction page fault",
@@ -43,23 +48,28 @@ def pte(pa: int, flags: int) -> int:
     return (pa >> 12 << 10 | flags) & 0xFFFFFFFF
 
 
-class Paged:
-    """A machine in S-mode, its code mapped at VIRTUAL, its RAM 8 MiB.
+class Board:
+    """A guest whose instructions are poked in and run one by one.
 
-    DATA holds 1, OTHER 2, MEGA 3; nothing maps them yet.
+    :param style: of a VM beneath the hypervisor; "" is the bare machine.
     """
 
-    def __init__(self, engine: str = "ref") -> None:
-        self.machine = Machine(ram="8MiB", engine=engine, asid_bits=9)
+    def __init__(self, style: str = "", engine: str = "ref") -> None:
+        self.machine: Guest
+        self._owner: Machine | Hypervisor
+        if style:
+            self._owner = Hypervisor(ram="24MiB", engine=engine)
+            self.machine = self._owner.create(
+                name="guest", mem="8MiB", style=style
+            )
+        else:
+            self.machine = self._owner = Machine(
+                ram="8MiB", engine=engine, asid_bits=9
+            )
         self.mem = self.machine.mem
         self.cpu = self.machine.cpu[0]
         self.machine.boot(RAM, 0, 0)
-        self.entry(VIRTUAL, pte(TABLE, V), level=1)
-        self.entry(VIRTUAL, pte(CODE, V | RWX | AD))
-        for value, place in enumerate((DATA, OTHER, MEGA), 1):
-            self.mem.write32(place, value)
         self.cpu.set_reg("stvec", RAM)
-        self.satp(ROOT)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -72,7 +82,41 @@ class Paged:
         trace: TracebackType | None,
     ) -> None:
         """Free the machine."""
-        self.machine.close()
+        self._owner.close()
+
+    def one(self, pc: int) -> bool:
+        """Execute until the instruction at pc is done, or has trapped.
+
+        Beneath a hypervisor that can take more than one attempt: the machine's
+        page fault, the hypervisor's answer, the instruction again. False if
+        nothing has changed after a few.
+        """
+        self.cpu.pc = pc
+        for _ in range(ATTEMPTS):
+            self.machine.run(1)
+            if self.cpu.pc != pc:
+                return True
+        return False
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted for the guest."""
+        return self.machine.counters
+
+
+class Paged(Board):
+    """A guest in S-mode, its code mapped at VIRTUAL, its memory 8 MiB.
+
+    DATA holds 1, OTHER 2, MEGA 3; nothing maps them yet.
+    """
+
+    def __init__(self, style: str = "", engine: str = "ref") -> None:
+        super().__init__(style, engine)
+        self.entry(VIRTUAL, pte(TABLE, V), level=1)
+        self.entry(VIRTUAL, pte(CODE, V | RWX | AD))
+        for value, place in enumerate((DATA, OTHER, MEGA), 1):
+            self.mem.write32(place, value)
+        self.satp(ROOT)
 
     def satp(self, root: int, asid: int = 0) -> None:
         """Let translation begin at this root."""
@@ -91,8 +135,8 @@ class Paged:
         """Execute one instruction at VIRTUAL; return the fault, or ""."""
         self.mem.write32(CODE, word)
         self.cpu.set_priv("S")
-        self.cpu.pc = VIRTUAL
-        self.machine.step()
+        if not self.one(VIRTUAL):
+            return f"no progress after {ATTEMPTS} attempts"
         if self.cpu.pc == VIRTUAL + 4:
             return ""
         cause = self.cpu.reg("scause")

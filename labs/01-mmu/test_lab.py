@@ -159,7 +159,7 @@ def test_accessed_dirty() -> None:
 def test_tlb_hit() -> None:
     with mapped() as machine:
         expect(machine.load(DATA_VA), 1, "the first load")
-        before = dict(machine.machine.counters)
+        before = dict(machine.counters)
         machine.entry(DATA_VA, pte(OTHER, GOOD))
         expect(
             machine.load(DATA_VA),
@@ -167,11 +167,11 @@ def test_tlb_hit() -> None:
             "a load after its entry was changed, without a fence: the TLB "
             "still has the old translation",
         )
-        after = dict(machine.machine.counters)
+        after = dict(machine.counters)
         for name in ("load_misses", "walk_refs"):
             expect(after[name], before[name], f"{name} after a hit")
         machine.load(OTHER_VA)
-        refs = machine.machine.counters["walk_refs"] - after["walk_refs"]
+        refs = machine.counters["walk_refs"] - after["walk_refs"]
         expect(refs, 2, "entries read (walk_refs) by the walk of a page")
 
 
