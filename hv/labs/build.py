@@ -18,6 +18,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from hv import guestcc
 from hv.errors import HvError
 from hv.labs.spec import Folder
 from hv.sources import tree
@@ -28,7 +29,7 @@ ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
 PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 
 _ERROR = re.compile(
-    r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", re.MULTILINE
+    r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?i:error): (.*)$", re.MULTILINE
 )
 
 
@@ -153,11 +154,7 @@ def _made(out: Path, *command: str, text: str = "") -> Path:
     except subprocess.TimeoutExpired:
         raise BuildError(f"the compiler took over {PATIENCE} s") from None
     if done.returncode:
-        mistakes = [
-            Mistake(file, int(line), message)
-            for file, line, message in _ERROR.findall(done.stderr)
-        ]
-        raise CompileError(mistakes, done.stderr)
+        raise CompileError(_mistakes(done.stderr), done.stderr)
     part.replace(out)
     return out
 
@@ -185,16 +182,58 @@ def _compile(cc: list[str], unit: Unit) -> Path:
     )
 
 
+def image(folder: Folder, files: Mapping[str, str]) -> Path | None:
+    """Build the guest that a lab is about, and return its ELF file.
+
+    None if the lab is about no guest.
+
+    :raises CompileError: a file of the student's has a mistake.
+    :raises BuildError: there is no compiler for guests.
+    """
+    wanted = folder.lab.image
+    if wanted is None:
+        return None
+    texts = [files[name] for name in wanted.sources]
+    script = tree() / wanted.script
+    key = _digest(*wanted.sources, *texts, script.read_text())
+    place = cache_folder() / f"{key}.guest"
+    place.mkdir(exist_ok=True)
+    for name, text in zip(wanted.sources, texts, strict=True):
+        (place / name).write_text(text)
+    try:
+        return guestcc.compile_image(
+            [place / name for name in wanted.sources],
+            place / "image.elf",
+            linker_script=script,
+            root=place,
+        )
+    except guestcc.NoCompiler as error:
+        raise BuildError(str(error)) from None
+    except guestcc.BuildError as error:
+        raise CompileError(_mistakes(str(error)), str(error)) from None
+
+
+def _mistakes(output: str) -> list[Mistake]:
+    return [
+        Mistake(Path(file).name, int(line), message)
+        for file, line, message in _ERROR.findall(output)
+    ]
+
+
 def core(
     folder: Folder, files: Mapping[str, str], *, sanitize: bool = False
-) -> Path:
+) -> Path | None:
     """Build the core with a student's files, and return the shared library.
+
+    None if no file of the student's is part of the core: then it is hv's own.
 
     :param files: by their names in the student's folder.
     :param sanitize: let the student's files look where they write.
     :raises CompileError: a file of the student's has a mistake.
     :raises BuildError: there is no compiler, or it takes too long.
     """
+    if not any(f.source.startswith("csrc/") for f in folder.lab.file):
+        return None
     cc = compiler()
     units = {name: Unit(name, name, text) for name, text in sources().items()}
     extra = ADDRESS if sanitize else ()

@@ -32,6 +32,7 @@ def main() -> int:
 
     if order["core"]:
         os.environ["HV_CORE"] = order["core"]
+    os.environ["HV_LAB_IMAGE"] = order["image"]
     grading = Grading(
         bytes.fromhex(order["key"]),
         order["results"],

@@ -55,7 +55,7 @@ def content(text: str, marker: str, where: str = "the source") -> str:
 
 def _comment(task: str, name: str) -> str:
     lines = task.strip().splitlines()
-    if name.endswith((".c", ".h")):
+    if name.endswith((".c", ".h", ".S")):
         body = "\n".join(f" * {line}".rstrip() for line in lines)
         return f"/*\n{body}\n */\n"
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)

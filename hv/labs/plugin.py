@@ -59,6 +59,16 @@ class Grading:
         """Return what this test draws its numbers from."""
         return seed_of(self._seed, request.node.name)
 
+    @pytest.fixture
+    def image(self) -> Path:
+        """Return the guest that was made of the student's files."""
+        return Path(os.environ["HV_LAB_IMAGE"])
+
+    @pytest.fixture
+    def work(self) -> Path:
+        """Return a folder with copies of the student's files."""
+        return Path.cwd()
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what is wanted, in the order of the file."""
         items[:] = [item for item in items if item.name in self._wanted]

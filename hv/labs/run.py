@@ -80,6 +80,15 @@ class Grade:
         return sum(result.award.points for result in self.results)
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a submission was made into."""
+
+    core: Path | None  #: None: hv's own
+    image: Path | None  #: None: the lab is about no guest
+    files: Mapping[str, str]  #: the lab's, and no others
+
+
 @dataclass(slots=True)
 class _Run:
     """What one process has told, and how it ended."""
@@ -121,13 +130,14 @@ def grade(
     broken = ""
     results: dict[str, Result] = {}
     try:
-        core = build.core(folder, _complete(folder, files))
+        files = _complete(folder, files)
+        built = Built(
+            build.core(folder, files), build.image(folder, files), files
+        )
     except build.BuildError as error:
         broken = _build_message(error)
     else:
-        results = _run_all(
-            folder, awards, files, core, seed, limits or Limits()
-        )
+        results = _run_all(folder, awards, built, seed, limits or Limits())
     return Grade(
         folder.lab.number,
         folder.lab.title,
@@ -141,7 +151,7 @@ def _complete(folder: Folder, files: Mapping[str, str]) -> Mapping[str, str]:
     for source in folder.lab.file:
         if source.name not in files:
             raise build.BuildError(f"{source.name} is missing")
-    return files
+    return {source.name: files[source.name] for source in folder.lab.file}
 
 
 def _build_message(error: build.BuildError) -> str:
@@ -157,8 +167,7 @@ def _build_message(error: build.BuildError) -> str:
 def _run_all(
     folder: Folder,
     awards: list[Award],
-    files: Mapping[str, str],
-    core: Path,
+    built: Built,
     seed: int,
     limits: Limits,
 ) -> dict[str, Result]:
@@ -167,10 +176,10 @@ def _run_all(
     left = list(awards)
     deaths = loops = 0
     while left:
-        run = _once(folder, [a.test for a in left], core, seed, limits)
+        run = _once(folder, [a.test for a in left], built, seed, limits)
         if run.crashed and run.running and not looked:
             looked = True  # once is enough to go on with
-            found = _sanitized(folder, files, run.running, seed, limits)
+            found = _sanitized(folder, built, run.running, seed, limits)
             run.why += f"\n{found}" if found else ""
         for award in left:
             if award.test in run.done:
@@ -211,7 +220,7 @@ def _result(
 def _once(
     folder: Folder,
     tests: list[str],
-    core: Path,
+    built: Built,
     seed: int,
     limits: Limits,
     extra: Mapping[str, str] | None = None,
@@ -224,7 +233,8 @@ def _once(
     reader, writer = os.pipe()
     order = {
         "key": key.hex(),
-        "core": str(core),
+        "core": str(built.core or ""),
+        "image": str(built.image or ""),
         "file": str(folder.tests),
         "tests": tests,
         "seed": seed,
@@ -234,6 +244,8 @@ def _once(
     with TemporaryDirectory(prefix="hv-lab-") as place:
         here = Path(place)
         (here / "pytest.ini").write_text("[pytest]\n")
+        for name, text in built.files.items():
+            (here / name).write_text(text)
         try:
             child = _start(here, order, writer, extra or {})
         finally:
@@ -354,7 +366,7 @@ def _explain(run: _Run, status: int, *, late: bool) -> None:
 
 def _sanitized(
     folder: Folder,
-    files: Mapping[str, str],
+    built: Built,
     test: str,
     seed: int,
     limits: Limits,
@@ -367,11 +379,12 @@ def _sanitized(
     if library is None:
         return ""
     try:
-        core = build.core(folder, files, sanitize=True)
+        core = build.core(folder, built.files, sanitize=True)
     except build.BuildError:
         return ""
     run = _once(
-        *(folder, [test], core, seed, replace(limits, memory=0)),
+        *(folder, [test], replace(built, core=core), seed),
+        replace(limits, memory=0),
         {
             "LD_PRELOAD": str(library),
             "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:handle_abort=1",

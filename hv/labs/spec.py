@@ -54,6 +54,13 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instead: str
 
 
+class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A guest that is made of the student's files, for labs about guests."""
+
+    sources: tuple[str, ...]  #: as the student's folder names them
+    script: str  #: a linker script, below the root of the tree
+
+
 class Wrong(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A typical wrong solution, and what it must lose."""
 
@@ -79,6 +86,7 @@ class Lab(
     file: tuple[Source, ...]
     given: tuple[str, ...] = ()  #: sources to read, copied read-only
     part: tuple[Part, ...]
+    image: Image | None = None
     wrong: tuple[Wrong, ...] = ()
 
 
@@ -130,7 +138,11 @@ def _mistakes(folder: Folder) -> list[str]:
         found.append(f"its folder must be named {expected}")
     found += [
         f"there is no {source} in the sources"
-        for source in (*(f.source for f in lab.file), *lab.given)
+        for source in (
+            *(f.source for f in lab.file),
+            *lab.given,
+            *((lab.image.script,) if lab.image else ()),
+        )
         if not (tree() / source).is_file()
     ]
     parts = [part.name for part in lab.part]
@@ -142,6 +154,11 @@ def _mistakes(folder: Folder) -> list[str]:
         if region.part not in parts
     ]
     names = [file.name for file in lab.file]
+    found += [
+        f"image: no file {name!r}; there are {', '.join(names)}"
+        for name in (lab.image.sources if lab.image else ())
+        if name not in names
+    ]
     found += [
         f"wrong solution {wrong.name}: no file {edit.file!r}; "
         f"there are {', '.join(names)}"
