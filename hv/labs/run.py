@@ -382,12 +382,20 @@ def _sanitized(
         core = build.core(folder, built.files, sanitize=True)
     except build.BuildError:
         return ""
+    # It reserves more addresses than any limit; so it counts real memory.
+    memory = limits.memory >> 20
     run = _once(
         *(folder, [test], replace(built, core=core), seed),
         replace(limits, memory=0),
         {
             "LD_PRELOAD": str(library),
-            "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:handle_abort=1",
+            "ASAN_OPTIONS": ":".join(
+                (
+                    *("detect_leaks=0", "exitcode=99", "handle_abort=1"),
+                    f"hard_rss_limit_mb={memory}",
+                    f"max_allocation_size_mb={memory}",
+                )
+            ),
         },
     )
     names = [source.name for source in folder.lab.file]

@@ -1,13 +1,17 @@
 """A folder of submissions: all are graded, whatever some of them are."""
 
 import csv
+import multiprocessing
+import os
+import signal
 import tarfile
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -125,6 +129,61 @@ def test_a_dead_worker_loses_nothing(
     assert [row.score for row in rows[:3]] == [0, 1, 2]
     assert rows[3].note == "its worker died"
     assert [row.score for row in whole.run(pool=Dying)] == [0, 1, 2, 3]
+
+
+class Killed(ProcessPoolExecutor):
+    """A pool in which a worker is killed as soon as one job is done."""
+
+    victims: ClassVar[list[int]] = []
+
+    def submit(  # type: ignore[override]
+        self, job: Callable[..., object], /, *args: object
+    ) -> Future[object]:
+        future: Future[object] = super().submit(job, *args)
+        if not self.victims:
+            future.add_done_callback(self._kill)
+        return future
+
+    def _kill(self, _: Future[object]) -> None:
+        if not self.victims and self._processes:
+            victim = next(iter(self._processes))
+            self.victims.append(victim)
+            os.kill(victim, signal.SIGKILL)
+
+
+def pool() -> Executor:
+    return Killed(2, mp_context=multiprocessing.get_context("spawn"))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("size", [20, 200])
+def test_a_large_class_and_a_worker_that_is_killed(
+    size: int, tmp_path: Path
+) -> None:
+    solution, wrong = cut.solution(LAB), LAB.lab.wrong
+    kinds = [solution, *(cut.wrong_solution(LAB, w) for w in wrong)]
+    for i in range(size):
+        student = tmp_path / f"in/s{i:03}"
+        if i % 10 == 9:
+            folder_of(student, {"mmu.c": f"broken {i};", "tlb.c": ""})
+            continue
+        files = dict(kinds[i % len(kinds)])
+        files["mmu.c"] += f"/* {i} */\n"  # each is compiled
+        folder_of(student, files)
+    Killed.victims.clear()
+    rows = Batch(LAB, tmp_path / "in", tmp_path / "out").run(pool=pool)
+    assert len(Killed.victims) == 1
+    assert len(rows) == size
+    for i, row in enumerate(rows):
+        if i % 10 == 9:
+            assert row.score == 0
+            assert "mmu.c:1: " in row.note
+        elif i % len(kinds) == 0:
+            assert row.score == 100
+        else:
+            lost = wrong[i % len(kinds) - 1].loses
+            assert set(lost) <= set(row.failed)
+            assert 0 < row.score < 100
 
 
 def test_a_student_twice(tmp_path: Path) -> None:
