@@ -18,15 +18,17 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hv.errors import UsageError
 from hv.labs import build
-from hv.labs.plugin import sealed
 from hv.labs.points import Award, plan
 from hv.labs.sandbox import Limits
+from hv.labs.seal import sealed
 from hv.labs.spec import Folder
 
 PUBLIC_SEED = 1
@@ -122,9 +124,13 @@ def grade(
 ) -> Grade:
     """Grade a submission. Whatever it does, there is a grade.
 
+    :raises UsageError: there is no pytest, which runs the tests.
+
     :param files: the student's, by name; others than the lab's do not count.
     :param only: the name of a single test.
     """
+    if find_spec("pytest") is None:
+        raise UsageError("grading needs pytest: pip install 'microhv[labs]'")
     began = time.monotonic()
     awards = [a for a in plan(folder.tests) if only in ("", a.test)]
     broken = ""
