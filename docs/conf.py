@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
     "docs.consolidation",
+    "docs.handouts",
     "docs.harts",
     "docs.isolation",
     "docs.measured",
