@@ -6,6 +6,7 @@ which walks nothing, is passed before it happens: five points are right.
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hv.labs.sandbox import Limits, protection
 
 from .hostile import LAB, submission
 
-QUICK = Limits(cpu=3, wall=120, memory=1 << 30, deaths=2, loops=1)
+QUICK = Limits(cpu=3, wall=120, memory=1 << 30, deaths=1, loops=1)
 filtered = pytest.mark.skipif(
     "filter" not in protection(), reason="no filter of system calls here"
 )
@@ -53,7 +54,8 @@ def test_a_loop_is_ended() -> None:
 
 
 def test_a_crash_costs_the_test_that_ran() -> None:
-    done = graded("if (rights.mxr && rights.sum) *(volatile int *)8 = 1;")
+    code = "if (rights.mxr && rights.sum) *(volatile int *)8 = 1;"
+    done = grade(LAB, submission(code), limits=replace(QUICK, deaths=2))
     lost = [r.award.test for r in done.results if not r.good]
     assert lost == ["rights"]
     assert "segmentation fault" in messages(done)
