@@ -19,6 +19,7 @@ GUEST_FILES := $(shell find guestkernel csrc/abi csrc/port -type f) \
 C_STYLED    := $(wildcard csrc/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]) \
                $(shell find guestkernel -name '*.[ch]')
 PY_FILES    := conftest.py setup.py hv tests tools docs
+LAB_TESTS   := $(wildcard labs/*/test_lab.py) # all of one name: one by one
 
 # `env` and not `export`: what a target sets, a person can set too.
 PYTEST  := $(VENV)/bin/pytest -n $(JOBS)
@@ -149,9 +150,10 @@ check: ## linters, formatters, the floors, strict warnings
 	@echo "check: all good"
 
 check-python: $(TEST) $(VENV)/dev.stamp $(VENV)/docs.stamp
-	$(VENV)/bin/ruff check $(PY_FILES)
-	$(VENV)/bin/ruff format --check $(PY_FILES)
+	$(VENV)/bin/ruff check $(PY_FILES) labs
+	$(VENV)/bin/ruff format --check $(PY_FILES) labs
 	$(VENV)/bin/mypy $(PY_FILES)
+	set -e; for test in $(LAB_TESTS); do $(VENV)/bin/mypy $$test; done
 
 check-format: $(VENV)/dev.stamp
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_STYLED)
@@ -211,7 +213,7 @@ $(VENV)/clang.stamp: | $(VENV)/python.stamp
 
 format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 	$(VENV)/bin/clang-format -i $(C_STYLED)
-	$(VENV)/bin/ruff format $(PY_FILES)
+	$(VENV)/bin/ruff format $(PY_FILES) labs
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info

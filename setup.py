@@ -9,6 +9,7 @@ Everything else is in pyproject.toml. Some small changes to setuptools:
   (HV_LTO=0 leaves it out, which links sooner);
 - a wheel carries the guests' images when a cross-compiler is found. Without
   one the installation goes on: ``hv`` says how to get them when asked for one;
+- a wheel carries the sources (hv/sources), of which labs build private cores;
 - the wheel is for the stable ABI of CPython 3.11 and later.
 """
 
@@ -111,6 +112,17 @@ class BuildPackage(build_py):
             if subprocess.run(command, check=False).returncode != 0:
                 print("note: without the guests' images; see `hv images`")
         super().run()
+        if not self.editable_mode:
+            self._copy_sources()
+
+    def _copy_sources(self) -> None:
+        """Bring what labs are cut from and private cores are built of."""
+        for folder in ("csrc", "labs"):
+            for source in sorted(Path(folder).rglob("*")):
+                if source.is_file() and source.suffix not in {".o", ".pyc"}:
+                    target = Path(self.build_lib, "hv/sources", source)
+                    self.mkpath(str(target.parent))
+                    self.copy_file(str(source), str(target))
 
 
 setup(

@@ -24,6 +24,7 @@ extensions = [
     "sphinx_copybutton",
     "docs.consolidation",
     "docs.fuzzing",
+    "docs.handouts",
     "docs.harts",
     "docs.isolation",
     "docs.image_fields",

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from hv import images
 from hv.errors import CoreMissing, HvError
@@ -31,6 +32,8 @@ def examine() -> list[Check]:
         _core(),
         _images(),
         _compiler(),
+        _lab_compiler(),
+        _grader(),
         _program(
             "qemu-system-riscv32",
             "runs the same kernels",
@@ -91,6 +94,36 @@ def _compiler() -> Check:
             needed=False,
         )
     return Check("guest compiler", good=True, found=found)
+
+
+def _lab_compiler() -> Check:
+    from hv.labs.build import BuildError, compiler  # noqa: PLC0415
+
+    try:
+        found = " ".join(compiler())
+    except BuildError as error:
+        return Check(
+            "C compiler",
+            good=False,
+            found="none (only needed for the labs)",
+            remedy=str(error),
+            needed=False,
+        )
+    return Check("C compiler", good=True, found=found)
+
+
+def _grader() -> Check:
+    from hv.labs.sandbox import protection  # noqa: PLC0415
+
+    if find_spec("pytest") is None:
+        return Check(
+            "grader",
+            good=False,
+            found="no pytest (only needed for the labs)",
+            remedy="pip install 'microhv[labs]'",
+            needed=False,
+        )
+    return Check("grader", good=True, found=protection())
 
 
 def _program(name: str, use: str, remedy: str) -> Check:

@@ -71,6 +71,7 @@ static bool linked(const struct vm *vm, const struct shadow *root,
            shadow_read(vm, root, index) >> PTE_PPN_SHIFT == table->hfn.raw;
 }
 
+/* marker: lab-shadow-express */
 /* A load of an execute-only page under MXR, through a role that took X away:
  * the one thing that rights in an entry cannot say. */
 static bool can_express(const struct vcpu *vcpu, uint32_t rights,
@@ -87,6 +88,7 @@ static bool can_express(const struct vcpu *vcpu, uint32_t rights,
         return rights & PTE_W;
     }
 }
+/* marker: end */
 
 /* This entry changes: what the TLB knows from it, here and, if the table is
  * linked at other addresses too, there, must go. */

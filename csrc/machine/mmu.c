@@ -138,6 +138,7 @@ void mmu_refresh_if_stale(struct hart *hart)
         mmu_refresh(hart);
 }
 
+/* marker: lab-mmu-rights */
 bool mmu_leaf_permits(uint32_t pte, enum access access,
                       struct mmu_rights rights)
 {
@@ -161,7 +162,9 @@ uint32_t mmu_leaf_missing(uint32_t pte, enum access access)
 
     return needed & ~pte;
 }
+/* marker: end */
 
+/* marker: lab-mmu-leaf */
 /* What a valid leaf says about the access; looks at rights before it looks
  * at the address. Fills in page and mega. */
 static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
@@ -184,7 +187,9 @@ static enum walk_status walk_leaf(const struct machine *m, struct walk *walk,
         return WALK_ACCESS_FAULT;
     return WALK_OK;
 }
+/* marker: end */
 
+/* marker: lab-mmu-walk */
 /* Invariant: at the top of each round, `table` is the page number of a table
  * of level `level`, as its parent (or satp) names it: 22 bits, unchecked. */
 void mmu_walk(const struct machine *m, uint32_t satp, uint64_t va,
@@ -218,6 +223,7 @@ void mmu_walk(const struct machine *m, uint32_t satp, uint64_t va,
     }
     return; /* a pointer at level 0 */
 }
+/* marker: end */
 
 int mmu_cause(enum walk_status status, enum access access)
 {
@@ -263,6 +269,7 @@ void mmu_count_miss(struct hart_counters *count, enum access access)
     }
 }
 
+/* marker: lab-mmu-miss */
 /* The TLB does not know: walk, pay for it, remember the answer if it is yes. */
 static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
                     uint32_t *pa)
@@ -285,6 +292,7 @@ static int mmu_miss(struct hart *hart, enum access access, uint32_t va,
     *pa = walk.page | (va & PAGE_MASK);
     return MMU_OK;
 }
+/* marker: end */
 
 int mmu_translate(struct hart *hart, enum access access, uint32_t va,
                   uint32_t *pa)

@@ -24,6 +24,7 @@ void tlb_insert(struct tlb *tlb, enum access access, uint64_t context,
     tlb->fragments |= flags & TLB_MEGA;
 }
 
+/* marker: lab-tlb-covers */
 /* A fragment stands for its whole megapage: one address names them all. */
 static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
 {
@@ -33,6 +34,7 @@ static bool tlb_covers(const struct tlb_entry *entry, uint32_t va)
         return MEGAPAGE_OF(page) == MEGAPAGE_OF(va);
     return page == PAGE_OF(va);
 }
+/* marker: end */
 
 /* The number of the lowest bit that is set. */
 static uint32_t lowest(uint64_t bits)
@@ -82,6 +84,7 @@ static void tlb_fence_access(struct tlb *tlb, int access, bool one_va,
     }
 }
 
+/* marker: lab-tlb-fence */
 /* G is not honoured: a global page is cached once per ASID, and a fence of an
  * ASID drops its copy. Dropping more than was asked for is always allowed. */
 void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
@@ -99,3 +102,4 @@ void tlb_fence(struct tlb *tlb, bool one_va, uint32_t va, uint64_t mask,
     if (!one_va)
         tlb->fragments = tlb->fragments && tlb_any(tlb);
 }
+/* marker: end */

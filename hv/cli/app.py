@@ -20,6 +20,7 @@ from hv.cli.bench import bench
 from hv.cli.compare import compare
 from hv.cli.explore import explore
 from hv.cli.fuzz import fuzz
+from hv.cli.lab import lab
 from hv.cli.replay import replay
 from hv.cli.run import run
 from hv.cli.snapshot import restore, snapshot
@@ -75,6 +76,7 @@ app.add_command(explore)
 app.add_command(zoo)
 app.add_command(fuzz)
 app.add_command(replay)
+app.add_command(lab)
 
 
 @app.command()

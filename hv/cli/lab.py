@@ -1,0 +1,384 @@
+"""``hv lab``: do the course's labs."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from hv.errors import UsageError
+
+if TYPE_CHECKING:
+    from hv.labs.run import Grade
+    from hv.labs.spec import Folder
+
+# Lazily imported everywhere below: `hv --help` needs none of it.
+# ruff: noqa: PLC0415
+
+_HERE = click.option(
+    "-C",
+    "--dir",
+    "place",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The lab's folder; by default where you are.",
+)
+_KEY = click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    help="The course's key, for hidden variants; students do not have it.",
+)
+_PAUSE = 0.5  # seconds between looks at the files
+
+
+@click.group()
+def lab() -> None:
+    """Do a lab of the course: start it, grade it, get hints."""
+
+
+@lab.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def list_(*, as_json: bool) -> None:
+    """List the labs."""
+    from hv.cli.table import table
+    from hv.labs.cut import student_lines
+    from hv.labs.points import plan
+    from hv.labs.spec import labs
+
+    rows = [
+        {
+            "number": folder.lab.number,
+            "name": folder.lab.name,
+            "title": folder.lab.title,
+            "minutes": folder.lab.minutes,
+            "lines": student_lines(folder),
+            "points": sum(award.points for award in plan(folder.tests)),
+        }
+        for folder in labs()
+    ]
+    if as_json:
+        print(json.dumps({"labs": rows}))
+        return
+    print(
+        table(
+            ("LAB", "TITLE", "HOURS", "LINES", "POINTS"),
+            [
+                (
+                    str(row["number"]),
+                    str(row["title"]),
+                    f"{int(str(row['minutes'])) / 60:.0f}",
+                    str(row["lines"]),
+                    str(row["points"]),
+                )
+                for row in rows
+            ],
+            right=(0, 2, 3, 4),
+        )
+    )
+
+
+@lab.command()
+@click.argument("number", type=int)
+@click.argument(
+    "place", type=click.Path(path_type=Path, file_okay=False), required=False
+)
+@click.option("--student", default="", metavar="ID", help="Who you are.")
+@click.option("--force", is_flag=True, help="Replace your files.")
+def start(
+    *, number: int, place: Path | None, student: str, force: bool
+) -> None:
+    """Make a folder for lab NUMBER: by default lab1, lab2, ..."""
+    from hv.labs.spec import find
+    from hv.labs.workspace import start as make
+
+    folder = find(number)
+    where = place or Path(f"lab{number}")
+    make(folder, where, student=student, force=force)
+    print(f"Lab {number}: {folder.lab.title}")
+    for goal in folder.lab.goals:
+        print(f"  - {goal}")
+    mine = ", ".join(source.name for source in folder.lab.file)
+    print(f"In {where}: read handout.md, write in {mine}, then `hv lab grade`.")
+
+
+def _graded(
+    place: Path,
+    only: str = "",
+    seed: int | None = None,
+    number: int | None = None,
+) -> "tuple[Folder, Grade]":
+    """Grade a folder; with a number it need not be one that `start` made."""
+    from hv.labs.points import plan
+    from hv.labs.run import PUBLIC_SEED, grade
+    from hv.labs.spec import find
+    from hv.labs.workspace import NOTE, opened, submission
+
+    if number is not None and not (place / NOTE).exists():
+        folder = find(number)
+    else:
+        _the_same(place, number)
+        folder, _ = opened(place)
+    tests = [award.test for award in plan(folder.tests)]
+    if only and only not in tests:
+        raise UsageError(f"no test {only!r}; there are {', '.join(tests)}")
+    done = grade(
+        folder,
+        submission(folder, place),
+        only=only,
+        seed=PUBLIC_SEED if seed is None else seed,
+    )
+    return folder, done
+
+
+def _status(done: "Grade") -> int:
+    return 0 if done.score == done.full and not done.broken else 1
+
+
+def _the_same(place: Path, number: int | None) -> None:
+    """Refuse a number that is not that of the folder."""
+    from hv.labs.workspace import note
+
+    found = note(place).lab
+    if number is not None and number != found:
+        raise UsageError(f"{place} is the folder of lab {found}, not {number}")
+
+
+@lab.command()
+@click.argument("number", type=int, required=False)
+@_HERE
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(
+        ["text", "json", "gradescope", "prairielearn", "classroom50", "junit"]
+    ),
+    default="text",
+    show_default=True,
+    help="The form of the report.",
+)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Where it goes."
+)
+@click.option(
+    "--about",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What Classroom 50 wants to know besides.",
+)
+@_KEY
+@click.option("--student", default="", metavar="ID", help="Whose variant.")
+def grade(
+    *,
+    number: int | None,
+    place: Path,
+    form: str,
+    out: Path | None,
+    about: tuple[str, ...],
+    key_file: Path | None,
+    student: str,
+) -> int:
+    """Grade your work. Exit status 0: all points (with -o: it was graded)."""
+    from hv.labs import report
+    from hv.labs.exports import export
+    from hv.labs.run import hidden_seed
+    from hv.labs.workspace import note
+
+    seed = None
+    if key := _key(key_file):
+        of = note(place).lab if number is None else number
+        seed = hidden_seed(key, student, of)
+    facts = dict(_pair(text) for text in about)
+    _, done = _graded(place, seed=seed, number=number)
+    shown = report.text(done) if form == "text" else export(done, form, facts)
+    if out is None:
+        print(shown, end="")
+        return _status(done)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(shown)
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--about {text}: NAME=VALUE would be right")
+    return name, value
+
+
+def _key(path: Path | None) -> str:
+    """Return the course's key; empty if there is none."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+@lab.command()
+@click.argument("number", type=int)
+@click.argument("test")
+@_HERE
+@click.option("--seed", type=int, help="That the report has named.")
+def replay(*, number: int, test: str, place: Path, seed: int | None) -> int:
+    """Run one TEST of lab NUMBER again, exactly as it ran."""
+    from hv.labs import report
+
+    _the_same(place, number)
+    _, done = _graded(place, test, seed)
+    print(report.text(done), end="")
+    return _status(done)
+
+
+@lab.command()
+@click.argument("part", required=False)
+@_HERE
+@click.option("--step", type=click.IntRange(1, 3), default=1, show_default=True)
+def hint(*, part: str | None, place: Path, step: int) -> None:
+    """Show a hint: 1 where to look, 2 the idea, 3 almost the code."""
+    from hv.labs.workspace import opened
+
+    folder, _ = opened(place)
+    parts = {p.name: p for p in folder.lab.part}
+    if part is None:
+        for name, found in parts.items():
+            print(f"hv lab hint {name:10} {found.title}")
+        return
+    if part not in parts:
+        raise UsageError(f"no part {part!r}; there are {', '.join(parts)}")
+    print(parts[part].hints[step - 1])
+    if step < 3:
+        print(f"(more: hv lab hint {part} --step {step + 1})")
+
+
+@lab.command()
+@_HERE
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The archive; by default beside the folder's files.",
+)
+def submit(*, place: Path, out: Path | None) -> None:
+    """Pack your files for handing in, and say what they score."""
+    from hv.labs.report import bar
+    from hv.labs.workspace import NOTE, pack, submission
+
+    folder, done = _graded(place)
+    files = submission(folder, place)
+    files[NOTE] = (place / NOTE).read_text()
+    target = out or place / f"{folder.path.name}.tar"
+    pack(files, target)
+    print(f"{target}: {', '.join(sorted(files))}")
+    print(bar(done))
+
+
+@lab.command()
+@_HERE
+@click.option("--once", is_flag=True, hidden=True)
+def watch(*, place: Path, once: bool) -> None:
+    """Grade again whenever you save; end with Ctrl-C."""
+    from hv.labs.workspace import opened, submission
+
+    folder, _ = opened(place)
+    before: dict[str, str] | None = None
+    while True:
+        try:
+            now = submission(folder, place)
+        except UsageError:  # an editor may be between removing and writing
+            now = before or {}
+        if now != before and now:
+            before = now
+            print(_brief(place), flush=True)
+        if once:
+            return
+        time.sleep(_PAUSE)
+
+
+def _brief(place: Path) -> str:
+    from hv.labs import report
+
+    _, done = _graded(place)
+    lines = [report.bar(done)]
+    failed = report.first_failure(done)
+    if done.broken:
+        lines.append(done.broken)
+    elif failed is not None:
+        lines += [f"next: {failed.award.title}", failed.message]
+    return "\n".join(lines)
+
+
+@lab.command()
+@click.argument("number", type=int)
+@click.option("--quick", is_flag=True, help="Run nothing.")
+def check(*, number: int, quick: bool) -> int:
+    """For authors: look whether lab NUMBER holds what a lab promises."""
+    from hv.labs import check as gates
+    from hv.labs.spec import find
+
+    folder = find(number)
+    which = gates.static if quick else gates.all_gates
+    wrong = 0
+    for mistake in which(folder):
+        print(f"lab {number}: {mistake}")
+        wrong += 1
+    if not wrong:
+        print(f"lab {number}: all gates passed")
+    return 1 if wrong else 0
+
+
+@lab.command()
+@click.argument("number", type=int)
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("graded"),
+    show_default=True,
+    help="Where grades and summary go.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=2)
+@_KEY
+def batch(
+    *,
+    number: int,
+    submissions: Path,
+    out: Path,
+    workers: int,
+    key_file: Path | None,
+) -> None:
+    """Grade a folder of SUBMISSIONS; start it again to go on."""
+    from hv.labs.batch import Batch
+    from hv.labs.spec import find
+
+    whole = Batch(
+        find(number), submissions, out, key=_key(key_file), workers=workers
+    )
+    rows = whole.run(
+        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True)
+    )
+    print(f"{len(rows)} submissions; {out / 'summary.html'}")
+
+
+@lab.command()
+@click.argument("number", type=int)
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--wheels",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder of wheels for the image, which has no network.",
+)
+@_KEY
+def gradescope(
+    *, number: int, out: Path, wheels: Path | None, key_file: Path | None
+) -> None:
+    """Write the zip of a Gradescope assignment for lab NUMBER."""
+    from hv.labs.exports.gradescope import pack
+    from hv.labs.spec import find
+
+    find(number)
+    found = sorted(wheels.glob("*.whl")) if wheels else []
+    pack(number, out, found, _key(key_file))
+    print(f"{out}: setup.sh, run_autograder, {len(found)} wheels")

@@ -1,0 +1,166 @@
+"""What the tests of labs are made of: a machine with page tables.
+
+A test pokes tables and a few instructions into a guest, runs them, and looks
+at registers, memory, counters and the TLB. Nothing is compiled for that, so a
+lab's tests need no cross-compiler. The oracle of translation is
+:func:`hv.walk`, which reads the same tables in Python.
+"""
+
+from types import TracebackType
+from typing import Self
+
+from hv.counters import Counters
+from hv.guest import Guest
+from hv.hypervisor import Hypervisor
+from hv.machine import Machine
+from hv.views.walk import Walk, walk
+
+RAM = 0x80000000
+ROOT, TABLE, CODE = RAM + 0x1000, RAM + 0x2000, RAM + 0x3000
+DATA, OTHER = RAM + 0x4000, RAM + 0x5000
+MEGA = RAM + 0x400000
+VIRTUAL = 0x40000000  #: the code's page; DATA_VA is the next one
+DATA_VA, OTHER_VA = VIRTUAL + 0x1000, VIRTUAL + 0x2000
+MEGA_VA = VIRTUAL + 0x400000
+
+V, R, W, X, U, G, A, D = (1 << bit for bit in range(8))
+RWX, AD = R | W | X, A | D
+SATP_MODE = 1 << 31
+SUM, MXR = 1 << 18, 1 << 19
+
+LW_A1_A0 = 0x00052583  # lw a1, 0(a0)
+SW_A1_A0 = 0x00B52023  # sw a1, 0(a0)
+FENCE = 0x12000073  # sfence.vma
+FENCE_A0 = 0x12050073  # sfence.vma a0
+FENCE_ASID_A2 = 0x12C00073  # sfence.vma zero, a2
+
+ATTEMPTS = 12  # instructions tried until one must be done
+
+CAUSES = {
+    1: "instruction access fault", 5: "load access fault",
+    7: "store access fault", 12: "instruction page fault",
+    13: "load page fault", 15: "store page fault",
+}  # fmt: skip
+
+
+def pte(pa: int, flags: int) -> int:
+    """Return the entry that names the page of pa (up to 34 bits of it)."""
+    return (pa >> 12 << 10 | flags) & 0xFFFFFFFF
+
+
+class Board:
+    """A guest whose instructions are poked in and run one by one.
+
+    :param style: of a VM beneath the hypervisor; "" is the bare machine.
+    """
+
+    def __init__(self, style: str = "", engine: str = "ref") -> None:
+        self.machine: Guest
+        self._owner: Machine | Hypervisor
+        if style:
+            self._owner = Hypervisor(ram="24MiB", engine=engine)
+            self.machine = self._owner.create(
+                name="guest", mem="8MiB", style=style
+            )
+        else:
+            self.machine = self._owner = Machine(
+                ram="8MiB", engine=engine, asid_bits=9
+            )
+        self.mem = self.machine.mem
+        self.cpu = self.machine.cpu[0]
+        self.machine.boot(RAM, 0, 0)
+        self.cpu.set_reg("stvec", RAM)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Free the machine."""
+        self._owner.close()
+
+    def one(self, pc: int) -> bool:
+        """Execute until the instruction at pc is done, or has trapped.
+
+        Beneath a hypervisor that can take more than one attempt: the machine's
+        page fault, the hypervisor's answer, the instruction again. False if
+        nothing has changed after a few.
+        """
+        self.cpu.pc = pc
+        for _ in range(ATTEMPTS):
+            self.machine.run(1)
+            if self.cpu.pc != pc:
+                return True
+        return False
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted for the guest."""
+        return self.machine.counters
+
+
+class Paged(Board):
+    """A guest in S-mode, its code mapped at VIRTUAL, its memory 8 MiB.
+
+    DATA holds 1, OTHER 2, MEGA 3; nothing maps them yet.
+    """
+
+    def __init__(self, style: str = "", engine: str = "ref") -> None:
+        super().__init__(style, engine)
+        self.entry(VIRTUAL, pte(TABLE, V), level=1)
+        self.entry(VIRTUAL, pte(CODE, V | RWX | AD))
+        for value, place in enumerate((DATA, OTHER, MEGA), 1):
+            self.mem.write32(place, value)
+        self.satp(ROOT)
+
+    def satp(self, root: int, asid: int = 0) -> None:
+        """Let translation begin at this root."""
+        self.cpu.set_reg("satp", SATP_MODE | asid << 22 | root >> 12)
+
+    def slot(self, va: int, level: int = 0) -> int:
+        """Return where the entry of va is: in TABLE, or in ROOT."""
+        index = va >> (22 if level else 12) & 0x3FF
+        return (ROOT if level else TABLE) + 4 * index
+
+    def entry(self, va: int, value: int, *, level: int = 0) -> None:
+        """Write the entry of va, and tell nobody."""
+        self.mem.write32(self.slot(va, level), value)
+
+    def execute(self, word: int) -> str:
+        """Execute one instruction at VIRTUAL; return the fault, or ""."""
+        self.mem.write32(CODE, word)
+        self.cpu.set_priv("S")
+        if not self.one(VIRTUAL):
+            return f"no progress after {ATTEMPTS} attempts"
+        if self.cpu.pc == VIRTUAL + 4:
+            return ""
+        cause = self.cpu.reg("scause")
+        return CAUSES.get(cause, f"trap of cause {cause}")
+
+    def load(self, va: int) -> int | str:
+        """Load a word: what comes, or the fault."""
+        self.cpu.a0, self.cpu.a1 = va, 0xDEAD
+        return self.execute(LW_A1_A0) or self.cpu.a1
+
+    def store(self, va: int, value: int) -> str:
+        """Store a word; return the fault, or ""."""
+        self.cpu.a0, self.cpu.a1 = va, value
+        return self.execute(SW_A1_A0)
+
+    def fence(self, va: int | None = None) -> None:
+        """Execute sfence.vma, of everything or of one address."""
+        self.cpu.a0 = va or 0
+        self.execute(FENCE if va is None else FENCE_A0)
+
+    def walk(self, va: int, access: str = "load") -> Walk:
+        """Return what the tables say, by the oracle."""
+        return walk(self.machine, va, access)
+
+    def picture(self, va: int, access: str = "load") -> str:
+        """Return the walk as the book draws it."""
+        return "what the tables say:\n" + self.walk(va, access).text

@@ -1,0 +1,152 @@
+"""A student's folder: made once, never overwritten, read for grading.
+
+::
+
+    lab1/
+        mmu.c, tlb.c    the student's
+        given/          to read; read-only
+        handout.md
+        Makefile        make run, make grade, make handin ...
+        .hv-lab.json    which lab this is, and whose
+"""
+
+import stat
+import tarfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+
+from hv.errors import UsageError
+from hv.labs.cut import skeleton
+from hv.labs.spec import Folder, find
+from hv.sources import tree
+
+NOTE = ".hv-lab.json"
+LARGEST = 1 << 20  # bytes of a student's file
+
+_MAKEFILE = """\
+# The words that you know from other courses; hv does the work.
+HV ?= hv
+
+run qemu grade:
+\t$(HV) lab grade
+
+hint:
+\t$(HV) lab hint
+
+watch:
+\t$(HV) lab watch
+
+handin:
+\t$(HV) lab submit
+
+.PHONY: run qemu grade hint watch handin
+"""
+
+
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which lab a folder is, and whose."""
+
+    lab: int
+    name: str
+    student: str = ""
+
+
+def start(
+    folder: Folder, place: Path, *, student: str = "", force: bool = False
+) -> list[Path]:
+    """Make a student's folder; return what is in it.
+
+    :param force: put the skeleton in the place of the student's files.
+    :raises UsageError: that would overwrite a file.
+    """
+    content = contents(folder, student)
+    theirs = {source.name for source in folder.lab.file}
+    there = [n for n in sorted(theirs) if (place / n).exists()]
+    if there and not force:
+        raise UsageError(
+            f"{place / there[0]} is there already, and may be your work; "
+            "--force replaces it by the skeleton"
+        )
+    written = []
+    for name, text in content.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        path.write_text(text)
+        if name.startswith("given/"):
+            path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+        written.append(path)
+    return written
+
+
+def contents(folder: Folder, student: str = "") -> dict[str, str]:
+    """Return a new folder's files, by name: the same every time.
+
+    :raises UsageError: the skeleton cannot be cut.
+    """
+    note = Note(folder.lab.number, folder.lab.name, student)
+    files = skeleton(folder)
+    for source in folder.lab.given:
+        files[f"given/{Path(source).name}"] = (tree() / source).read_text()
+    files["handout.md"] = folder.handout.read_text()
+    files["Makefile"] = _MAKEFILE
+    files[NOTE] = msgspec.json.encode(note).decode() + "\n"
+    return files
+
+
+def note(place: Path) -> Note:
+    """Return which lab a folder is.
+
+    :raises UsageError: it is none.
+    """
+    path = place / NOTE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Note)
+    except OSError:
+        raise UsageError(
+            f"{place} is no lab's folder; `hv lab start 1` makes one"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def opened(place: Path) -> tuple[Folder, Note]:
+    """Return the lab that a student's folder is about, and its note.
+
+    :raises UsageError: it is none, or of a lab that hv does not have.
+    """
+    found = note(place)
+    return find(found.lab), found
+
+
+def submission(folder: Folder, place: Path) -> dict[str, str]:
+    """Read the lab's files from a folder, and no others.
+
+    :raises UsageError: one is missing, no ordinary file, or huge.
+    """
+    return {
+        source.name: _read(place / source.name) for source in folder.lab.file
+    }
+
+
+def _read(path: Path) -> str:
+    # A link could lead to a file of whoever grades.
+    if path.is_symlink() or not path.is_file():
+        raise UsageError(f"{path.name} is missing, or no ordinary file")
+    if path.stat().st_size > LARGEST:
+        raise UsageError(f"{path.name} is larger than {LARGEST} bytes")
+    return path.read_text(errors="replace")
+
+
+def pack(files: Mapping[str, str], to: Path) -> None:
+    """Write files into a tar archive that is the same every time."""
+    with tarfile.open(to, "w") as archive:
+        for name, text in sorted(files.items()):
+            data = text.encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, BytesIO(data))
