@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hv.errors import ImageError
+from hv.paths import exists, is_file
 
 FOLDER = Path(__file__).resolve().parent / "images"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -133,10 +134,10 @@ def resolve(name: str) -> tuple[Path, str]:
     """
     path = Path(name)
     if path.name == name and not path.suffix:
-        if not path.is_file() or name in available():
+        if not is_file(path) or name in available():
             image = find(name)
             return image.path, image.style
-    elif not path.exists():
+    elif not exists(path):
         raise ImageError(f"{name}: no such file; `hv images` lists names")
     return path, default_style(name)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hv.errors import UsageError
 
 PACKAGE = Path(__file__).resolve().parent
-HEADERS = ("hv.h", "hvexplore.h", "hvp.h")
+HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from hv.errors import UsageError
+from hv.paths import exists
 
 if TYPE_CHECKING:
     from hv.fuzz.campaign import Campaign
@@ -245,7 +246,7 @@ def core_path(name: str) -> str:
     :param name: ``wheat``, a file, or the id of a bug of the zoo.
     :raises UsageError: if it means none.
     """
-    if name == "wheat" or Path(name).exists():
+    if name == "wheat" or exists(Path(name)):
         return name
     if name.endswith(".so"):
         raise UsageError(f"--core {name}: there is no such file")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hv import images
+from hv import images, paths
 from hv.domains.checks import Wrong, near
 from hv.domains.keys import TABLES, required
 from hv.domains.lines import Path as Where
@@ -68,7 +68,7 @@ def find(path: str | Path) -> Path:
     """Return a domain file by path, or one that comes with hv by name."""
     shipped = EXAMPLES / f"{path}.toml"
     word = Path(path).name == str(path) and not Path(path).suffix
-    return shipped if word and shipped.is_file() else Path(path)
+    return shipped if word and paths.is_file(shipped) else Path(path)
 
 
 def loads(text: str, path: Path = Path("host.toml")) -> Plan:
@@ -282,7 +282,7 @@ class _Reader:
                 f"{vm.image} does not run as {vm.style}; {', '.join(can)}",
             )
         initrd = self.folder / vm.initrd if vm.initrd is not None else None
-        if initrd is not None and not initrd.is_file():
+        if initrd is not None and not paths.is_file(initrd):
             self.wrong_value((*at, "initrd"), f"{initrd}: no such file")
         plan.boots[vm.name] = Boot(
             path, vm.style or Style(style), initrd, self.where[at]
@@ -294,7 +294,7 @@ class _Reader:
             image = images.find(name)
             return image.path, image.style
         path = self.folder / path
-        if not path.is_file():
+        if not paths.is_file(path):
             raise ImageError(f"{path}: no such file; `hv images` lists names")
         return path, images.default_style(name)
 

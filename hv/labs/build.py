@@ -4,7 +4,6 @@ Every object is kept by content, so a core that differs in one file from
 another costs one compilation, and a submission that was graded before none.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -19,22 +18,31 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hv import guestcc
-from hv.errors import HvError
 from hv.labs.spec import Folder
 from hv.sources import tree
+from hv.zoo.builder import (
+    CFLAGS,
+    BuildError,
+    cache_folder,
+    digest,
+    sources,
+)
 
-FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
-CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
 PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
+
+__all__ = [
+    "BuildError",
+    "CompileError",
+    "Mistake",
+    "compiler",
+    "core",
+    "sanitizer",
+]
 
 _ERROR = re.compile(
     r"^([^:\n]+):(\d+):(?:\d+:)? (?:fatal )?(?i:error): (.*)$", re.MULTILINE
 )
-
-
-class BuildError(HvError):
-    """Say why a core could not be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +64,6 @@ class CompileError(BuildError):
         super().__init__(
             f"{first.file}:{first.line}: {first.message}" if first else output
         )
-
-
-def cache_folder() -> Path:
-    """Return where objects and libraries are kept, made if it is new."""
-    if (tree() / "pyproject.toml").exists():
-        place = tree() / "build" / "chaff"
-    else:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        place = Path(home) / "hv" / "chaff"
-    place.mkdir(parents=True, exist_ok=True)
-    return place
 
 
 def compiler() -> list[str]:
@@ -106,30 +103,11 @@ def _said(*command: str) -> str:
     return done.stdout
 
 
-def sources() -> dict[str, str]:
-    """Return the C files of the core, relative to csrc, and their text."""
-    csrc = tree() / "csrc"
-    return {
-        path.relative_to(csrc).as_posix(): path.read_text()
-        for floor in FLOORS
-        for path in sorted((csrc / floor).glob("*.c"))
-        if path.name != "bare.c" and not path.stem.endswith("_code")
-    }
-
-
-def _digest(*parts: str | bytes) -> str:
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(part.encode() if isinstance(part, str) else part)
-        sha.update(b"\0")
-    return sha.hexdigest()[:24]
-
-
 @cache
 def _headers() -> str:
     csrc = tree() / "csrc"
     files = [p for p in sorted(csrc.glob("*/*")) if p.suffix in (".h", ".def")]
-    return _digest(*(p.read_bytes() for p in files))
+    return digest(*(p.read_bytes() for p in files))
 
 
 def _made(out: Path, *command: str, text: str = "") -> Path:
@@ -173,7 +151,7 @@ def _compile(cc: list[str], unit: Unit) -> Path:
     csrc = tree() / "csrc"
     flags = (*unit.flags, *CFLAGS)
     named = () if unit.shown == unit.file else (unit.shown,)
-    key = _digest(*cc, *flags, _headers(), unit.file, unit.text, *named)
+    key = digest(*cc, *flags, _headers(), unit.file, unit.text, *named)
     return _made(
         cache_folder() / f"{key}.o",
         *(*cc, *flags, f"-I{csrc}", f"-I{csrc / Path(unit.file).parent}"),
@@ -195,7 +173,7 @@ def image(folder: Folder, files: Mapping[str, str]) -> Path | None:
         return None
     texts = [files[name] for name in wanted.sources]
     script = tree() / wanted.script
-    key = _digest(*wanted.sources, *texts, script.read_text())
+    key = digest(*wanted.sources, *texts, script.read_text())
     place = cache_folder() / f"{key}.guest"
     place.mkdir(exist_ok=True)
     for name, text in zip(wanted.sources, texts, strict=True):
@@ -251,6 +229,6 @@ def core(
     flags = (*extra, *CFLAGS, *(("-Wl,-z,defs",) if strict else ()))
     return _made(
         cache_folder()
-        / f"{_digest(*cc, *flags, *(o.name for o in objects))}.so",
+        / f"{digest(*cc, *flags, *(o.name for o in objects))}.so",
         *(*cc, *flags, "-shared", *(str(o) for o in objects)),
     )

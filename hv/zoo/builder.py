@@ -21,10 +21,24 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hv.errors import HvError
+from hv.sources import declarations, tree
 
-PACKAGE = Path(__file__).resolve().parents[1]
+__all__ = [
+    "CFLAGS",
+    "BuildError",
+    "Edit",
+    "build",
+    "cache_folder",
+    "changed",
+    "compilers",
+    "declarations",
+    "digest",
+    "headers_instead",
+    "source_folder",
+    "sources",
+]
+
 FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
-HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -42,23 +56,19 @@ class Edit:
     instead: str
 
 
-@cache
 def source_folder() -> Path:
     """Return where the C sources are: of the checkout, or in the package.
 
-    :raises BuildError: this installation has none.
+    :raises UsageError: this installation has none.
     """
-    for place in (PACKAGE.parent / "csrc", PACKAGE / "csrc"):
-        if (place / "include" / "hv.h").exists():
-            return place
-    raise BuildError("the C sources are not here; a checkout of hv has them")
+    return tree() / "csrc"
 
 
 @cache
 def cache_folder() -> Path:
     """Return where objects and libraries are kept, made if it is new."""
-    if source_folder() == PACKAGE.parent / "csrc":
-        place = PACKAGE.parent / "build" / "chaff"
+    if (tree() / "pyproject.toml").exists():
+        place = tree() / "build" / "chaff"
     else:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         place = Path(home) / "hv" / "chaff"
@@ -112,19 +122,6 @@ def changed(name: str, edits: Iterable[Edit]) -> dict[str, str]:
         text = files[edit.file]
         files[edit.file] = text.replace(edit.text, edit.instead)
     return files
-
-
-def declarations() -> str:
-    """Return what cffi may parse of the public headers."""
-    bodies = []
-    for header in HEADERS:
-        text = (source_folder() / "include" / header).read_text()
-        _, begin, rest = text.partition("/* cdef: begin */")
-        body, end, _ = rest.partition("/* cdef: end */")
-        if not begin or not end:
-            raise BuildError(f"{header}: cdef markers are missing")
-        bodies.append(body)
-    return "\n".join(bodies)
 
 
 def digest(*parts: str | bytes) -> str:

@@ -37,9 +37,12 @@ def alloc_library(
 ) -> Path:
     """Build these sources of csrc (default: as they are), to be loaded so.
 
-    ``extra`` has more flags for single files.
+    The arena is another: in it, too, each block is a request. ``extra`` has
+    more flags for single files.
     """
-    files = sources() if files is None else files
+    files = {**(sources() if files is None else files)}
+    files["machine/arena.c"] = (HERE / "arena.c").read_text()
+    del files["machine/arena_copy.c"]
     flags = {
         name: RENAMED for name, text in files.items() if "<stdlib.h>" in text
     }
@@ -65,6 +68,7 @@ class World:
         self.raw: CData = core.ffi.NULL
         self.config = core.config(ram_size=512 * PAGE, **options)
         self.vm = 0
+        self.kept = 0  # blocks that a call has not given back
 
     def cost(self, step: str, cycles: int) -> None:
         """Change what an elementary step takes."""

@@ -23,7 +23,8 @@ CHECKED = {("hv_mem_read", "len"), ("hv_mem_write", "len"),
            ("hv_machine_read", "len"), ("hv_share_scan", "frames"),
            ("hv_balloon_set", "frames"), ("hv_watch", "capacity")}  # fmt: skip
 COUNTS = {"n", "max", "count", "len", "size"}
-NEVER = {"hv_host_free"}  # the harness does that
+# The harness does that; and an image is nobody's number.
+NEVER = {"hv_host_free", "hv_image_free", "hv_image_size", "hv_image_read"}
 # They return nothing, and so cannot refuse a NULL.
 WRITES = {"hv_config_default", "hv_vm_config_default"}
 
@@ -137,6 +138,10 @@ class Calls:
                 dict(self.ffi.typeof(kind).fields)[name].type
             )
             setattr(at, name, self.number() % (1 << bits - 1))
+        if kind == "struct hv_explore":  # else it goes on for hours
+            at.bound %= 10
+            at.max_steps %= 300
+            at.max_schedules = 1 + at.max_schedules % 20
         if kind == "struct hv_config" and at.ram_size % 4096 == 0:
             at.ram_size %= MOST_RAM  # which is hashed after every call
 
@@ -145,7 +150,7 @@ class Calls:
         if self.number() % 11 == 10 and function not in WRITES:
             return self.ffi.NULL
         if p.pointer == 2:
-            return self.ffi.new("hv_host **")
+            return self.ffi.new(f"{p.kind} **")
         if p.kind in {"void", "char", "uint8_t"}:
             return self.ffi.new("uint8_t[]", ROOM)
         room = max(1, ROOM // self.ffi.sizeof(p.kind))
@@ -193,7 +198,11 @@ class Calls:
         arguments = [self.argument(name, p, size) for p in parameters]
         answer = getattr(self.lib, name)(*arguments)
         for p, argument in zip(parameters, arguments, strict=True):
-            if p.pointer == 2 and argument != self.ffi.NULL:
+            if p.pointer != 2 or argument == self.ffi.NULL:
+                continue
+            if p.kind == "hv_image":
+                self.lib.hv_image_free(argument[0])
+            else:
                 self.keep(argument[0])
         return int(answer) if result == "int" else None
 

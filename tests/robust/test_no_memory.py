@@ -155,9 +155,11 @@ def fail(core: AllocCore, case: Case, n: int) -> tuple[World, int, int]:
     """Make the call with its n-th request failing; and the hash before."""
     world = case[0](core)
     before = world.hash()
+    blocks = core.lib.alloc_blocks()
     core.lib.alloc_fail_at(n)
     status = case[1](world)
     core.lib.alloc_fail_at(0)
+    world.kept = core.lib.alloc_blocks() - blocks
     return world, status, before
 
 
@@ -170,6 +172,8 @@ def fails_cleanly(case: Case, core: AllocCore) -> None:
                           core.lib.HV_ERR_STATE)  # fmt: skip
         if status != core.lib.HV_OK:
             assert world.hash() == before, f"request {n}: something changed"
+            # At its end a host gives back what anybody forgot.
+            assert world.kept == 0, f"request {n}: a leak"
         assert world.audit() == core.lib.HV_OK
         if status != core.lib.HV_OK:
             assert case[1](world) == core.lib.HV_OK

@@ -158,7 +158,9 @@ def test_a_hundred_forks_of_a_booted_kernel_cost_a_page_each() -> None:
         host.run()
         for child in children[:2]:
             child.check()
-            assert child.console.text == vm.console.text[said:]
+            # Each in its own time: they share a hart.
+            lines = child.console.text.splitlines()
+            assert sorted(lines) == sorted(vm.console.text[said:].splitlines())
         host.audit()
 
 

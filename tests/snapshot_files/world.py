@@ -84,7 +84,8 @@ class Copy(Puppet):
 
     def __init__(self, host: Host, number: int) -> None:
         self.host, self.lib, self.ffi = host, host.lib, host.ffi
-        self.id = number
+        self.id, self.vcpu = number, 0
+        self._word = self.ffi.new("uint32_t *")
         info: CData = self.info
         self.pages = info.mem_size // PAGE
         self.pv = info.style == self.lib.HV_STYLE_PV
