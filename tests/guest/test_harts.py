@@ -152,8 +152,9 @@ def test_four_harts_take_less_than_half_the_time(style: str) -> None:
 @pytest.mark.parametrize("harts", [1, 2])
 def test_a_waiting_vcpu_that_sleeps_spins_less(style: str, harts: int) -> None:
     """More vCPUs than harts, and tickets: who waits, waits for a slice."""
+    append = f"{LOCKS} scale=2"  # long enough for many to be preempted
     spun = {
-        pvlocks: spins(in_vm(style, harts, 4, f"{LOCKS} pvlocks={pvlocks}"))
+        pvlocks: spins(in_vm(style, harts, 4, f"{append} pvlocks={pvlocks}"))
         for pvlocks in (0, 1)
     }
     assert 4 * spun[1] < spun[0]
