@@ -12,6 +12,36 @@ static uint32_t lists(void)
     return RAM_BASE + HVP_PAGE_LISTS * PAGE_SIZE;
 }
 
+static bool of_direct(uint32_t number)
+{
+    return number >= HCALL_memory_map && number <= HCALL_set_roots;
+}
+
+/* What holds after any call: the calls of one style are not there in others
+ * (where machine memory is, is nobody else's business: P19), and a list of
+ * calls has not changed where its kernel goes on (P14). */
+static void check_back(struct hvp_run *run, const struct hvp_act *act,
+                       uint32_t number, int32_t error)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    if (!vm || vm->state != VM_LIVE)
+        return;
+    const struct vcpu *vcpu = &vm->vcpu[act->vcpu];
+    uint32_t           pc = vcpu_regs(&vm->vcpu[act->vcpu])->pc;
+
+    run->out->checks++;
+    if (act->vm->pv && !vm->style->direct && of_direct(number) &&
+        error != SBI_ERR_NOT_SUPPORTED)
+        hvp_fail(run, number == HCALL_memory_map ? "P19" : "P27",
+                 "call %u of style direct: %d in another", (unsigned)number,
+                 (int)error);
+    if (number == HCALL_multicall &&
+        (vcpu->mode != PRIV_S || pc - RAM_BASE >= PAGE_SIZE))
+        hvp_fail(run, "P14", "a list of calls ends at %#x in mode %u",
+                 (unsigned)pc, (unsigned)vcpu->mode);
+}
+
 /* False: it did not come back, or with an error. */
 static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
                  uint32_t a, uint32_t b, uint32_t c)
@@ -21,6 +51,8 @@ static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
     uint64_t before = hvp_abstract_before(run, act);
     bool     back = hvp_call(run, act, SBI_EXT_HV, number, arg, &error);
 
+    if (back && act->kernel)
+        check_back(run, act, number, error);
     if (back && error < 0)
         hvp_abstract_check(run, act, before, number, error);
     hvp_owe_unknown(act->vm);
@@ -41,7 +73,9 @@ void hvp_op_do_call_at(struct hvp_run *run, struct hvp_act *act)
 static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
                            uint32_t number, uint32_t i, uint32_t *to)
 {
-    uint32_t gfn = act->c + i;
+    /* A length that is an edge: two frames, over and over. */
+    bool     again = hvp_form(act->record->arg[1]) == HVP_BOUNDARY;
+    uint32_t gfn = act->c + (again ? i % 2 : i);
 
     switch (number) {
     case HCALL_pt_update:
@@ -115,6 +149,20 @@ void hvp_op_do_balloon_give(struct hvp_run *run, struct hvp_act *act)
     }
 }
 
+/* Not more than the host wants it to have: P5. */
+static void check_target(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+    uint32_t   has = 0;
+
+    for (uint32_t i = 0; i < vm->p2m.count; i++)
+        has += !(vm->p2m.state[i] & P2M_GONE);
+    run->out->checks++;
+    if (has > act->vm->target)
+        hvp_fail(run, "P5", "the VM has %u frames, its host wants %u",
+                 (unsigned)has, (unsigned)act->vm->target);
+}
+
 /* What is taken is zero: P2. */
 void hvp_op_do_balloon_take(struct hvp_run *run, struct hvp_act *act)
 {
@@ -124,6 +172,7 @@ void hvp_op_do_balloon_take(struct hvp_run *run, struct hvp_act *act)
     if (!put_list(run, act, HCALL_balloon_take, act->b) ||
         !call(run, act, HCALL_balloon_take, lists(), act->b, 0))
         return;
+    check_target(run, act);
     for (uint32_t i = 0; i < act->b && i < HVP_PAGES; i++)
         for (uint32_t at = 0; at < PAGE_SIZE; at += 4) {
             word = hvp_peek(run, act->vm, ((first + i) << PAGE_SHIFT) + at);

@@ -18,6 +18,7 @@ void hvp_op_do_save(struct hvp_run *run, struct hvp_act *act)
         hv_mark_drop(run->host, saved->mark);
     saved->there = hv_mark(run->host, &saved->mark) == HV_OK;
     saved->serials = run->serials;
+    saved->nr_ids = run->nr_ids;
     memcpy(saved->vm, run->vm, sizeof(saved->vm));
 }
 
@@ -31,6 +32,7 @@ void hvp_op_do_reset(struct hvp_run *run, struct hvp_act *act)
     if (!saved->there || hv_reset(run->host, saved->mark) != HV_OK)
         return;
     run->serials = saved->serials;
+    run->nr_ids = saved->nr_ids;
     memcpy(run->vm, saved->vm, sizeof(run->vm));
     run->out->checks++;
     if (hvp_host_hash(run) != saved->hash)
