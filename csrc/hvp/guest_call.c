@@ -4,6 +4,7 @@
  * A call that comes back with an error must have changed nothing: P28. */
 #include "abi/pv.h"
 #include "hvp/run.h"
+#include <string.h>
 
 #define LIST_WORDS 512
 
@@ -64,9 +65,49 @@ void hvp_op_do_call(struct hvp_run *run, struct hvp_act *act)
     call(run, act, act->a, act->b, act->c, act->c);
 }
 
+/* What was printed is what is in memory from there on. */
+static void check_print(struct hvp_run *run, const struct hvp_act *act)
+{
+    uint8_t printed[256], there[256];
+    size_t  n = hv_console_take(run->host, act->vm->id, printed,
+                                sizeof(printed));
+
+    run->out->checks++;
+    if (hv_mem_read(run->host, act->vm->id, act->b, there, (uint32_t)n) !=
+            HV_OK ||
+        memcmp(printed, there, n) != 0)
+        hvp_fail(run, "P21", "%u bytes at %#x: others were printed",
+                 (unsigned)n, (unsigned)act->b);
+}
+
+/* What was read is there: letters, as the operation `console` has them. */
+static void check_input(struct hvp_run *run, const struct hvp_act *act,
+                        uint32_t n)
+{
+    uint8_t there[256];
+
+    n = n < sizeof(there) ? n : sizeof(there);
+    run->out->checks++;
+    if (hv_mem_read(run->host, act->vm->id, act->b, there, n) != HV_OK)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        if (there[i] < 'a' || there[i] > 'z')
+            hvp_fail(run, "P1", "%u bytes came to %#x: not all are there",
+                     (unsigned)n, (unsigned)act->b);
+}
+
 void hvp_op_do_call_at(struct hvp_run *run, struct hvp_act *act)
 {
-    call(run, act, act->a, act->b, act->c, act->b);
+    bool print = act->a == HCALL_console_write;
+
+    if (print)
+        hvp_check_consoles(run);
+    if (!call(run, act, act->a, act->b, act->c, act->b))
+        return;
+    if (print && hvp_checks(run, HVP_ORACLE_ACCESS))
+        check_print(run, act);
+    if (act->a == HCALL_console_read && hvp_checks(run, HVP_ORACLE_ACCESS))
+        check_input(run, act, hvp_reg(run, act, REG_A0 + 1));
 }
 
 /* What a list of this call has in entry i; returns words per entry. */

@@ -78,12 +78,12 @@ struct hvp_vcpu {
 struct hvp_past { uint32_t handle[HVP_PAST], count; };
 
 struct hvp_vm {
-    uint32_t        id;     /* hv's; 0: there is none in this place */
-    uint32_t        serial; /* whose tags its memory had at first */
-    uint32_t        pages, vcpus, style;
-    uint32_t        target; /* how many of its pages its host wants it to have */
-    bool            pv;     /* kernel of a style that calls */
-    uint64_t        tables; /* pages that are or were tables, as a mask */
+    uint32_t id;     /* hv's; 0: there is none in this place */
+    uint32_t serial; /* whose tags its memory had at first */
+    uint32_t pages, vcpus, style;
+    uint32_t target; /* how many of its pages its host wants it to have */
+    bool     pv;     /* kernel of a style that calls */
+    uint64_t tables; /* pages that are or were tables, as a mask */
     struct hvp_vcpu vcpu[HVP_VCPUS];
     struct hvp_past unmapped, given, unpinned; /* gva, gfn, gfn */
     bool            logging;
@@ -124,7 +124,7 @@ struct hvp_saved {
 };
 
 /* How it was before the operation. */
-struct hvp_before { uint64_t cycles, cpu[HVP_VMS]; };
+struct hvp_before { uint64_t cycles, traps, cpu[HVP_VMS]; };
 
 struct hvp_run {
     struct hvp_context *context;
@@ -313,6 +313,10 @@ void hvp_expect_memory(struct hvp_run *run, struct hvp_act *act,
 /* Is the next instruction the one of this slot, for sure? */
 bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
+/* Cycles that all harts have worked. */
+uint64_t hvp_cycles(const struct hvp_run *run);
+/* One step of a guest took no longer than it may: P25. */
+void hvp_check_step(struct hvp_run *run, uint64_t before);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
 /* touched.c: which frames were written since the last call; they are noted in
@@ -344,6 +348,8 @@ void hvp_log_anew(struct hvp_run *run, struct hvp_vm *vm);
 void hvp_check_end(struct hvp_run *run);
 void hvp_check_audit(struct hvp_run *run);
 void hvp_check_residue(struct hvp_run *run);
+/* Take what VMs have printed; no word of another VM is in it: P21. */
+void hvp_check_consoles(struct hvp_run *run);
 /* The log of this VM names every page that changed: P37. */
 void hvp_check_log(struct hvp_run *run, struct hvp_vm *vm);
 
