@@ -4,6 +4,8 @@
 
 void hvp_op_do_fail_alloc(struct hvp_run *run, struct hvp_act *act)
 {
+    /* Who meets it depends on what all of them do. */
+    hvp_trace_untimed(run);
     hv_fail_alloc(run->host, act->a % 64);
 }
 
