@@ -112,12 +112,16 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         return false;
     struct vcpu  *vcpu = &vm->vcpu[act->vcpu];
     struct counts before = count(run, vm);
+    uint64_t      cycles = hvp_cycles(run);
 
     run->last = (struct hvp_outcome){ .done = false };
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
         return false;
     run->out->steps++;
-    if (hv_step(run->host, act->vm->id, act->vcpu) != HV_OK)
+    int status = hv_step(run->host, act->vm->id, act->vcpu);
+
+    hvp_check_step(run, cycles);
+    if (status != HV_OK)
         return false;
     struct counts after = count(run, vm);
     if (after.irqs != before.irqs) {
@@ -165,9 +169,21 @@ uint32_t hvp_reg(struct hvp_run *run, const struct hvp_act *act, uint32_t reg)
     return vm ? vcpu_regs(&vm->vcpu[act->vcpu])->x[reg] : 0;
 }
 
+/* An ecall of user mode is its kernel's business: P14. */
+static void check_user(struct hvp_run *run, const struct hvp_act *act)
+{
+    if (!run->last.done || !hvp_live(run, act->vm))
+        return;
+    run->out->checks++;
+    if (!run->last.trapped || run->last.cause != CAUSE_ECALL_U)
+        hvp_fail(run, "P14", "ecall of user mode was not its kernel's");
+}
+
 bool hvp_call(struct hvp_run *run, struct hvp_act *act, uint32_t ext,
               uint32_t fn, const uint32_t *arg, int32_t *error)
 {
+    bool sure = !act->kernel && hvp_expect_fetch(run, act, HVP_SLOT_ECALL,
+                                                 hvp_code(HVP_SLOT_ECALL));
     struct vm *vm = hvp_live(run, act->vm);
 
     *error = 0;
@@ -182,6 +198,8 @@ bool hvp_call(struct hvp_run *run, struct hvp_act *act, uint32_t ext,
     regs->x[REG_A7] = ext;
     struct hvp_outcome got = hvp_do(run, act, HVP_SLOT_ECALL, 0, 0);
 
+    if (sure)
+        check_user(run, act);
     *error = (int32_t)hvp_reg(run, act, REG_A0);
     return got.done && !got.trapped;
 }

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cycles that one operation may take of the hypervisor. */
+/* Cycles that one operation may take of the hypervisor, and one step of a guest:
+ * an exit or two, and to change to it. */
 #define WORK_LIMIT 2000000u
+#define STEP_LIMIT (2 * EXIT_BOUND)
 
 void hvp_fail(struct hvp_run *run, const char *property, const char *format,
               ...)
@@ -54,7 +56,7 @@ static bool by_guest(const struct hvp_act *act)
     return hvp_row(act->record->op)->who == HVP_WHO_GUEST;
 }
 
-static uint64_t cycles(const struct hvp_run *run)
+uint64_t hvp_cycles(const struct hvp_run *run)
 {
     uint64_t sum = 0;
 
@@ -71,7 +73,8 @@ void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
     struct hvp_before *before = &run->before;
     uint32_t           frames[HVP_FRAMES];
 
-    before->cycles = cycles(run);
+    before->cycles = hvp_cycles(run);
+    before->traps = machine_hart(run->host->machine, 0)->count.traps_m;
     if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++) {
@@ -151,12 +154,38 @@ static void check_registers(struct hvp_run *run, const struct hvp_act *act)
     }
 }
 
+void hvp_check_step(struct hvp_run *run, uint64_t before)
+{
+    uint64_t spent = hvp_cycles(run) - before;
+
+    /* Who is short of memory waits until somebody is killed for him. */
+    if (hvp_checks(run, HVP_ORACLE_WORK) && spent > STEP_LIMIT &&
+        !(run->world >> 15 & 1))
+        hvp_fail(run, "P25", "one step took %u cycles", (unsigned)spent);
+}
+
 static void check_work(struct hvp_run *run, const struct hvp_act *act)
 {
-    uint64_t spent = cycles(run) - run->before.cycles;
+    uint64_t spent = hvp_cycles(run) - run->before.cycles;
 
     if (by_guest(act) && spent > WORK_LIMIT)
         hvp_fail(run, "P25", "an operation took %u cycles", (unsigned)spent);
+}
+
+/* Whoever runs can be interrupted by the host's timer, whatever it says of its
+ * own interrupts: P16. */
+static void check_timers(struct hvp_run *run)
+{
+    for (uint32_t i = 0; i < run->host->config.harts; i++) {
+        const struct hart    *hart = machine_hart(run->host->machine, i);
+        const struct hyp_cpu *cpu = &run->host->hal.hyp.cpu[i];
+
+        if (cpu->current && cpu->current->entered && hart->priv != PRIV_M &&
+            !(hart->csr.mie & MIP_MTIP))
+            hvp_fail(run, "P16", "hart %u runs a guest, deaf to its timer",
+                     (unsigned)i);
+    }
+    run->out->checks++;
 }
 
 static bool audit_due(struct hvp_run *run)
@@ -169,13 +198,30 @@ static bool audit_due(struct hvp_run *run)
            run->index % context->audit_every == context->audit_every - 1;
 }
 
+/* Somebody else was on the only hart, and left it by a trap: whoever had a
+ * reservation has none. (To step a vCPU from outside takes no trap.) */
+static void end_links(struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct hart *hart = machine_hart(run->host->machine, 0);
+
+    if (run->host->config.harts != 1 ||
+        hart->count.traps_m == run->before.traps)
+        return;
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        if (i != act->place)
+            run->vm[i].vcpu[0].linked = false;
+}
+
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act)
 {
     if (run->host->hal.broken) {
         hvp_fail(run, "P27", "%s", hv_host_reason(run->host));
         return;
     }
+    if (by_guest(act) && run->last.done)
+        end_links(run, act);
     if (by_guest(act) && hvp_checks(run, HVP_ORACLE_OTHERS)) {
+        check_timers(run);
         check_others(run, act);
         check_written(run, act);
     }

@@ -40,6 +40,38 @@ static bool touched(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
                    ->owner == OWNER_SHARED;
 }
 
+/* Two words of another VM that follow each other, wherever they begin. */
+static void read_print(struct hvp_run *run, const struct hvp_vm *vm,
+                       const uint8_t *bytes, size_t n)
+{
+    for (size_t at = 0; at + 8 <= n; at++) {
+        uint32_t word[2], owner;
+
+        memcpy(word, bytes + at, sizeof(word));
+        owner = hvp_tag_owner(run, word[0]);
+        if (owner && owner != vm->serial &&
+            owner == hvp_tag_owner(run, word[1]))
+            hvp_fail(run, "P21", "VM %u printed memory of VM %u",
+                     (unsigned)vm->serial, (unsigned)owner);
+    }
+}
+
+void hvp_check_consoles(struct hvp_run *run)
+{
+    uint8_t  bytes[1024];
+    uint32_t left = 64; /* it may print for ever */
+    size_t   n;
+
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        do {
+            if (!run->vm[i].id)
+                break;
+            n = hv_console_take(run->host, run->vm[i].id, bytes, sizeof(bytes));
+            if (hvp_checks(run, HVP_ORACLE_RESIDUE))
+                read_print(run, &run->vm[i], bytes, n);
+        } while (n == sizeof(bytes) && left--);
+}
+
 void hvp_check_residue(struct hvp_run *run)
 {
     for (uint32_t i = 0; i < HVP_VMS; i++)
@@ -80,6 +112,7 @@ void hvp_check_end(struct hvp_run *run)
     for (uint32_t i = 0; i < HVP_VMS; i++)
         if (run->vm[i].logging)
             hvp_check_log(run, &run->vm[i]);
+    hvp_check_consoles(run);
     if (hvp_checks(run, HVP_ORACLE_RESIDUE))
         hvp_check_residue(run);
     if (!hvp_checks(run, HVP_ORACLE_END) || hvp_failed(run))

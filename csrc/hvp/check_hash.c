@@ -124,6 +124,7 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
                        vcpu->pv.shared.raw | (uint64_t)vcpu->pv.stack << 32);
         hash = hvp_mix(hash, vcpu->roots.kernel.raw |
                                  (uint64_t)vcpu->roots.user.raw << 32);
+        hash = hvp_mix(hash, vcpu->pv.sta_set ? vcpu->pv.sta.raw | 1u : 0);
     }
     return hvp_mix(hash, vm->balloon.said);
 }

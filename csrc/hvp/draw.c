@@ -86,6 +86,8 @@ uint16_t hvp_draw_operand(struct hvp_random *random, enum hvp_kind kind,
                                         : hvp_below(random, 32);
     uint32_t number = hvp_handle(kind, n);
 
+    if (kind == HVP_KIND_VALUE && hvp_chance(random, 30))
+        number = 0x2000 | hvp_below(random, 16) << 5 | hvp_below(random, 32);
     if (is_address(kind) && hvp_chance(random, 40))
         number += hvp_below(random, 32);
     if (of_hundred < 66)

@@ -41,7 +41,7 @@ void hvp_owe_if_table(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa)
 void hvp_owe_unknown(struct hvp_vm *vm)
 {
     for (uint32_t i = 0; i < HVP_VCPUS; i++)
-        vm->vcpu[i].linked = false;
+        vm->vcpu[i].linked = true; /* for all we know */
     hvp_owe(vm, false, 0);
 }
 

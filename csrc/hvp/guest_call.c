@@ -4,12 +4,43 @@
  * A call that comes back with an error must have changed nothing: P28. */
 #include "abi/pv.h"
 #include "hvp/run.h"
+#include <string.h>
 
 #define LIST_WORDS 512
 
 static uint32_t lists(void)
 {
     return RAM_BASE + HVP_PAGE_LISTS * PAGE_SIZE;
+}
+
+static bool of_direct(uint32_t number)
+{
+    return number >= HCALL_memory_map && number <= HCALL_set_roots;
+}
+
+/* What holds after any call: the calls of one style are not there in others
+ * (where machine memory is, is nobody else's business: P19), and a list of
+ * calls has not changed where its kernel goes on (P14). */
+static void check_back(struct hvp_run *run, const struct hvp_act *act,
+                       uint32_t number, int32_t error)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    if (!vm || vm->state != VM_LIVE)
+        return;
+    const struct vcpu *vcpu = &vm->vcpu[act->vcpu];
+    uint32_t           pc = vcpu_regs(&vm->vcpu[act->vcpu])->pc;
+
+    run->out->checks++;
+    if (act->vm->pv && !vm->style->direct && of_direct(number) &&
+        error != SBI_ERR_NOT_SUPPORTED)
+        hvp_fail(run, number == HCALL_memory_map ? "P19" : "P27",
+                 "call %u of style direct: %d in another", (unsigned)number,
+                 (int)error);
+    if (number == HCALL_multicall &&
+        (vcpu->mode != PRIV_S || pc - RAM_BASE >= PAGE_SIZE))
+        hvp_fail(run, "P14", "a list of calls ends at %#x in mode %u",
+                 (unsigned)pc, (unsigned)vcpu->mode);
 }
 
 /* False: it did not come back, or with an error. */
@@ -21,6 +52,8 @@ static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
     uint64_t before = hvp_abstract_before(run, act);
     bool     back = hvp_call(run, act, SBI_EXT_HV, number, arg, &error);
 
+    if (back && act->kernel)
+        check_back(run, act, number, error);
     if (back && error < 0)
         hvp_abstract_check(run, act, before, number, error);
     hvp_owe_unknown(act->vm);
@@ -32,16 +65,58 @@ void hvp_op_do_call(struct hvp_run *run, struct hvp_act *act)
     call(run, act, act->a, act->b, act->c, act->c);
 }
 
+/* What was printed is what is in memory from there on. */
+static void check_print(struct hvp_run *run, const struct hvp_act *act)
+{
+    uint8_t printed[256], there[256];
+    size_t  n = hv_console_take(run->host, act->vm->id, printed,
+                                sizeof(printed));
+
+    run->out->checks++;
+    if (hv_mem_read(run->host, act->vm->id, act->b, there, (uint32_t)n) !=
+            HV_OK ||
+        memcmp(printed, there, n) != 0)
+        hvp_fail(run, "P21", "%u bytes at %#x: others were printed",
+                 (unsigned)n, (unsigned)act->b);
+}
+
+/* What was read is there: letters, as the operation `console` has them. */
+static void check_input(struct hvp_run *run, const struct hvp_act *act,
+                        uint32_t n)
+{
+    uint8_t there[256];
+
+    n = n < sizeof(there) ? n : sizeof(there);
+    run->out->checks++;
+    if (hv_mem_read(run->host, act->vm->id, act->b, there, n) != HV_OK)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        if (there[i] < 'a' || there[i] > 'z')
+            hvp_fail(run, "P1", "%u bytes came to %#x: not all are there",
+                     (unsigned)n, (unsigned)act->b);
+}
+
 void hvp_op_do_call_at(struct hvp_run *run, struct hvp_act *act)
 {
-    call(run, act, act->a, act->b, act->c, act->b);
+    bool print = act->a == HCALL_console_write;
+
+    if (print)
+        hvp_check_consoles(run);
+    if (!call(run, act, act->a, act->b, act->c, act->b))
+        return;
+    if (print && hvp_checks(run, HVP_ORACLE_ACCESS))
+        check_print(run, act);
+    if (act->a == HCALL_console_read && hvp_checks(run, HVP_ORACLE_ACCESS))
+        check_input(run, act, hvp_reg(run, act, REG_A0 + 1));
 }
 
 /* What a list of this call has in entry i; returns words per entry. */
 static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
                            uint32_t number, uint32_t i, uint32_t *to)
 {
-    uint32_t gfn = act->c + i;
+    /* A length that is an edge: two frames, over and over. */
+    bool     again = hvp_form(act->record->arg[1]) == HVP_BOUNDARY;
+    uint32_t gfn = act->c + (again ? i % 2 : i);
 
     switch (number) {
     case HCALL_pt_update:
@@ -115,6 +190,20 @@ void hvp_op_do_balloon_give(struct hvp_run *run, struct hvp_act *act)
     }
 }
 
+/* Not more than the host wants it to have: P5. */
+static void check_target(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+    uint32_t   has = 0;
+
+    for (uint32_t i = 0; i < vm->p2m.count; i++)
+        has += !(vm->p2m.state[i] & P2M_GONE);
+    run->out->checks++;
+    if (has > act->vm->target)
+        hvp_fail(run, "P5", "the VM has %u frames, its host wants %u",
+                 (unsigned)has, (unsigned)act->vm->target);
+}
+
 /* What is taken is zero: P2. */
 void hvp_op_do_balloon_take(struct hvp_run *run, struct hvp_act *act)
 {
@@ -124,6 +213,7 @@ void hvp_op_do_balloon_take(struct hvp_run *run, struct hvp_act *act)
     if (!put_list(run, act, HCALL_balloon_take, act->b) ||
         !call(run, act, HCALL_balloon_take, lists(), act->b, 0))
         return;
+    check_target(run, act);
     for (uint32_t i = 0; i < act->b && i < HVP_PAGES; i++)
         for (uint32_t at = 0; at < PAGE_SIZE; at += 4) {
             word = hvp_peek(run, act->vm, ((first + i) << PAGE_SHIFT) + at);

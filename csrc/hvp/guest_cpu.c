@@ -207,16 +207,16 @@ void hvp_op_do_ecall(struct hvp_run *run, struct hvp_act *act)
     uint32_t ext = extensions[act->a / 8 % COUNT(extensions)];
     uint32_t arg[4] = { act->b, act->c, act->b, act->c };
     int32_t  error;
-    bool     sure = hvp_expect_fetch(run, act, HVP_SLOT_ECALL,
-                                     hvp_code(HVP_SLOT_ECALL));
 
-    hvp_call(run, act, ext, act->a % 8, arg, &error);
+    /* Upper half of an address, flags: what is not 0 is wrong. */
+    if (ext == SBI_EXT_DBCN || ext == SBI_EXT_STA)
+        arg[2] = arg[3] = 0;
+    uint64_t before = hvp_abstract_before(run, act);
+
+    if (hvp_call(run, act, ext, act->a % 8, arg, &error) && error < 0 &&
+        ext > SBI_LEGACY_SHUTDOWN)
+        hvp_abstract_check(run, act, before, act->a, error);
     hvp_owe_unknown(act->vm);
-    if (!sure || act->kernel || !run->last.done || !hvp_live(run, act->vm))
-        return;
-    run->out->checks++;
-    if (!run->last.trapped || run->last.cause != CAUSE_ECALL_U)
-        hvp_fail(run, "P14", "ecall of user mode was not its kernel's");
 }
 
 void hvp_op_do_timer(struct hvp_run *run, struct hvp_act *act)
@@ -236,10 +236,39 @@ void hvp_op_do_timer(struct hvp_run *run, struct hvp_act *act)
         hvp_call(run, act, SBI_EXT_TIME, SBI_TIME_SET, arg, &error);
 }
 
+/* The vCPUs that have one pending, as a mask; those that are off have none. */
+static uint32_t software_interrupts(struct hvp_run       *run,
+                                    const struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+    uint32_t   mask = 0;
+
+    for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++) {
+        if (vm->vcpu[i].state == VCPU_STOPPED)
+            mask |= 1u << i;
+        vcpu_pull(&vm->vcpu[i]);
+        if ((vcpu_sip(&vm->vcpu[i]) | vm->vcpu[i].raised) & MIP_SSIP)
+            mask |= 1u << i;
+    }
+    return mask;
+}
+
 void hvp_op_do_ipi(struct hvp_run *run, struct hvp_act *act)
 {
     uint32_t arg[4] = { act->a < 32 ? 1u << act->a : act->a };
+    uint32_t before = software_interrupts(run, act);
     int32_t  error;
 
-    hvp_call(run, act, SBI_EXT_IPI, SBI_IPI_SEND, arg, &error);
+    if (!hvp_call(run, act, SBI_EXT_IPI, SBI_IPI_SEND, arg, &error) || error)
+        return;
+    uint32_t after = software_interrupts(run, act), own = 1u << act->vcpu;
+    uint32_t there = (1u << act->vm->vcpus) - 1;
+
+    run->out->checks++;
+    if ((after ^ (before | arg[0])) & there & ~own)
+        hvp_fail(run, "P31", "an IPI for %#x: it is pending in %#x, was in %#x",
+                 (unsigned)arg[0], (unsigned)after, (unsigned)before);
+    else if (!(arg[0] & own) && (after & ~before & own))
+        hvp_fail(run, "P31", "an IPI for %#x came to its sender",
+                 (unsigned)arg[0]);
 }

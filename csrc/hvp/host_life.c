@@ -4,18 +4,6 @@
 #define RUN_PIECES 8
 #define SOON       100000 /* ticks */
 
-static void drain(struct hvp_run *run)
-{
-    uint8_t  bytes[256];
-    uint32_t n = 64;
-
-    for (uint32_t i = 0; i < HVP_VMS; i++)
-        while (run->vm[i].id && n-- &&
-               hv_console_take(run->host, run->vm[i].id, bytes,
-                               sizeof(bytes)) == sizeof(bytes))
-            ;
-}
-
 static void anything(struct hvp_run *run)
 {
     for (uint32_t i = 0; i < HVP_VMS; i++)
@@ -54,7 +42,7 @@ void hvp_op_do_run(struct hvp_run *run, struct hvp_act *act)
             args.reason == HV_RUN_IDLE)
             break;
         left -= args.insns < left ? args.insns : left;
-        drain(run);
+        hvp_check_consoles(run);
     }
     anything(run);
 }

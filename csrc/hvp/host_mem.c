@@ -26,7 +26,10 @@ void hvp_op_do_console(struct hvp_run *run, struct hvp_act *act)
 
 void hvp_op_do_balloon_set(struct hvp_run *run, struct hvp_act *act)
 {
-    hv_balloon_set(run->host, act->vm->id, act->vm->pages - act->a);
+    uint32_t target = act->vm->pages - act->a;
+
+    if (hv_balloon_set(run->host, act->vm->id, target) == HV_OK)
+        act->vm->target = target;
 }
 
 /* Where each page lies. */
@@ -44,6 +47,7 @@ void hvp_op_do_share(struct hvp_run *run, struct hvp_act *act)
     const uint8_t *before[HVP_VMS][HVP_PAGES], *after[HVP_VMS][HVP_PAGES];
     uint32_t       merged;
 
+    run->merged = true;
     places(run, before);
     hv_share_scan(run->host, act->a, &merged);
     places(run, after);

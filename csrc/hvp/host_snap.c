@@ -4,6 +4,8 @@
 
 void hvp_op_do_fail_alloc(struct hvp_run *run, struct hvp_act *act)
 {
+    /* Who meets it depends on what all of them do. */
+    hvp_trace_untimed(run);
     hv_fail_alloc(run->host, act->a % 64);
 }
 
@@ -18,6 +20,7 @@ void hvp_op_do_save(struct hvp_run *run, struct hvp_act *act)
         hv_mark_drop(run->host, saved->mark);
     saved->there = hv_mark(run->host, &saved->mark) == HV_OK;
     saved->serials = run->serials;
+    saved->nr_ids = run->nr_ids;
     memcpy(saved->vm, run->vm, sizeof(saved->vm));
 }
 
@@ -31,6 +34,7 @@ void hvp_op_do_reset(struct hvp_run *run, struct hvp_act *act)
     if (!saved->there || hv_reset(run->host, saved->mark) != HV_OK)
         return;
     run->serials = saved->serials;
+    run->nr_ids = saved->nr_ids;
     memcpy(run->vm, saved->vm, sizeof(run->vm));
     run->out->checks++;
     if (hvp_host_hash(run) != saved->hash)

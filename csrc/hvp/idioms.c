@@ -25,6 +25,11 @@ enum who { KERNEL, USER, OTHER };
 #define L(k) (OPERAND_LIVE + (k))
 #define S(k) (OPERAND_STALE + (k))
 
+#define EDGE(k)  (HVP_BOUNDARY << 14 | (k))
+#define LIVE(k)  (HVP_LIVE << 14 | (k))
+#define PAGE(n)  ((n) << 5)
+#define AT(n, k) LIVE(0x2000 | (n) << 5 | (k))
+
 struct step {
     uint8_t  op, who;
     uint32_t operand[3];

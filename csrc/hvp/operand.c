@@ -43,6 +43,9 @@ static uint32_t value(struct hvp_run *run, const struct hvp_vm *vm,
     case HVP_BOUNDARY:
         return number_edge(n);
     case HVP_LIVE:
+        if (n & 0x2000) /* an address, with its offset */
+            return RAM_BASE + (n >> 5 & 0xff) % vm->pages * PAGE_SIZE +
+                   hvp_offset(n);
         switch (n & 3) {
         case 0:
             return hvp_tag(run, vm->serial, n >> 2);

@@ -9,6 +9,9 @@ bool hvp_past_get(const struct hvp_past *past, uint32_t n, uint32_t *handle);
 /* In the VM's tables as they are: the n-th page of the window with V. */
 uint32_t hvp_window_page(struct hvp_run *run, const struct hvp_vm *vm,
                          uint32_t n);
+/* In a page, by five bits: mostly of words, also such that an access crosses its
+ * end, or is not aligned. */
+uint32_t hvp_offset(uint32_t n);
 uint32_t hvp_gva(struct hvp_run *run, const struct hvp_vm *vm, uint16_t arg);
 uint32_t hvp_gfn(const struct hvp_vm *vm, uint16_t arg);
 uint32_t hvp_gpa(const struct hvp_vm *vm, uint16_t arg);

@@ -20,7 +20,7 @@ bool hvp_past_get(const struct hvp_past *past, uint32_t n, uint32_t *handle)
 /* --- addresses ------------------------------------------------------------------ */
 
 /* Five bits: mostly words, also what crosses or is not aligned. */
-static uint32_t offset(uint32_t n)
+uint32_t hvp_offset(uint32_t n)
 {
     static const uint32_t odd[] = { 1, 2, 3, 4094, 4092, 4088 };
 
@@ -65,6 +65,8 @@ static uint32_t edge_of_vm(const struct hvp_vm *vm, uint32_t n)
         0x7ffffffc,
         RAM_BASE + HVP_PAGE_SHARED * PAGE_SIZE,
         RAM_BASE + HVP_PAGE_ROOT * PAGE_SIZE,
+        TEST_BASE,
+        TEST_BASE + 4,
     };
 
     return edges[n % COUNT(edges)];
@@ -77,15 +79,15 @@ uint32_t hvp_gva(struct hvp_run *run, const struct hvp_vm *vm, uint16_t arg)
     switch (hvp_form(arg)) {
     case HVP_STALE:
         if (hvp_past_get(&vm->unmapped, page, &va))
-            return va | offset(n);
-        return hvp_window_page(run, vm, page) | offset(n);
+            return va | hvp_offset(n);
+        return hvp_window_page(run, vm, page) | hvp_offset(n);
     case HVP_LIVE:
-        return hvp_window_page(run, vm, page) | offset(n);
+        return hvp_window_page(run, vm, page) | hvp_offset(n);
     case HVP_BOUNDARY:
         return edge_of_vm(vm, n);
     default:
         va = n & 0x2000 ? HVP_WINDOW : RAM_BASE;
-        return va + page % (vm->pages + 1) * PAGE_SIZE + offset(n);
+        return va + page % (vm->pages + 1) * PAGE_SIZE + hvp_offset(n);
     }
 }
 
@@ -107,6 +109,7 @@ uint32_t hvp_gfn_edge(const struct hvp_vm *vm, uint32_t n)
         HVP_FIRST + HVP_PAGE_ROOT,
         HVP_FIRST & ~0x3ffu,
         HVP_FIRST + 0x400,
+        TEST_BASE >> PAGE_SHIFT,
     };
 
     return edges[n % COUNT(edges)];
@@ -136,9 +139,6 @@ uint32_t hvp_gpa(const struct hvp_vm *vm, uint16_t arg)
         return edge_of_vm(vm, hvp_number(arg));
     uint32_t n = hvp_number(arg);
 
-    if (hvp_form(arg) == HVP_LIVE)
-        return (hvp_gfn(vm, (uint16_t)(arg & 0xc000) | (uint16_t)(n >> 5))
-                << PAGE_SHIFT);
     return hvp_gfn(vm, (uint16_t)((arg & 0xc000) | (n >> 5))) << PAGE_SHIFT |
-           offset(n);
+           hvp_offset(n);
 }

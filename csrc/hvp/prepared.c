@@ -9,7 +9,8 @@
 static uint32_t key_of(const struct hvp_run *run)
 {
     return run->world | (run->flags & HVP_STRICT ? 1u << 16 : 0) |
-           (run->secret ? 1u << 17 : 0) | (run->fill & 0xff) << 18;
+           (run->secret ? 1u << 17 : 0) | (run->fill & 0xff) << 18 |
+           (run->ample ? 1u << 26 : 0);
 }
 
 static void drop(struct hvp_prepared *world)
@@ -70,6 +71,10 @@ bool hvp_begin(struct hvp_run *run)
     run->host = world->host;
     run->serials = world->serials;
     memcpy(run->vm, world->vm, sizeof(run->vm));
+    run->nr_ids = 0;
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        if (run->vm[i].id)
+            hvp_id_note(run, run->vm[i].id);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #define HVP_VCPUS  2
 #define HVP_PAGES  32  /* of a VM, at most */
 #define HVP_FRAMES 256 /* of the machine, at most */
+#define HVP_IDS    64  /* of VMs that are remembered */
 #define HVP_PAST   8   /* stale handles that are remembered, of each kind */
 
 /* The pages of a VM: tables.c builds what stands in those of tables. */
@@ -70,18 +71,19 @@ enum hvp_owes {
 struct hvp_vcpu {
     uint8_t  owes;    /* enum hvp_owes: a fence */
     uint32_t owes_va; /* ... of this page */
-    bool     linked;  /* LR, and nothing that ends a reservation since */
+    bool     linked;  /* it may have a reservation */
     uint32_t link;    /* the word that it reserved */
 };
 
 struct hvp_past { uint32_t handle[HVP_PAST], count; };
 
 struct hvp_vm {
-    uint32_t        id;     /* hv's; 0: there is none in this place */
-    uint32_t        serial; /* whose tags its memory had at first */
-    uint32_t        pages, vcpus, style;
-    bool            pv;     /* kernel of a style that calls */
-    uint64_t        tables; /* pages that are or were tables, as a mask */
+    uint32_t id;     /* hv's; 0: there is none in this place */
+    uint32_t serial; /* whose tags its memory had at first */
+    uint32_t pages, vcpus, style;
+    uint32_t target; /* how many of its pages its host wants it to have */
+    bool     pv;     /* kernel of a style that calls */
+    uint64_t tables; /* pages that are or were tables, as a mask */
     struct hvp_vcpu vcpu[HVP_VCPUS];
     struct hvp_past unmapped, given, unpinned; /* gva, gfn, gfn */
     bool            logging;
@@ -116,25 +118,28 @@ struct hvp_trace {
 /* The live snapshot: save, reset. */
 struct hvp_saved {
     bool          there;
-    uint32_t      mark, serials;
+    uint32_t      mark, serials, nr_ids;
     uint64_t      hash;
     struct hvp_vm vm[HVP_VMS];
 };
 
 /* How it was before the operation. */
-struct hvp_before { uint64_t cycles, cpu[HVP_VMS]; };
+struct hvp_before { uint64_t cycles, traps, cpu[HVP_VMS]; };
 
 struct hvp_run {
     struct hvp_context *context;
     hv_host            *host;
     uint32_t            oracles, flags, world, secret, fill;
+    bool                ample; /* many shadow tables */
     uint32_t            index; /* of the record being executed */
     uint32_t            serials;
+    uint32_t            ids[HVP_IDS], nr_ids; /* that VMs have had */
     struct hvp_vm       vm[HVP_VMS];
     struct hvp_verdict *out;
     struct hvp_outcome  last;        /* of the operation's last instruction */
     bool                interrupted; /* ... before which an interrupt came */
     bool                timely;      /* the operation may have seen the time */
+    bool                merged;      /* pages may have been shared */
     struct hvp_trace   *trace;
     struct hvp_saved    saved;
     uint32_t            preempt; /* operations until somebody is first ... */
@@ -210,6 +215,8 @@ bool hvp_world_make(struct hvp_run *run);
 /* A VM in this place; false: the host refused it. */
 bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
                  uint32_t pages);
+/* There is a VM of this id. */
+void hvp_id_note(struct hvp_run *run, uint32_t id);
 void hvp_vm_gone(struct hvp_run *run, uint32_t place);
 
 /* tag.c: the word that fills a VM's memory, and whose it is. */
@@ -306,6 +313,10 @@ void hvp_expect_memory(struct hvp_run *run, struct hvp_act *act,
 /* Is the next instruction the one of this slot, for sure? */
 bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
+/* Cycles that all harts have worked. */
+uint64_t hvp_cycles(const struct hvp_run *run);
+/* One step of a guest took no longer than it may: P25. */
+void hvp_check_step(struct hvp_run *run, uint64_t before);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
 /* touched.c: which frames were written since the last call; they are noted in
@@ -337,6 +348,8 @@ void hvp_log_anew(struct hvp_run *run, struct hvp_vm *vm);
 void hvp_check_end(struct hvp_run *run);
 void hvp_check_audit(struct hvp_run *run);
 void hvp_check_residue(struct hvp_run *run);
+/* Take what VMs have printed; no word of another VM is in it: P21. */
+void hvp_check_consoles(struct hvp_run *run);
 /* The log of this VM names every page that changed: P37. */
 void hvp_check_log(struct hvp_run *run, struct hvp_vm *vm);
 

@@ -147,6 +147,16 @@ static struct hvp_sight walk_direct(struct hvp_run       *run,
     return fault(sight, true, access);
 }
 
+/* Untranslated, a VM of style `direct` cannot store to its tables either. */
+static bool is_table(struct hvp_run *run, const struct vm *vm, gfn_t gfn)
+{
+    uint32_t page = gfn.raw - HVP_FIRST;
+    hfn_t    hfn = { page < vm->p2m.count ? vm->p2m.hfn[page] : NO_FRAME };
+
+    return frame_exists(&run->host->hal.hyp.frames, hfn) &&
+           frame_of(&run->host->hal.hyp.frames, hfn)->type != FRAME_PLAIN;
+}
+
 struct hvp_sight hvp_sight(struct hvp_run *run, const struct hvp_act *act,
                            uint32_t va, enum access access)
 {
@@ -160,6 +170,9 @@ struct hvp_sight hvp_sight(struct hvp_run *run, const struct hvp_act *act,
     vcpu_pull(vcpu);
     if (direct_loaded(vcpu))
         return walk_direct(run, act, vcpu, va, access);
+    if (vm->style->direct && access == ACCESS_STORE &&
+        is_table(run, vm, gpa_frame((gpa_t){ va })))
+        return fault(sight, true, access);
     if (!(vcpu->csr.satp & SATP_MODE))
         return arrive(run, act->vm, sight, va, access);
     return walk(run, act, vcpu, va, access);

@@ -23,9 +23,12 @@ static void until_here(struct hvp_run *run, uint32_t place)
         run->trace->until[place] = run->index;
 }
 
+/* Who has secrets in pages that are looked at, to be shared, tells by the time
+ * that a store to them takes: that is known of sharing, and no mistake. */
 static bool timed(const struct hvp_run *run)
 {
-    return (run->flags & HVP_STRICT) && run->context->program.nvary == 0;
+    return (run->flags & HVP_STRICT) && run->context->program.nvary == 0 &&
+           !run->merged;
 }
 
 void hvp_trace_untimed(struct hvp_run *run)
@@ -34,19 +37,52 @@ void hvp_trace_untimed(struct hvp_run *run)
         until_here(run, i);
 }
 
+static bool is_counter(uint32_t csr)
+{
+    return (csr & 0xf7f) >= CSR_CYCLE && (csr & 0xf7f) <= CSR_INSTRET;
+}
+
+/* From here on it can tell, by what it has in its registers. */
+static bool knows_time(const struct hvp_act *act)
+{
+    switch (act->record->op) {
+    case HVP_csr_read:
+    case HVP_csr_write:
+        return is_counter(act->a);
+    case HVP_insn:
+        return (act->b & 0x7f) == 0x73 && is_counter(act->c >> 4);
+    default:
+        return false;
+    }
+}
+
+/* The register into which the operation put what it saw; x0: none. */
+static uint32_t got_in(const struct hvp_act *act)
+{
+    switch (act->record->op) {
+    case HVP_load:
+        return 6;
+    case HVP_amo:
+    case HVP_lr:
+    case HVP_sc:
+        return 7;
+    default:
+        return 0;
+    }
+}
+
 void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
 {
     const struct hvp_outcome *last = &run->last;
     uint64_t                  hash = hvp_mix(1, act->record->op);
 
-    if (run->interrupted && !timed(run))
+    if ((run->interrupted || knows_time(act)) && !timed(run))
         until_here(run, act->place);
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);
     hash = hvp_mix(hash, last->tval);
     if (act->record->op <= HVP_sc && last->done && !run->timely)
-        hash = hvp_mix(hash, hvp_reg(run, act, 6) |
-                                 (uint64_t)hvp_reg(run, act, 7) << 32);
+        hash = hvp_mix(hash, hvp_reg(run, act, got_in(act)));
     run->trace->seen[run->index] = hash;
     run->trace->who[run->index] = (uint8_t)(act->place + 1);
     run->out->trace[act->place] = hvp_mix(run->out->trace[act->place], hash);

@@ -5,8 +5,11 @@
 #include "hvp/run.h"
 #include <string.h>
 
-#define SHADOWS_PER_HART 5
-#define STAGE2_FRAMES    8
+/* Few: tables are taken away while they are of use. Many: none is, so that a
+ * flush that somebody forgot is not made for that reason. */
+#define FEW_SHADOWS   5 /* for each hart */
+#define MANY_SHADOWS  12
+#define STAGE2_FRAMES 8
 
 struct shape {
     uint32_t vms, memory, harts, pages, shadows, sync, policy;
@@ -32,7 +35,7 @@ static struct shape shape_of(const struct hvp_run *run)
 
     if (run->flags & HVP_STRICT)
         shape.policy = HV_POLICY_SLOTS;
-    shape.shadows = SHADOWS_PER_HART * shape.harts;
+    shape.shadows = (run->ample ? MANY_SHADOWS : FEW_SHADOWS) * shape.harts;
     shape.overcommit = (world >> 15 & 1) && shape.policy != HV_POLICY_SLOTS;
     return shape;
 }
@@ -69,15 +72,23 @@ static bool host_make(struct hvp_run *run)
 
 /* --- one VM ------------------------------------------------------------------- */
 
-/* Two pages each are equal, so that there is something to share; others differ,
- * so that it shows which of them was read. */
+/* Two pairs of pages are equal, so that there is something to share; all others
+ * differ, so that it shows which of them was read. */
+static uint32_t contents(uint32_t page)
+{
+    uint32_t first = HVP_PAGE_DATA + 1;
+
+    return page >= first && page < first + 4 ? first + ((page - first) & ~1u)
+                                             : page;
+}
+
 static bool fill(struct hvp_run *run, const struct hvp_vm *vm)
 {
     uint32_t words[PT_ENTRIES], last = vm->pages - vm->pages / 4;
 
     for (uint32_t page = HVP_PAGE_DATA; page < last; page++) {
         for (uint32_t i = 0; i < PT_ENTRIES; i++)
-            words[i] = hvp_tag(run, vm->serial, i + 16 * (page / 2));
+            words[i] = hvp_tag(run, vm->serial, i + 11 * contents(page));
         if (hv_mem_write(run->host, vm->id, RAM_BASE + page * PAGE_SIZE, words,
                          PAGE_SIZE) != HV_OK)
             return false;
@@ -172,6 +183,16 @@ static uint32_t create(struct hvp_run *run, uint32_t style, uint32_t pages)
     return id;
 }
 
+/* A number names one VM for ever: P40. */
+void hvp_id_note(struct hvp_run *run, uint32_t id)
+{
+    for (uint32_t i = 0; i < run->nr_ids && i < HVP_IDS; i++)
+        if (run->ids[i] == id)
+            hvp_fail(run, "P40", "VM %#x: there was one of this id before",
+                     (unsigned)id);
+    run->ids[run->nr_ids++ % HVP_IDS] = id;
+}
+
 bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
                  uint32_t pages)
 {
@@ -181,6 +202,7 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
         .id = create(run, style, pages),
         .serial = ++run->serials,
         .pages = pages,
+        .target = pages,
         .vcpus = shape_of(run).harts,
         .style = style,
         .pv = style == HV_STYLE_PV || style == HV_STYLE_DIRECT,
@@ -188,6 +210,7 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
     };
     if (!vm->id)
         return false;
+    hvp_id_note(run, vm->id);
     if (hvp_tables_write(run, vm) && fill(run, vm) && start(run, place))
         return true;
     return false; /* short of memory: it stays as far as it is */
