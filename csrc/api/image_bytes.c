@@ -13,9 +13,10 @@ void put_bytes(struct hv_image *to, const void *from, size_t len)
         size_t   cap = 2 * to->cap + len;
         uint8_t *bytes = realloc(to->bytes, cap);
 
-        to->failed = bytes == NULL;
-        if (to->failed)
+        if (!bytes) {
+            to->failed = true;
             return;
+        }
         to->bytes = bytes;
         to->cap = cap;
     }

@@ -84,7 +84,8 @@ static bool enqueue(struct hvp_batch *batch, const uint8_t *program, size_t n)
         return false;
     free(entry->bytes);
     memcpy(bytes, program, n);
-    *entry = (struct entry){ bytes, n };
+    entry->bytes = bytes;
+    entry->n = n;
     batch->queued++;
     return true;
 }

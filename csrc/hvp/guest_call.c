@@ -138,7 +138,7 @@ static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
 static bool put_list(struct hvp_run *run, const struct hvp_act *act,
                      uint32_t number, uint32_t count)
 {
-    uint32_t words[LIST_WORDS + PV_MULTICALL_SIZE / 4], n = 0;
+    uint32_t words[LIST_WORDS + PV_MULTICALL_SIZE / 4] = { 0 }, n = 0;
 
     for (uint32_t i = 0; i < count && n < LIST_WORDS; i++)
         n += list_entry(run, act, number, i, words + n);

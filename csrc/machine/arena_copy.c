@@ -91,9 +91,9 @@ struct arena_copy *arena_save(struct arena            *arena,
     uint32_t           n = arena->now.nr_segments;
     struct arena_copy *copy = calloc(1, sizeof(*copy) +
                                             n * sizeof(copy->segment[0]));
-    bool               ok = copy != NULL;
+    bool               ok = true;
 
-    if (!ok)
+    if (!copy)
         return NULL;
     copy->state = arena->now;
     arena_reveal(arena);

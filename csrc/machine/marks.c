@@ -244,9 +244,11 @@ static bool merge_pages(struct marks *marks, struct mark *before,
                         struct mark *mark)
 {
     bool *has = calloc(marks->nr_frames, sizeof(*has));
-    bool  ok = has != NULL;
+    bool  ok = true;
 
-    for (uint32_t i = 0; ok && i < before->nr_pages; i++)
+    if (!has)
+        return false;
+    for (uint32_t i = 0; i < before->nr_pages; i++)
         has[before->page[i].frame] = true;
     for (uint32_t i = mark->nr_pages; ok && i-- > 0; mark->nr_pages--) {
         struct saved_page page = mark->page[i];
