@@ -75,6 +75,21 @@ static void interlope(struct hvp_run *run)
         hvp_step(run, &act);
 }
 
+/* Traps are told through a page that is one of its tables: whoever does that
+ * has edited a table by it, and owes a fence. */
+static void trap_into_tables(struct hvp_run *run, const struct hvp_act *act)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++) {
+        const struct pv_state *pv = &vm->vcpu[i].pv;
+        uint32_t               page = (pv->shared.raw - RAM_BASE) >> PAGE_SHIFT;
+
+        if (pv->shared_set && page < HVP_PAGES && (act->vm->tables >> page & 1))
+            hvp_owe_unknown(act->vm);
+    }
+}
+
 static void operate(struct hvp_run *run, const struct hvp_record *record)
 {
     struct hvp_act act = actor(run, record);
@@ -94,6 +109,7 @@ static void operate(struct hvp_run *run, const struct hvp_record *record)
     if (!run->host->hal.broken)
         functions[record->op](run, &act);
     hvp_check_after(run, &act);
+    trap_into_tables(run, &act);
     hvp_cover(run, &act);
     hvp_trace_note(run, &act);
     run->out->done++;

@@ -184,6 +184,8 @@ bool vm_set_style(struct vm *vm, const struct style *style)
 {
     const char *why;
 
+    if (style == vm->style)
+        return true;
     if (vm->style->hypercalls != style->hypercalls ||
         vm->style->direct != style->direct ||
         (!style->paging->zap && !p2m_plain(&vm->p2m)) ||
