@@ -147,13 +147,15 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     if (!vm)
         return;
     struct vcpu *vcpu = &vm->vcpu[act->vcpu];
+    uint32_t     slot = act->vm->pv ? HVP_SLOT_ECALL : HVP_SLOT_SRET;
+    bool         sure = hvp_expect_fetch(run, act, slot, hvp_code(slot));
 
     if (act->vm->pv)
         iret(run, act, vcpu);
     else
         sret(run, act);
     vm = hvp_live(run, act->vm);
-    if (!vm || !act->kernel || !run->last.done || run->last.trapped ||
+    if (!vm || !sure || !act->kernel || !run->last.done || run->last.trapped ||
         run->interrupted)
         return;
     vcpu_pull(vcpu);

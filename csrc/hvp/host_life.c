@@ -87,6 +87,8 @@ void hvp_op_do_sched(struct hvp_run *run, struct hvp_act *act)
         return;
     sched.weight = act->a;
     sched.cap = act->b;
+    hvp_trace_untimed(
+        run); /* whether it may run depends on how long others did */
     hv_sched_set(run->host, act->vm->id, &sched, NULL, 0);
 }
 
