@@ -1,5 +1,7 @@
 """Any command line: a documented exit status, and never a traceback."""
 
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +110,8 @@ def test_any_command_line(
 ) -> None:
     for name, data in FILES.items():
         (here / name).write_bytes(data)
+    assert isinstance(sys.stderr, io.TextIOWrapper)
+    sys.stderr.reconfigure(errors="backslashreplace")  # as Python's own is
     status = main(line)
     said = capsys.readouterr()
     assert status in STATUS, said.err
