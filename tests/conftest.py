@@ -32,3 +32,14 @@ def _the_core_is_the_one_that_was_asked_for() -> None:
     """`make sanitize` must not test the ordinary build by accident."""
     where = Path(hv.__file__).parts
     assert ("sanitize" in where) == bool(os.environ.get("HV_SANITIZED"))
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what sanitizers make meaningless: how much memory is used."""
+    if not os.environ.get("HV_SANITIZED"):
+        return
+    out = [item for item in items if item.get_closest_marker("unsanitized")]
+    items[:] = [item for item in items if item not in out]
+    config.hook.pytest_deselected(items=out)

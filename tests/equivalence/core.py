@@ -42,8 +42,8 @@ __all__ = [
     "sources",
 ]
 
-CSRC = source_folder()
-ROOT = CSRC.parent
+ROOT = Path(__file__).resolve().parents[2]
+CSRC = source_folder()  # of an installed hv, if that is what is tested
 CACHE = cache_folder()
 
 # A C value, whose type only cffi knows.

@@ -5,8 +5,9 @@
 #include <string.h>
 
 struct held {
-    struct held *next, **link;
-    size_t       size;
+    _Alignas(16) struct held *next;
+    struct held **link;
+    size_t        size;
 };
 
 struct arena { struct held *first; };
@@ -18,11 +19,10 @@ struct arena *arena_new(void)
 
 void arena_release(struct arena *arena, void *block)
 {
-    struct held *held = (struct held *)block - 1;
-
     (void)arena;
     if (!block)
         return;
+    struct held *held = (struct held *)block - 1;
     *held->link = held->next;
     if (held->next)
         held->next->link = held->link;
@@ -42,7 +42,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 
     if (!held)
         return NULL;
-    *held = (struct held){ arena->first, &arena->first, size };
+    *held = (struct held){
+        .next = arena->first,
+        .link = &arena->first,
+        .size = size,
+    };
     if (held->next)
         held->next->link = &held->next;
     arena->first = held;

@@ -6,7 +6,6 @@ changed nothing, or did without; the host audits clean, and the same call then
 does what it would have done; at the end everything was given back.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -299,9 +298,7 @@ with hv.Hypervisor(ram="8MiB") as small:
 """
 
 
-@pytest.mark.skipif(
-    bool(os.environ.get("HV_SANITIZED")), reason="ASan takes all there is"
-)
+@pytest.mark.unsanitized
 def test_a_computer_with_little_memory() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIMITED],

@@ -212,6 +212,7 @@ def test_written_needs_a_mark_and_room() -> None:
     assert written(world.host, out, 8, ffi.NULL) == lib.HV_ERR_INVALID
 
 
+@pytest.mark.unsanitized
 def test_a_reset_leaves_nothing_behind() -> None:
     """A thousand times: VMs made and destroyed, and no memory is lost."""
     import resource  # noqa: PLC0415 -- not on every system
