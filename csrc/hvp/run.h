@@ -14,7 +14,7 @@
 #define HVP_VMS    4
 #define HVP_VCPUS  2
 #define HVP_PAGES  32  /* of a VM, at most */
-#define HVP_FRAMES 256 /* of the machine, at most */
+#define HVP_FRAMES 512 /* of the machine, at most */
 #define HVP_IDS    64  /* of VMs that are remembered */
 #define HVP_PAST   8   /* stale handles that are remembered, of each kind */
 
