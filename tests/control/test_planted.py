@@ -3,38 +3,31 @@
 import os
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import ROOT, build, planted
+from tests.equivalence.core import ROOT, Planted, build
 from tests.guest import bugged
 
 FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str
-    text: str
-    instead: str
     reason: str
     test: str
     shows: str
 
     def build(self) -> Path:
         """Build the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return build(files | {bugged.FILE: bugged.constants_c()})
+        return build(self.files() | {bugged.FILE: bugged.constants_c()})
 
 
-RECORDS = tomllib.loads((FOLDER / "planted.toml").read_text())["bug"]
-BUGS = [Bug(**record) for record in RECORDS]
+BUGS = Bug.read(FOLDER / "planted.toml")
 # A bug found is a bug found: sanitizers have little to add.
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:1]

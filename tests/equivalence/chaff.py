@@ -11,19 +11,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from tests.equivalence.core import Core, build, planted, records
+from tests.equivalence.core import Planted, records
 
 RECORDS = Path(__file__).with_name("planted.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str  # below csrc
-    text: str
-    instead: str
     precedent: str
     property: str
     shows: tuple[str, ...]  # what may differ first
@@ -32,11 +28,6 @@ class Bug:
     style: str = "EMULATE"  # as hv.h has it
     sync: str = "DEFAULT"
     config: dict[str, int] = field(default_factory=dict)
-
-    def core(self) -> Core:
-        """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(build(files))
 
 
 @cache

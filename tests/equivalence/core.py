@@ -5,9 +5,10 @@ Cores are compiled by hv/zoo/builder.py, side by side, and kept by content in
 """
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import cffi
 
@@ -32,6 +33,7 @@ __all__ = [
     "ROOT",
     "CData",
     "Core",
+    "Planted",
     "build",
     "compilers",
     "declarations",
@@ -113,6 +115,33 @@ class Core:
             self.ffi.string(self.lib.hv_counter_name(group, i)).decode()
             for i in range(self.lib.hv_counter_count(group))
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """A record of a planted.toml. Whose tests it is for adds fields.
+
+    :ivar file: below csrc.
+    :ivar text: of the file, that is once there; ``instead`` replaces it.
+    """
+
+    name: str
+    file: str
+    text: str
+    instead: str
+
+    @classmethod
+    def read(cls, path: Path) -> list[Self]:
+        """Return all records of a file."""
+        return [cls(**record) for record in records(path)]
+
+    def files(self) -> dict[str, str]:
+        """Return the sources with the bug in them."""
+        return planted(self.name, self.file, self.text, self.instead)
+
+    def core(self) -> Core:
+        """Build and load the core that has this bug."""
+        return Core(build(self.files()))
 
 
 @cache

@@ -3,21 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.equivalence.core import build, planted, records
+from tests.equivalence.core import Planted, build
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record.
 
     :param properties: what it may break first.
     :param strategies: which must find it within so many programs.
     """
 
-    name: str
-    file: str
-    text: str
-    instead: str
     precedent: str
     property: str
     reason: str
@@ -26,10 +22,7 @@ class Bug:
 
     def build(self) -> str:
         """Build the core that has this bug; return its library."""
-        return str(
-            build(planted(self.name, self.file, self.text, self.instead))
-        )
+        return str(build(self.files()))
 
 
-_FILE = Path(__file__).parent / "planted.toml"
-BUGS = [Bug(**record) for record in records(_FILE)]
+BUGS = Bug.read(Path(__file__).with_name("planted.toml"))

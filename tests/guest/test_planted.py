@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import ROOT, build, planted, sources
+from tests.equivalence.core import ROOT, Planted, build, sources
 from tests.guest import bugged
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -22,13 +21,9 @@ def library(files: dict[str, str]) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str
-    text: str
-    instead: str
     precedent: str
     property: str
     args: list[str]
@@ -36,11 +31,10 @@ class Bug:
 
     def build(self) -> Path:
         """Build the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return library(files)
+        return library(self.files())
 
 
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = Bug.read(RECORDS)
 
 
 def compare(core: Path, args: list[str]) -> subprocess.CompletedProcess[str]:

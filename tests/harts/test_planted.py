@@ -1,14 +1,13 @@
 """The checks of harts and of their interleaving find mistakes in both."""
 
 import os
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, build, planted
+from tests.equivalence.core import Core, Planted
 from tests.harts import test_harts, test_interleave
 
 RECORDS = Path(__file__).with_name("planted.toml")
@@ -18,23 +17,14 @@ CHECKS: dict[str, Callable[[Core], None]] = test_harts.CHECKS | {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str  # below csrc
-    text: str
-    instead: str
     reason: str
     check: str
 
-    def core(self) -> Core:
-        """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(build(files))
 
-
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = Bug.read(RECORDS)
 # A bug found is a bug found: sanitizers have little to add.
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]

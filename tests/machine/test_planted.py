@@ -4,14 +4,13 @@ A record of planted.toml is a bug and the check that must fail with it. The
 cores are built as in tests/equivalence: one compilation each, kept by content.
 """
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import build, planted, sources
+from tests.equivalence.core import Planted, build, sources
 from tests.machine import test_h_csr as h_csr
 from tests.machine import test_h_traps as h_traps
 from tests.machine.core import Core, Machine
@@ -100,23 +99,18 @@ CHECKS: dict[str, Callable[[Core], None]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str  # below csrc
-    text: str
-    instead: str
     reason: str
     check: str
 
-    def core(self, workdir: Path) -> Core:
+    def core_in(self, workdir: Path) -> Core:
         """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(workdir, build(files))
+        return Core(workdir, build(self.files()))
 
 
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = Bug.read(RECORDS)
 
 
 @pytest.mark.slow
@@ -130,6 +124,6 @@ def test_a_core_without_a_bug_passes(
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_the_check_finds(bug: Bug, tmp_path: Path) -> None:
-    core = bug.core(tmp_path)
+    core = bug.core_in(tmp_path)
     with pytest.raises(AssertionError):
         CHECKS[bug.check](core)

@@ -8,31 +8,22 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.equivalence.core import Core, build, planted, records
+from tests.equivalence.core import Planted
 from tests.memory.model import Memories
 
 RECORDS = Path(__file__).with_name("planted.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str
-    text: str
-    instead: str
     precedent: str
     property: str
     shows: str
 
-    def core(self) -> Core:
-        """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(build(files))
 
-
-BUGS = [Bug(**record) for record in records(RECORDS)]
+BUGS = Bug.read(RECORDS)
 # A bug found is a bug found: sanitizers have little to add.
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, build, records, sources
+from tests.equivalence.core import Core, Planted, build, sources
 from tests.memory.puppet import Host
 from tests.sched import cuts, programs, scenario
 from tests.sched.simlib import (
@@ -27,29 +27,18 @@ RAM = 0x8000_0000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str
-    text: str
-    instead: str
     precedent: str
     property: str
     by: str
     shows: str
 
-    def files(self) -> dict[str, str]:
-        """Return the sources with the bug in them."""
-        files = sources()
-        assert files[self.file].count(self.text) == 1, self.name
-        files[self.file] = files[self.file].replace(self.text, self.instead)
-        return files
-
 
 def bugs() -> list[Bug]:
     """Return all records."""
-    return [Bug(**b) for b in records(RECORDS)]
+    return Bug.read(RECORDS)
 
 
 # -- checks on simulated harts ------------------------------------------------

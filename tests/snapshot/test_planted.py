@@ -1,14 +1,13 @@
 """The checks of marks find mistakes in what is kept and put back."""
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, build, planted
+from tests.equivalence.core import Core, Planted
 from tests.snapshot import test_marks as marks
 from tests.snapshot.world import Shape
 
@@ -43,23 +42,14 @@ CHECKS: dict[str, Callable[[Core], None]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str  # below csrc
-    text: str
-    instead: str
     reason: str
     check: str
 
-    def core(self) -> Core:
-        """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(build(files))
 
-
-BUGS = [Bug(**record) for record in tomllib.loads(RECORDS.read_text())["bug"]]
+BUGS = Bug.read(RECORDS)
 # A bug found is a bug found: sanitizers have little to add.
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]

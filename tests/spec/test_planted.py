@@ -10,13 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hv.abi import Hypercall
-from tests.equivalence.core import (
-    Core,
-    build,
-    good_core,
-    planted,
-    records,
-)
+from tests.equivalence.core import Core, Planted, good_core
 from tests.machine import asm
 from tests.memory.puppet import FIRST, PAGE
 from tests.spec.lives import FRAMES, A, D, Lives, R, V, W, X
@@ -28,13 +22,9 @@ ROOT, LEAVES = 0x80007, 0x80008
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bug:
+class Bug(Planted):
     """One record of planted.toml."""
 
-    name: str
-    file: str
-    text: str
-    instead: str
     precedent: str
     property: str
     style: str
@@ -42,13 +32,8 @@ class Bug:
     shows: str
     lives: bool = False
 
-    def core(self) -> Core:
-        """Build and load the core that has this bug."""
-        files = planted(self.name, self.file, self.text, self.instead)
-        return Core(build(files))
 
-
-BUGS = [Bug(**record) for record in records(RECORDS)]
+BUGS = Bug.read(RECORDS)
 ALIVE = [bug for bug in BUGS if bug.lives]
 if os.environ.get("HV_SANITIZED"):
     BUGS = BUGS[:2]
