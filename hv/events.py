@@ -8,7 +8,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import cache
-from types import TracebackType
 from typing import NamedTuple, Self, overload
 
 from hv import core
@@ -188,12 +187,7 @@ class Watch:
         self._tap = self._host.tap = drain
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the last ones and note no more."""
         if self._tap is None:
             return

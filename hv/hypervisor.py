@@ -1,10 +1,10 @@
 """The hypervisor: VMs side by side on one machine."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import Self
 
 from hv import inside, sched, snapshots
+from hv.closing import Closing
 from hv.core import ffi, lib, to_c
 from hv.counters import Counters
 from hv.errors import UsageError
@@ -39,7 +39,7 @@ from hv.units import parse_size
 from hv.vm import VM
 
 
-class Hypervisor:
+class Hypervisor(Closing):
     """A machine with the hypervisor on it. Use it as a context manager.
 
     :param ram: machine memory; VMs get theirs from it.
@@ -137,19 +137,6 @@ class Hypervisor:
         :raises UsageError: if that is not recorded.
         """
         return recorded(self.host)
-
-    def __enter__(self) -> Self:
-        """Return itself; :meth:`close` is called at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Free the machine and its VMs."""
-        self.close()
 
     def close(self) -> None:
         """Free the machine and its VMs now. Twice is harmless."""

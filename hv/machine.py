@@ -5,9 +5,9 @@ What every style of virtualization is compared with.
 
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
+from hv.closing import Closing
 from hv.core import lib
 from hv.counters import Counters
 from hv.elf import Program
@@ -30,7 +30,7 @@ from hv.marks import Mark, written
 NATIVE = "native"
 
 
-class Machine(Guest):
+class Machine(Guest, Closing):
     """A bare machine. Use it as a context manager.
 
     :param ram: its memory, all of it the kernel's.
@@ -114,19 +114,6 @@ class Machine(Guest):
 
     def _firmware(self) -> list[Program]:
         return self._code
-
-    def __enter__(self) -> Self:
-        """Return itself; :meth:`close` is called at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Free the machine."""
-        self.close()
 
     def close(self) -> None:
         """Free the machine now. Twice is harmless."""

@@ -6,7 +6,6 @@ which VMs there are, what was read from their consoles, where breakpoints are.
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from hv.core import ffi, lib
@@ -86,12 +85,7 @@ class Mark:
         """Return itself; it is dropped at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Drop it, if it is there."""
         with suppress(ClosedError):
             self._host.call(lib.hv_mark_drop, self.number)

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -27,12 +26,7 @@ class View(AbstractContextManager["View"]):
         self._width = max((8, *(len(vm.name) for vm in vms)))
         self._partial = dict.fromkeys((vm.name for vm in vms), b"")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Show the last lines that have no end."""
         for i, vm in enumerate(self._vms):
             if self._partial[vm.name]:
@@ -82,14 +76,9 @@ class Screen(View):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Leave the terminal as it was."""
-        super().__exit__(kind, error, trace)
+        super().__exit__(*raised)
         self._live.stop()
         self._live.console.print(self._top())
 

@@ -6,9 +6,7 @@ lab's tests need no cross-compiler. The oracle of translation is
 :func:`hv.walk`, which reads the same tables in Python.
 """
 
-from types import TracebackType
-from typing import Self
-
+from hv.closing import Closing
 from hv.counters import Counters
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
@@ -48,7 +46,7 @@ def pte(pa: int, flags: int) -> int:
     return (pa >> 12 << 10 | flags) & 0xFFFFFFFF
 
 
-class Board:
+class Board(Closing):
     """A guest whose instructions are poked in and run one by one.
 
     :param style: of a VM beneath the hypervisor; "" is the bare machine.
@@ -71,16 +69,7 @@ class Board:
         self.machine.boot(RAM, 0, 0)
         self.cpu.set_reg("stvec", RAM)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Free the machine."""
         self._owner.close()
 

@@ -6,7 +6,6 @@ also knows the names, and who ran where when it began and when it ended.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hv.core import lib
@@ -96,14 +95,9 @@ class Recorder:
         self._begin = self._end = self._look()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Note no more."""
-        self._watch.__exit__(kind, error, trace)
+        self._watch.__exit__(*raised)
         if not self._hypervisor.host.closed:
             self._end = self._look()
 
