@@ -15,6 +15,7 @@ from difflib import get_close_matches
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from hv.cli import options
 from hv.cli.back import back
 from hv.cli.bench import bench
 from hv.cli.compare import compare
@@ -80,7 +81,7 @@ app.add_command(lab)
 
 
 @app.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def images(*, as_json: bool) -> None:
     """List the guests that come with hv."""
     from hv import images as shipped  # noqa: PLC0415 -- lazily

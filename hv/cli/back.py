@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.errors import UsageError
-from hv.facts import Engine
 
 if TYPE_CHECKING:
     from hv.guest import Guest
@@ -51,10 +51,9 @@ def _number(
 @click.option(
     "--vm", type=int, metavar="N", help="Which VM; default: the first."
 )
-@click.option(
-    "--engine",
-    type=click.Choice([str(engine) for engine in Engine]),
-    help="Which interpreter runs it; default: the one that was recorded.",
+@options.engine(
+    "Which interpreter runs it; default: the one that was recorded.",
+    default=None,
 )
 def back(
     *,

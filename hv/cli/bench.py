@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.errors import HvError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Less than a minute.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

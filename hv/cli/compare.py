@@ -4,8 +4,8 @@ import json
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.files import svg_file
-from hv.facts import Engine
 
 
 @click.command()
@@ -21,13 +21,7 @@ from hv.facts import Engine
     metavar="W,V",
     help="Which programs; default: all of them.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.FAST),
-    show_default=True,
-    help="Which interpreter; the counts are the same.",
-)
+@options.engine("Which interpreter; the counts are the same.")
 @click.option(
     "--scale",
     type=click.IntRange(1),
@@ -47,7 +41,7 @@ from hv.facts import Engine
 @click.option(
     "--plot", metavar="FILE.svg", help="Draw the ratios to bare as bars."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def compare(
     *,
     kernels: tuple[str, ...],

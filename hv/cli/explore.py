@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from hv.cli.run import BARE, HEADROOM, MAX_HARTS, STYLES
+from hv.cli import options
+from hv.cli.run import BARE, HEADROOM, STYLES
 from hv.cli.table import count, table
 from hv.errors import UsageError
 from hv.images import resolve
@@ -39,13 +40,7 @@ FOUND = 1
     show_default=True,
     help="How it is virtualized.",
 )
-@click.option(
-    "--harts",
-    type=click.IntRange(1, MAX_HARTS),
-    default=2,
-    show_default=True,
-    help="Harts of the machine, or vCPUs of the VM.",
-)
+@options.harts("Harts of the machine, or vCPUs of the VM.", default=2)
 @click.option(
     "--mem",
     default="8MiB",
@@ -80,7 +75,7 @@ FOUND = 1
     metavar="FILE",
     help="Replay a schedule that was kept, and show its turns.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def explore(
     *,
     image: str | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.errors import UsageError
 from hv.paths import exists
 
@@ -67,7 +68,7 @@ FOUND = 1
     help="Instead: how soon each strategy finds each bug of --core.",
 )
 @click.option("--trials", type=click.IntRange(1), default=5, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def fuzz(
     *,
     strategy: str,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from hv.cli import options
 from hv.domains.checks import Check, Wrong, seconds, ticks
 from hv.errors import HvError, UsageError
-from hv.facts import U32, U64, Engine, Policy
+from hv.facts import U64, Engine, Policy
 
 if TYPE_CHECKING:
     from hv.domains.plan import HostPlan, Plan
 
-MAX_HARTS = 8
 LIMIT = 1.0  # machine seconds that are recorded, if nobody says otherwise
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -78,29 +78,15 @@ _OPTIONS = (
         metavar="TIME",
         help="What caps and credits are given out for.",
     ),
-    click.option(
-        "--harts",
-        type=click.IntRange(1, MAX_HARTS),
-        metavar="N",
-        help="Harts of the machine.",
-    ),
-    click.option(
-        "--quantum",
-        type=click.IntRange(1, U32),
-        metavar="Q",
-        help="Cycles that a hart runs before it is another's turn.",
-    ),
+    options.harts(default=None),
+    options.quantum,
     click.option(
         "--interleave",
         type=click.IntRange(0, U64 >> 1),
         metavar="SEED",
         help="Draw the order and the length of turns.",
     ),
-    click.option(
-        "--engine",
-        type=click.Choice([str(engine) for engine in Engine]),
-        help="Which interpreter runs the machine.",
-    ),
+    options.engine(default=None),
     click.option(
         "--for",
         "run_for",
@@ -122,7 +108,7 @@ _OPTIONS = (
     ),
     click.option(
         "--vcpus",
-        type=click.IntRange(1, MAX_HARTS),
+        type=click.IntRange(1, options.MAX_HARTS),
         metavar="N",
         help="vCPUs of each image.",
     ),

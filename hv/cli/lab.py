@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def lab() -> None:
 
 
 @lab.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def list_(*, as_json: bool) -> None:
     """List the labs."""
     from hv.cli.table import table

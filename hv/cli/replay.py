@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.fuzz import FOUND, core_path
 from hv.errors import UsageError
-from hv.facts import Engine
 
 if TYPE_CHECKING:
     from hv.guest import Guest
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--engine",
-    type=click.Choice([str(engine) for engine in Engine]),
-    help="Which interpreter runs a recorded run; default: as it was.",
+@options.engine(
+    "Which interpreter runs a recorded run; default: as it was.", default=None
 )
 @click.option(
     "--core",
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     help="Which core a program attacks: hv itself, one with a bug of the zoo.",
 )
 @click.option("--shrink", is_flag=True, help="Make a program short first.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def replay(
     *,
     file: Path,

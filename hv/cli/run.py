@@ -4,13 +4,14 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.files import writable
 from hv.cli.hosts import as_ticks
 from hv.cli.table import count, table
@@ -18,7 +19,6 @@ from hv.errors import BudgetExceeded, GuestError, GuestFailed, UsageError
 from hv.facts import (
     U32,
     U64,
-    Engine,
     Policy,
     Profile,
     RunReason,
@@ -39,7 +39,6 @@ STYLES = (BARE, *(style.value for style in Style))
 # How much more memory than its VM the machine has, for shadow tables.
 HEADROOM = 16 << 20
 INTERRUPTED = 130
-MAX_HARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,7 @@ class Ending:
     metavar="SIZE",
     help="The guest's memory.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.FAST),
-    show_default=True,
-    help="Which interpreter runs the machine.",
-)
+@options.engine()
 @click.option(
     "--profile",
     type=click.Choice([str(profile) for profile in Profile]),
@@ -85,17 +78,10 @@ class Ending:
     show_default=True,
     help="How virtualizable the machine is.",
 )
-@click.option(
-    "--harts",
-    type=click.IntRange(1, MAX_HARTS),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Harts of the machine.",
-)
+@options.harts()
 @click.option(
     "--vcpus",
-    type=click.IntRange(1, MAX_HARTS),
+    type=click.IntRange(1, options.MAX_HARTS),
     metavar="N",
     help="vCPUs of the guest, in a VM; default: as many as harts.",
 )
@@ -111,12 +97,7 @@ class Ending:
     metavar="TIME",
     help="For how long one runs, where others wait: 1ms, 100us.",
 )
-@click.option(
-    "--quantum",
-    type=click.IntRange(1, U32),
-    metavar="Q",
-    help="Cycles that a hart runs before it is another's turn.",
-)
+@options.quantum
 @click.option(
     "--interleave",
     type=click.IntRange(0, U64),
@@ -131,13 +112,7 @@ class Ending:
 @click.option(
     "--append", default="", metavar="S", help="The kernel's command line."
 )
-@click.option(
-    "--max-insns",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="End the guest after so many instructions; 0 is never.",
-)
+@options.max_insns("End the guest after so many instructions; 0 is never.")
 @click.option(
     "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
 )
@@ -158,7 +133,7 @@ class Ending:
     metavar="N",
     help="... after so many instructions.",
 )
-@click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
+@options.stats
 @click.option(
     "--json",
     "as_json",
@@ -232,14 +207,25 @@ def run(
         finally:  # above all if that was a bug of ours
             if record is not None and guest.host.journal is not None:
                 guest.host.journal.save(record)
-        if as_json:
-            facts = {"image": image, "style": style, "profile": profile}
-            print(json.dumps(facts | report(guest, ending)))
-        elif ending.why:
-            print(f"hv: {ending.why}", file=sys.stderr)
-        if stats:
-            print(statistics(guest), file=sys.stderr)
+        facts = {"image": image, "style": style, "profile": profile}
+        conclude(guest, ending, facts if as_json else None, stats=stats)
     return ending.status
+
+
+def conclude(
+    guest: "Guest",
+    ending: Ending,
+    facts: Mapping[str, object] | None,
+    *,
+    stats: bool,
+) -> None:
+    """Say how it came out: as one JSON object if there are facts for it."""
+    if facts is not None:
+        print(json.dumps({**facts, **report(guest, ending)}))
+    elif ending.why:
+        print(f"hv: {ending.why}", file=sys.stderr)
+    if stats:
+        print(statistics(guest), file=sys.stderr)
 
 
 def _check_options(

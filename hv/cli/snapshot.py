@@ -1,43 +1,24 @@
 """``hv restore`` and ``hv snapshot``: VMs that ``hv run --save`` has saved."""
 
 import json
-import sys
 from dataclasses import asdict
 
 import rich_click as click
 
-from hv.cli.run import HEADROOM, MAX_HARTS, attend, report, statistics, write
+from hv.cli import options
+from hv.cli.run import HEADROOM, attend, conclude, write
 from hv.cli.table import count, table
-from hv.facts import U32, Engine, integer
+from hv.facts import U32, integer
 from hv.units import format_size
 
 
 @click.command()
 @click.argument("file")
-@click.option(
-    "--engine",
-    type=click.Choice([str(engine) for engine in Engine]),
-    default=str(Engine.FAST),
-    show_default=True,
-    help="Which interpreter runs the machine.",
-)
-@click.option(
-    "--harts",
-    type=click.IntRange(1, MAX_HARTS),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Harts of the machine.",
-)
-@click.option(
-    "--max-insns",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="End the guest after so many instructions more; 0 is never.",
-)
-@click.option("--stats", is_flag=True, help="Print what was counted (stderr).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.engine()
+@options.harts()
+@options.max_insns("End the guest after so many instructions more; 0 is never.")
+@options.stats
+@options.as_json
 def restore(
     *,
     file: str,
@@ -67,12 +48,7 @@ def restore(
         if not as_json:
             vm.console.sink = write
         ending = attend(vm, max_insns)
-        if as_json:
-            print(json.dumps({"image": file} | report(vm, ending)))
-        elif ending.why:
-            print(f"hv: {ending.why}", file=sys.stderr)
-        if stats:
-            print(statistics(vm), file=sys.stderr)
+        conclude(vm, ending, {"image": file} if as_json else None, stats=stats)
     return ending.status
 
 
@@ -83,7 +59,7 @@ def snapshot() -> None:
 
 @snapshot.command()
 @click.argument("file")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@options.as_json
 def show(*, file: str, as_json: bool) -> None:
     """Say what there is in a saved VM; check all of it."""
     from hv.snapshots import read_snapshot  # noqa: PLC0415 -- loads the core

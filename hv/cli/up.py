@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.files import svg_file
 from hv.cli.hosts import write
 from hv.cli.top import coloured
@@ -27,7 +28,7 @@ UNMET = 1
 @click.option("--check", is_flag=True, help="Only look at the file.")
 @click.option("--dry-run", is_flag=True, help="Print what would be started.")
 @click.option("--keys", is_flag=True, help="Print what a file can say.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 @click.option(
     "--trace",
     "trace_out",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.files import svg_file
 from hv.errors import BudgetExceeded, ConsoleEnded, GuestError, UsageError
-from hv.facts import U32, Access, Engine, Style, Sync, integer
+from hv.facts import U32, Access, Style, Sync, integer
 from hv.images import resolve
 from hv.units import parse_size
 
@@ -62,12 +63,8 @@ def _options(*extra: _Option) -> _Option:
             metavar="SIZE",
             help="The guest's memory.",
         ),
-        click.option(
-            "--engine",
-            type=click.Choice([str(engine) for engine in Engine]),
-            default=str(Engine.FAST),
-            show_default=True,
-            help="Which interpreter runs it there; the view is the same.",
+        options.engine(
+            "Which interpreter runs it there; the view is the same."
         ),
         click.option(
             "--append",
@@ -82,9 +79,7 @@ def _options(*extra: _Option) -> _Option:
             metavar="N",
             help="Run so many instructions first.",
         ),
-        click.option(
-            "--json", "as_json", is_flag=True, help="One JSON object."
-        ),
+        options.as_json,
         click.option("--svg", metavar="FILE", help="Draw it, too."),
     )
 

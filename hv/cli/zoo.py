@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from hv.cli import options
 from hv.cli.table import table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _chosen(ids: Sequence[str]) -> "list[Bug]":
 
 
 @zoo.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def list_(*, as_json: bool) -> None:
     """List the bugs."""
     bugs = _chosen(())
@@ -104,7 +105,7 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
 
 @zoo.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 @click.option(
     "--time",
     "seconds",

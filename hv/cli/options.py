@@ -1,0 +1,68 @@
+"""Options that several commands have, so that they mean the same in each."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from hv.facts import U32, Engine
+
+MAX_HARTS = 8
+_Function = TypeVar("_Function", bound=Callable[..., object])
+Option = Callable[[_Function], _Function]
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object."
+)
+stats = click.option(
+    "--stats", is_flag=True, help="Print what was counted (stderr)."
+)
+quantum = click.option(
+    "--quantum",
+    type=click.IntRange(1, U32),
+    metavar="Q",
+    help="Cycles that a hart runs before it is another's turn.",
+)
+
+
+def engine(
+    text: str = "Which interpreter runs the machine.",
+    default: Engine | None = Engine.FAST,
+) -> Option[Any]:
+    """Return the option that chooses an engine.
+
+    :param text: what its help says.
+    :param default: None is whatever the command makes of it.
+    """
+    return click.option(
+        "--engine",
+        type=click.Choice([str(engine) for engine in Engine]),
+        default=default and str(default),
+        show_default=default is not None,
+        help=text,
+    )
+
+
+def harts(
+    text: str = "Harts of the machine.", default: int | None = 1
+) -> Option[Any]:
+    """Return the option that says how many harts there are."""
+    return click.option(
+        "--harts",
+        type=click.IntRange(1, MAX_HARTS),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=text,
+    )
+
+
+def max_insns(text: str) -> Option[Any]:
+    """Return the option that ends a guest after so many instructions."""
+    return click.option(
+        "--max-insns",
+        type=click.IntRange(0),
+        default=0,
+        metavar="N",
+        help=text,
+    )
