@@ -4,17 +4,12 @@ Every object is kept by content, so a core that differs in one file from
 another costs one compilation, and a submission that was graded before none.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from hv import guestcc
@@ -24,12 +19,14 @@ from hv.zoo.builder import (
     CFLAGS,
     BuildError,
     cache_folder,
+    compiled,
+    compilers,
     digest,
+    made,
     sources,
 )
 
 ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
-PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 
 __all__ = [
     "BuildError",
@@ -59,10 +56,10 @@ class CompileError(BuildError):
 
     def __init__(self, mistakes: list[Mistake], output: str) -> None:
         self.mistakes = mistakes
-        self.output = output
         first = mistakes[0] if mistakes else None
         super().__init__(
-            f"{first.file}:{first.line}: {first.message}" if first else output
+            f"{first.file}:{first.line}: {first.message}" if first else output,
+            output,
         )
 
 
@@ -71,14 +68,11 @@ def compiler() -> list[str]:
 
     :raises BuildError: there is none.
     """
-    for name in (os.environ.get("CC", "cc"), "gcc", "clang"):
-        if shutil.which(name.split()[0]):
-            return name.split()
-    if find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc"]
-    raise BuildError(
-        "no C compiler was found; `pip install ziglang` brings one"
-    )
+    if "cc" not in compilers():
+        raise BuildError(
+            "no C compiler was found; `pip install ziglang` brings one"
+        )
+    return compilers()["cc"]
 
 
 def sanitizer() -> Path | None:
@@ -103,40 +97,6 @@ def _said(*command: str) -> str:
     return done.stdout
 
 
-@cache
-def _headers() -> str:
-    csrc = tree() / "csrc"
-    files = [p for p in sorted(csrc.glob("*/*")) if p.suffix in (".h", ".def")]
-    return digest(*(p.read_bytes() for p in files))
-
-
-def _made(out: Path, *command: str, text: str = "") -> Path:
-    """Run a command that writes a file, which others see only when whole."""
-    if out.exists():
-        return out
-    mark = f".{os.getpid()}.{threading.get_ident()}.part"
-    part = out.with_suffix(mark)
-    # A compiler under a sanitizer's preloaded library is ten times slower.
-    plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    try:
-        done = subprocess.run(
-            [*command, "-o", str(part)],
-            input=text,
-            env=plain | {"LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"the compiler took over {PATIENCE} s") from None
-    if done.returncode:
-        raise CompileError(_mistakes(done.stderr), done.stderr)
-    part.replace(out)
-    return out
-
-
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A C file to compile: of hv, or of a student."""
@@ -147,17 +107,17 @@ class Unit:
     flags: tuple[str, ...] = ()
 
 
+def _told(error: BuildError) -> BuildError:
+    """Return a mistake that the compiler found as one of the student's."""
+    if not error.output:
+        return error
+    return CompileError(_mistakes(error.output), error.output)
+
+
 def _compile(cc: list[str], unit: Unit) -> Path:
-    csrc = tree() / "csrc"
+    shown = unit.shown if unit.shown != unit.file else ""
     flags = (*unit.flags, *CFLAGS)
-    named = () if unit.shown == unit.file else (unit.shown,)
-    key = digest(*cc, *flags, _headers(), unit.file, unit.text, *named)
-    return _made(
-        cache_folder() / f"{key}.o",
-        *(*cc, *flags, f"-I{csrc}", f"-I{csrc / Path(unit.file).parent}"),
-        *("-xc", "-", "-c"),
-        text=f'#line 1 "{unit.shown}"\n{unit.text}',
-    )
+    return compiled(cc, flags, unit.file, unit.text, shown)
 
 
 def image(folder: Folder, files: Mapping[str, str]) -> Path | None:
@@ -222,13 +182,16 @@ def core(
             units[name] = Unit(name, source.name, text, extra)
     # A mistake is the student's: their files first, in order.
     ordered = sorted(units.values(), key=lambda unit: unit.shown == unit.file)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        objects = list(pool.map(lambda unit: _compile(cc, unit), ordered))
     # What is called and nowhere there is to be found now, not by a test.
     strict = sys.platform == "linux" and not sanitize
     flags = (*extra, *CFLAGS, *(("-Wl,-z,defs",) if strict else ()))
-    return _made(
-        cache_folder()
-        / f"{digest(*cc, *flags, *(o.name for o in objects))}.so",
-        *(*cc, *flags, "-shared", *(str(o) for o in objects)),
-    )
+    try:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            objects = list(pool.map(lambda unit: _compile(cc, unit), ordered))
+        return made(
+            cache_folder()
+            / f"{digest(*cc, *flags, *(o.name for o in objects))}.so",
+            *(*cc, *flags, "-shared", *(str(o) for o in objects)),
+        )
+    except BuildError as error:
+        raise _told(error) from None

@@ -30,21 +30,31 @@ __all__ = [
     "build",
     "cache_folder",
     "changed",
+    "compiled",
     "compilers",
     "declarations",
     "digest",
     "headers_instead",
+    "made",
     "source_folder",
     "sources",
 ]
 
 FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
+PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 class BuildError(HvError):
-    """Say why a core could not be built."""
+    """Say why a core could not be built.
+
+    :ivar output: what the compiler said, if it was asked.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +161,28 @@ def _headers(floor: str) -> str:
 def _run(*command: str, text: str = "") -> None:
     # A compiler under the sanitizers' preloaded library is ten times slower.
     plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    done = subprocess.run(
-        command,
-        input=text,
-        env=plain,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            input=text,
+            env=plain | {"LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"the compiler took over {PATIENCE} s") from None
     if done.returncode:
-        raise BuildError(f"{command[0]} failed:\n{done.stderr}")
+        raise BuildError(f"{command[0]} failed:\n{done.stderr}", done.stderr)
 
 
-def _made(out: Path, *command: str, text: str = "") -> Path:
-    """Run a command that writes a file, which others see only when whole."""
+def made(out: Path, *command: str, text: str = "") -> Path:
+    """Run a compiler for a file, which others see only when it is whole.
+
+    :raises BuildError: it failed, or took too long.
+    """
     if not out.exists():
         mark = f".{os.getpid()}.{threading.get_ident()}.part"
         part = out.with_suffix(mark)
@@ -186,17 +204,28 @@ def headers_instead(headers: Mapping[str, str]) -> str:
     return f"-I{place}"
 
 
-def _compile(
-    cc: list[str], flags: tuple[str, ...], name: str, text: str
+def compiled(
+    cc: list[str],
+    flags: tuple[str, ...],
+    name: str,
+    text: str,
+    shown: str = "",
 ) -> Path:
+    """Return the object of a C file, which is compiled if it is new.
+
+    :param name: below csrc.
+    :param shown: its name in messages, if that is another.
+    :raises BuildError: it has a mistake.
+    """
     csrc = source_folder()
     headers = _headers(Path(name).parts[0])
-    key = digest(*cc, *flags, headers, name, text)
-    return _made(
+    named = (shown,) if shown else ()
+    key = digest(*cc, *flags, headers, name, text, *named)
+    return made(
         cache_folder() / f"{key}.o",
         *(*cc, *flags, f"-I{csrc}", f"-I{csrc / Path(name).parent}"),
         *("-xc", "-", "-c"),
-        text=f'#line 1 "{name}"\n{text}',
+        text=f'#line 1 "{shown or name}"\n{text}',
     )
 
 
@@ -225,11 +254,11 @@ def build(
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         objects = list(
             pool.map(
-                lambda f: _compile(cc, (*extra.get(f[0], ()), *flags), *f),
+                lambda f: compiled(cc, (*extra.get(f[0], ()), *flags), *f),
                 files.items(),
             )
         )
-    return _made(
+    return made(
         cache_folder() / f"{digest(*(o.name for o in objects))}.so",
         *(*cc, *flags, "-shared", *(str(o) for o in objects)),
     )
