@@ -52,7 +52,7 @@ struct sbi_ret pv_set_entry(struct vcpu *vcpu, uint32_t entry, uint32_t stack);
 bool pv_iret(struct vcpu *vcpu);
 struct sbi_ret pv_block(struct vcpu *vcpu);
 
-/* steal.c: tell a vCPU what others took of its time (SBI, chapter 16): where,
+/* sched/steal.c: tell a vCPU what others took of its time (SBI, chapter 16): where,
  * and, whenever it goes on a hart or off it, how much. */
 struct sbi_ret steal_set(struct vcpu *vcpu, const uint32_t *arg);
 void steal_forget(struct vcpu *vcpu);

@@ -69,9 +69,12 @@ bool rmap_next(struct hyp *hyp, uint32_t *at, struct rmap_entry *out)
 
 bool rmap_full(const struct vm *vm, hfn_t hfn, struct rmap_entry *oldest)
 {
-    uint32_t          at = frame_of(&vm->hyp->frames, hfn)->map, n = 0;
-    struct rmap_entry entry;
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+    uint32_t            at = frame->map, n = 0;
+    struct rmap_entry   entry;
 
+    if (frame->refs < RMAP_MAX) /* each entry holds one: no need to count */
+        return false;
     while (rmap_next(vm->hyp, &at, &entry))
         if (entry.vm == vm) {
             *oldest = entry;

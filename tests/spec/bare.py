@@ -4,17 +4,17 @@ from hv.spec.access import view
 from hv.spec.csr import WRITABLE, Csr
 from hv.spec.firmware import Sbi
 from hv.spec.hart import Computer, Off
-from hv.spec.mmu import Access, Mode, Translated, translate
+from hv.spec.mmu import Access, Translated, translate
 from hv.spec.p2m import GuestMemory
 from hv.spec.trv32 import step
 from tests.equivalence.core import CData, Core
+from tests.spec.registers import CSR, PC, PRIV, put_register
 
 RAM = 0x8000_0000
 TEST = range(0x10_0000, 0x10_1000)
 CLINT = range(0x200_0000, 0x201_0000)
 PLIC = range(0xC00_0000, 0xC60_0000)
 UART = range(0x1000_0000, 0x1000_0100)
-PC, PRIV, CSR = 32, 33, 0x1000
 SIP, SEIP = CSR + Csr.SIP, 1 << 9
 # Every register that the two must agree on; of sip, what is no wire.
 REGISTERS = (
@@ -95,17 +95,7 @@ class Pair:
     def both(self, register: int, value: int) -> None:
         """Set a register from outside."""
         self.set(register, value)
-        hart = self.hart
-        if register < 32:
-            hart.set(register, value)
-        elif register == PC:
-            hart.pc = value
-        elif register == PRIV:
-            hart.mode = Mode(value)
-        else:
-            number = Csr(register - CSR)
-            mask = WRITABLE[number]
-            hart.csr[number] = hart.csr[number] & ~mask | value & mask
+        put_register(self.hart, register, value)
 
     def peek(self) -> int:
         """Return the instruction at pc, or 0."""

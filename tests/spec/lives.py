@@ -23,7 +23,8 @@ from hv.spec.frames import violations
 from tests.equivalence.core import Core
 from tests.machine import asm
 from tests.memory.puppet import DATA, FIRST, LISTS, PAGE, SHARED, Host
-from tests.spec.world import CSR, PAGES, PRIV, VCPUS, Actor, frames_of, host
+from tests.spec.registers import CSR, PRIV
+from tests.spec.world import PAGES, VCPUS, Actor, frames_of, host
 
 FRAMES = 96
 END = FIRST + PAGES

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hv.spec.csr import Csr
 from tests.equivalence.core import Core, good_core
-from tests.spec.bare import CSR, PC, PRIV, RAM, Pair, program
+from tests.spec.bare import RAM, Pair, program
+from tests.spec.registers import CSR, PC, PRIV
 
 ENDLESS = "0x0000006f"  # `j .`: how a program says that it is done
 SFENCE = 0x12000073

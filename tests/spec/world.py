@@ -20,13 +20,12 @@ from hv.spec.direct import Tables
 from hv.spec.firmware import Sbi
 from hv.spec.frames import Domain, Frame, Machine
 from hv.spec.hart import Computer, Hart, Off, Style
-from hv.spec.mmu import Mode
 from hv.spec.p2m import GuestMemory
 from hv.spec.typed import typed
 from tests.equivalence.core import CData, Core
 from tests.memory.puppet import CODE, FIRST, LISTS, PAGE, SHARED, Host, Puppet
+from tests.spec.registers import CSR, PC, PRIV, put_register
 
-PC, PRIV, CSR = 32, 33, 0x1000
 AT = CODE * PAGE + 0x80  # where an actor's next instruction is put
 RUNNING, RUNNABLE, BLOCKED, OFFLINE = range(4)
 TICK = 1_000_000  # cycles
@@ -143,17 +142,7 @@ class Actor(Puppet):
     def let(self, register: int, value: int) -> None:
         """Set a register from outside."""
         self.set(register, value)
-        hart = self.hart
-        if register < 32:
-            hart.set(register, value)
-        elif register == PC:
-            hart.pc = value
-        elif register == PRIV:
-            hart.mode = Mode(value)
-        else:
-            mask = WRITABLE[Csr(register - CSR)]
-            number = register - CSR
-            hart.csr[number] = hart.csr[number] & ~mask | value & mask
+        put_register(self.hart, register, value)
 
     def can_act(self) -> bool:
         """Say whether a step would be made now, and not wait for ever."""
