@@ -21,198 +21,9 @@
  *
  * Every state that is to be returned to is marked (mark.c), so the beginning
  * that schedules have in common is executed once. */
-#include "api/host.h"
-#include "include/hvexplore.h"
+#include "api/explore.h"
 #include <stdlib.h>
 #include <string.h>
-
-#define OPCODE(insn) ((insn) & 0x7f)
-#define OP_LOAD      0x03
-#define OP_FENCE     0x0f
-#define OP_STORE     0x23
-#define OP_AMO       0x2f
-#define OP_SYSTEM    0x73
-#define IS_LR(insn)  ((insn) >> 27 == 2)
-#define IS_SC(insn)  ((insn) >> 27 == 3)
-
-/* What the harts do with a word of memory: bits by hart. */
-struct word { uint32_t gpa, uses, writes; };
-#define NR_WORDS \
-    16384 /* a power of 2; when it is full, all other words count
-                          as shared */
-
-/* When a hart last jumped back, and what it had in its registers then. */
-struct lap {
-    struct regs regs;
-    uint64_t    writes;
-    bool        valid;
-};
-
-/* What is put back when a state is returned to, beside the host. */
-struct path {
-    uint32_t   steps, count;
-    uint64_t   writes; /* that anybody made */
-    struct lap lap[MAX_HARTS];
-    bool       spins[MAX_HARTS];
-};
-
-struct explorer {
-    hv_host           *host;
-    uint32_t           vm, harts;
-    struct hv_explore *out;
-    struct path        path;
-    struct word        word[NR_WORDS];
-    uint32_t           words;
-    bool               learnt; /* in this pass: a word is shared */
-    int                status; /* of the call that failed */
-};
-
-/* --- what a hart is about to do -------------------------------------------- */
-
-struct next {
-    uint32_t insn, gpa;
-    bool     access, write; /* an access of memory, at gpa */
-    bool     traps;
-    uint32_t entry[2]; /* of page tables, that its walk reads; 0: none */
-};
-
-static uint32_t reg(struct explorer *e, uint32_t hart, uint32_t number)
-{
-    uint32_t val = 0;
-
-    hv_reg_get(e->host, e->vm, hart, number, &val);
-    return val;
-}
-
-/* False if that access faults. */
-static bool reach(struct explorer *e, uint32_t hart, uint32_t gva, int access,
-                  uint32_t *gpa)
-{
-    int fault = 0;
-
-    return hv_translate(e->host, e->vm, hart, gva, access, gpa, &fault) ==
-               HV_OK &&
-           fault == -1;
-}
-
-static uint32_t address(struct explorer *e, uint32_t hart, uint32_t insn)
-{
-    uint32_t base = reg(e, hart, insn >> 15 & 31);
-    int32_t  upper = (int32_t)insn >> 20;
-
-    if (OPCODE(insn) == OP_AMO)
-        return base;
-    if (OPCODE(insn) == OP_STORE)
-        upper = (upper & ~31) | (int32_t)(insn >> 7 & 31);
-    return base + (uint32_t)upper;
-}
-
-/* The entries that a walk for this address reads. */
-static void look_at_tables(struct explorer *e, uint32_t hart, uint32_t gva,
-                           struct next *next)
-{
-    uint32_t satp = reg(e, hart, HV_REG_CSR + CSR_SATP), entry = 0;
-
-    if (!(satp & SATP_MODE))
-        return;
-    next->entry[0] = satp << PAGE_SHIFT | gva >> 22 << 2;
-    if (hv_mem_read(e->host, e->vm, next->entry[0], &entry, 4) == HV_OK &&
-        (entry & PTE_V) && !(entry & (PTE_R | PTE_W | PTE_X)))
-        next->entry[1] = entry >> PTE_PPN_SHIFT << PAGE_SHIFT |
-                         (gva >> PAGE_SHIFT & 1023) << 2;
-}
-
-static struct next look_ahead(struct explorer *e, uint32_t hart)
-{
-    struct next next = { .traps = true };
-    uint32_t    gpa;
-
-    if (!reach(e, hart, reg(e, hart, HV_REG_PC), HV_FETCH, &gpa) ||
-        hv_mem_read(e->host, e->vm, gpa, &next.insn, 4) != HV_OK)
-        return next;
-    uint32_t opcode = OPCODE(next.insn);
-    next.access = opcode == OP_LOAD || opcode == OP_STORE || opcode == OP_AMO;
-    next.traps = false;
-    if (!next.access)
-        return next;
-    next.write = opcode == OP_STORE || (opcode == OP_AMO && !IS_LR(next.insn));
-    uint32_t gva = address(e, hart, next.insn);
-    look_at_tables(e, hart, gva, &next);
-    next.traps = !reach(e, hart, gva, next.write ? HV_STORE : HV_LOAD,
-                        &next.gpa);
-    next.gpa &= ~3u;
-    return next;
-}
-
-/* --- words that several harts use ------------------------------------------- */
-
-/* Its place; one that is not in use, or NULL if there is none. */
-static struct word *find(struct explorer *e, uint32_t gpa)
-{
-    uint32_t at = gpa / 4 * 2654435761u;
-
-    for (uint32_t i = 0; i < NR_WORDS; i++) {
-        struct word *word = &e->word[(at + i) % NR_WORDS];
-
-        if (!word->uses || word->gpa == gpa)
-            return word;
-    }
-    return NULL;
-}
-
-static bool is_shared(const struct word *word)
-{
-    return word->writes && (word->uses & (word->uses - 1));
-}
-
-static void learn_word(struct explorer *e, uint32_t hart, uint32_t gpa,
-                       bool write)
-{
-    struct word *word = find(e, gpa);
-
-    if (!word)
-        return;
-    bool before = is_shared(word);
-    word->gpa = gpa;
-    word->uses |= 1u << hart;
-    word->writes |= (uint32_t)write << hart;
-    if (is_shared(word) && !before) {
-        e->learnt = true;
-        e->out->shared++;
-    }
-}
-
-static void learn(struct explorer *e, uint32_t hart, const struct next *next)
-{
-    for (uint32_t i = 0; i < 2; i++)
-        if (next->entry[i])
-            learn_word(e, hart, next->entry[i], false);
-    if (next->access && !next->traps)
-        learn_word(e, hart, next->gpa, next->write);
-}
-
-/* 0 is no word of anybody's. */
-static bool shared_at(struct explorer *e, uint32_t gpa)
-{
-    const struct word *word = gpa ? find(e, gpa) : NULL;
-
-    return gpa && (!word || is_shared(word));
-}
-
-/* Could anybody else notice this step, or it them? */
-static bool is_point(struct explorer *e, const struct next *next)
-{
-    uint32_t opcode = OPCODE(next->insn);
-
-    if (next->traps || opcode == OP_FENCE || opcode == OP_SYSTEM)
-        return true;
-    if (!next->access)
-        return false;
-    if (opcode == OP_AMO && (IS_LR(next->insn) || IS_SC(next->insn)))
-        return true;
-    return shared_at(e, next->gpa) || shared_at(e, next->entry[0]) ||
-           shared_at(e, next->entry[1]);
-}
 
 /* --- who can go on ------------------------------------------------------------ */
 
@@ -221,8 +32,8 @@ static struct regs regs_of(struct explorer *e, uint32_t hart)
     struct regs regs;
 
     for (uint32_t i = 0; i < 32; i++)
-        regs.x[i] = reg(e, hart, i);
-    regs.pc = reg(e, hart, HV_REG_PC);
+        regs.x[i] = explore_reg(e, hart, i);
+    regs.pc = explore_reg(e, hart, HV_REG_PC);
     return regs;
 }
 
@@ -232,7 +43,7 @@ static void look_for_spin(struct explorer *e, uint32_t hart, uint32_t pc)
 {
     struct lap *lap = &e->path.lap[hart];
 
-    if (reg(e, hart, HV_REG_PC) > pc)
+    if (explore_reg(e, hart, HV_REG_PC) > pc)
         return;
     struct regs regs = regs_of(e, hart);
     if (lap->valid && lap->writes == e->path.writes &&
@@ -322,11 +133,11 @@ static bool note_step(struct explorer *e, uint32_t hart)
 static bool make_step(struct explorer *e, uint32_t hart,
                       const struct next *next)
 {
-    uint32_t pc = reg(e, hart, HV_REG_PC);
+    uint32_t pc = explore_reg(e, hart, HV_REG_PC);
 
     if (!note_step(e, hart))
         return false;
-    learn(e, hart, next);
+    explore_learn(e, hart, next);
     if (next->write || next->traps || OPCODE(next->insn) == OP_SYSTEM) {
         e->path.writes++;
         memset(e->path.spins, 0, sizeof(e->path.spins));
@@ -418,9 +229,9 @@ static bool explore(struct explorer *e, uint32_t hart, uint32_t left)
             for (hart = 0; !(mask >> hart & 1);)
                 hart++;
         }
-        struct next next = look_ahead(e, hart);
+        struct next next = explore_look(e, hart);
         mask &= ~(1u << hart);
-        if (!fresh && mask && is_point(e, &next)) {
+        if (!fresh && mask && explore_point(e, &next)) {
             e->out->points++;
             if (!property_holds(e) || (left && !branch(e, mask, left - 1)))
                 return false;

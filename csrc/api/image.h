@@ -1,9 +1,11 @@
 /* image.h - the state of a VM as bytes: what the files of saving share.
  *
  *   image_bytes.c  numbers, sections and the frame around them
- *   image_record.c   records: every field, in order, and what it may hold
+ *   image_record.c records: every field, in order, and what it may hold
  *   image_pages.c  guest memory: a map of runs, and each content once
- *   image_vm.c     from a VM that stands still to records, and back
+ *   image_vm.c     from a VM that stands still to records
+ *   image_make.c   a new VM of that shape
+ *   image_thaw.c   ... that becomes what the records say
  *   save.c         the calls of hv.h
  *
  * The format knows of no pointer, no compiler and no engine: little-endian
@@ -142,12 +144,26 @@ void pages_fill(struct vm *vm, const struct image *image);
 void vm_freeze(hv_host *host, struct vm *vm);
 /* What is to be said of it, but its memory. */
 void vm_describe(hv_host *host, struct vm *vm, struct image *image);
+
+/* The latest cycle that any hart has reached. */
+uint64_t host_latest(hv_host *host);
+/* Harts empty their TLBs when they first enter a guest with a tag of a new
+ * generation. That is done now, and not on a guest's time. */
+void host_flush_owed(hv_host *host);
+/* Its hart comes in, and sets its timer for what it now waits for. */
+void vcpu_look_again(const struct vcpu *vcpu);
+
+/* --- image_make.c ----------------------------------------------------------- */
+
 /* Frames that it cannot do without, at once. */
 uint64_t vm_wanted(const hv_host *host, const struct image *image);
 /* Make one, on this host, whose memory is still to be given to it. A status,
  * and nothing changed if it is not HV_OK. */
 int vm_remake(hv_host *host, const struct image *image, struct vm **vm,
               struct image_why why);
+
+/* --- image_thaw.c ----------------------------------------------------------- */
+
 /* It has its memory now: let it be what the image says. */
 void vm_thaw(hv_host *host, struct vm *vm, const struct image *image);
 

@@ -27,10 +27,10 @@
 #define HVP_MAX_RECORDS 512 /* the others are not executed */
 
 enum hvp_flags {
-    HVP_TWIN = 1,      /* run twice, with other secrets in VM 1: P18, P19 */
-    HVP_FILL = 2,      /* run twice, with other fill of fresh memory: P22 */
-    HVP_BARE = 4,      /* VMs of native styles beside a bare machine: P13 */
-    HVP_STRICT = 8,    /* fixed slots; a twin's virtual time counts as well */
+    HVP_TWIN = 1,   /* run twice, with other secrets in VM 1: P18, P19 */
+    HVP_FILL = 2,   /* run twice, with other fill of fresh memory: P22 */
+    HVP_BARE = 4,   /* kept for a bare machine beside it (P13): nothing yet */
+    HVP_STRICT = 8, /* fixed slots; a twin's virtual time counts as well */
     HVP_UNFENCED = 16, /* do not put in the fences that a program forgot */
 };
 
