@@ -21,6 +21,7 @@ from hv.fuzz.native import Sums
 from hv.fuzz.piece import SHRINK_LIMIT, Finding, Result, Task
 from hv.fuzz.pool import Runner
 from hv.fuzz.verdict import Key, Verdict
+from hv.paths import write_atomically
 
 PIECE = 2048
 SEEDS = 1 << 40  # of one campaign; the next one's are beside them
@@ -152,7 +153,7 @@ class Campaign:
         }
         data = json.dumps(state, indent=1).encode() + b"\n"
         try:
-            corpus.write_atomically(self.folder / "state.json", data)
+            write_atomically(self.folder / "state.json", data)
         except OSError as error:
             raise HvError(f"{self.folder}: {error.strerror}") from None
 
@@ -167,7 +168,7 @@ class Campaign:
             return campaign
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            corpus.write_atomically(folder / ".probe", b"")
+            write_atomically(folder / ".probe", b"")
             (folder / ".probe").unlink()
         except OSError as error:
             raise UsageError(f"--out {folder}: {error.strerror}") from None

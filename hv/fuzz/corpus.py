@@ -6,7 +6,6 @@ corpus is replayed on the core as it is, which must find nothing.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from hv.errors import UsageError
 from hv.fuzz.format import MAGIC, Program, decode, encode
 from hv.fuzz.text import parse, render
 from hv.fuzz.verdict import Verdict
+from hv.paths import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,6 @@ class Entry:
 def digest(data: bytes) -> str:
     """Return the name of a program: the same bytes, the same name."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees all of it, or what was there."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def is_program(path: Path) -> bool:

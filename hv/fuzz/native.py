@@ -17,6 +17,7 @@ from hv import core as good
 from hv.errors import UsageError
 from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
+from hv.sources import declarations
 
 ALL_ORACLES = 255
 AUDIT_EVERY = 32
@@ -259,23 +260,3 @@ def identity(path: str) -> str:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-@cache
-def declarations() -> str:
-    """Return what cffi may parse of the public headers of the checkout.
-
-    :raises UsageError: if hv was installed without its sources.
-    """
-    folder = Path(good.__file__).parents[1] / "csrc" / "include"
-    bodies = []
-    try:
-        for header in ("hv.h", "hvp.h", "hvpgen.h"):
-            text = (folder / header).read_text()
-            parts = text.split("/* cdef: begin */")[1:]
-            bodies += [part.partition("/* cdef: end */")[0] for part in parts]
-    except OSError as error:
-        raise UsageError(
-            f"a core of a file needs a checkout of hv: {error}"
-        ) from None
-    return "\n".join(bodies)

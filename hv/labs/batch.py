@@ -11,7 +11,6 @@ import hashlib
 import html
 import json
 import multiprocessing
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ from hv.labs.exports.ours import plain
 from hv.labs.run import PUBLIC_SEED, grade, hidden_seed
 from hv.labs.sandbox import Limits
 from hv.labs.spec import Folder, find
+from hv.paths import write_atomically
 
 TRIES = 3  # of a submission whose worker died
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -169,8 +169,10 @@ class Batch:
             rows[student] = row or self._failed(student, "its worker died")
             progress(rows[student])
         ordered = [rows[student] for student in sorted(rows)]
-        write(self.out / "summary.csv", as_csv(ordered))
-        write(self.out / "summary.html", as_html(self.folder, ordered))
+        write_atomically(self.out / "summary.csv", as_csv(ordered).encode())
+        write_atomically(
+            self.out / "summary.html", as_html(self.folder, ordered).encode()
+        )
         return ordered
 
     def _pool(self) -> Executor:
@@ -209,7 +211,10 @@ class Batch:
                         found = _broken(self.folder, str(error))
                     _, mark = left.pop(student)
                     path = self.out / "grades" / f"{student}.json"
-                    write(path, json.dumps({"mark": mark, "grade": found}))
+                    write_atomically(
+                        path,
+                        json.dumps({"mark": mark, "grade": found}).encode(),
+                    )
                     yield student, found
         for student in left:
             yield student, None
@@ -260,13 +265,6 @@ def _row(student: str, found: Mapping[str, object]) -> Row:
         str(found["broken"]),
         failed,
     )
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees a part of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text)
-    part.replace(path)
 
 
 def as_csv(rows: list[Row]) -> str:
