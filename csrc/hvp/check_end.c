@@ -82,11 +82,6 @@ void hvp_check_residue(struct hvp_run *run)
     run->out->checks++;
 }
 
-static bool is_zero(const uint8_t *frame)
-{
-    return frame[0] == 0 && memcmp(frame, frame + 1, PAGE_SIZE - 1) == 0;
-}
-
 static void check_frames(struct hvp_run *run)
 {
     struct frames *frames = &run->host->hal.hyp.frames;
@@ -99,7 +94,7 @@ static void check_frames(struct hvp_run *run)
         const uint8_t *page = machine_ram(run->host->machine,
                                           (frames->first + i) << PAGE_SHIFT);
 
-        if (!frames->table[i].dirty && !is_zero(page))
+        if (!frames->table[i].dirty && !hvp_is_zero(page))
             hvp_fail(run, "P2", "frame %#x is free and clean, but not zero",
                      (unsigned)(frames->first + i));
     }

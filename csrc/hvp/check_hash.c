@@ -20,7 +20,7 @@ uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame)
     return hvp_mix(a, b);
 }
 
-static bool is_zero(const uint8_t *frame)
+bool hvp_is_zero(const uint8_t *frame)
 {
     return frame[0] == 0 && memcmp(frame, frame + 1, PAGE_SIZE - 1) == 0;
 }
@@ -33,7 +33,7 @@ uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm)
     for (uint32_t i = 0; vm->id && i < vm->pages; i++) {
         const uint8_t *frame = hvp_frame(run, vm, i);
 
-        if (frame && !is_zero(frame))
+        if (frame && !hvp_is_zero(frame))
             hash = hvp_page_hash(hvp_mix(hash, i), frame);
     }
     return hash;
@@ -106,7 +106,7 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
         const uint8_t *frame = hvp_frame(run, act->vm, i);
 
         hash = hvp_mix(hash, vm->p2m.state[i] & P2M_GONE);
-        if (!frame || is_zero(frame) || hvp_told_there(vm, HVP_FIRST + i))
+        if (!frame || hvp_is_zero(frame) || hvp_told_there(vm, HVP_FIRST + i))
             continue;
         hash = act->vm->tables >> i & 1
                    ? hash_table(hvp_mix(hash, i), frame)

@@ -26,11 +26,6 @@ static void must_be_illegal(struct hvp_run *run, struct hvp_act *act,
                  (unsigned)run->last.tval);
 }
 
-static bool is_counter(uint32_t csr)
-{
-    return (csr & 0xf7f) >= CSR_CYCLE && (csr & 0xf7f) <= CSR_INSTRET;
-}
-
 /* The supervisor's CSRs: those that TRV32 has, and a VM does. */
 static bool is_kernels(uint32_t csr)
 {
@@ -47,7 +42,7 @@ static bool is_kernels(uint32_t csr)
 
 static bool csr_illegal(const struct hvp_act *act, uint32_t csr, bool write)
 {
-    if (is_counter(csr))
+    if (hvp_is_counter(csr))
         return write;
     return !act->kernel || act->vm->pv || !is_kernels(csr);
 }
@@ -121,7 +116,7 @@ static void iret(struct hvp_run *run, struct hvp_act *act, struct vcpu *vcpu)
         hvp_call(run, act, SBI_EXT_HV, HCALL_iret, arg, &error);
 }
 
-static void sret(struct hvp_run *run, struct hvp_act *act)
+static void sret(struct hvp_run *run, struct hvp_act *act, bool sure)
 {
     uint32_t vm = act->vm->id, status;
 
@@ -132,9 +127,6 @@ static void sret(struct hvp_run *run, struct hvp_act *act)
     status |= act->b ? MSTATUS_SPP : 0;
     hv_reg_set(run->host, vm, act->vcpu, HV_REG_CSR + CSR_SSTATUS, status);
     hv_reg_set(run->host, vm, act->vcpu, HV_REG_CSR + CSR_SEPC, act->a);
-    bool sure = hvp_expect_fetch(run, act, HVP_SLOT_SRET,
-                                 hvp_code(HVP_SLOT_SRET));
-
     hvp_do(run, act, HVP_SLOT_SRET, 0, 0);
     if (sure && !act->kernel)
         must_be_illegal(run, act, hvp_code(HVP_SLOT_SRET));
@@ -153,7 +145,7 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     if (act->vm->pv)
         iret(run, act, vcpu);
     else
-        sret(run, act);
+        sret(run, act, sure);
     vm = hvp_live(run, act->vm);
     if (!vm || !sure || !act->kernel || !run->last.done || run->last.trapped ||
         run->interrupted)

@@ -173,6 +173,12 @@ struct hvp_context {
     uint64_t            runs;
 };
 
+/* cycle, time, instret, or the upper half of one. */
+static inline bool hvp_is_counter(uint32_t csr)
+{
+    return (csr & 0xf7f) >= CSR_CYCLE && (csr & 0xf7f) <= CSR_INSTRET;
+}
+
 /* This guest frame is, or was, one of its tables. */
 static inline void hvp_table_add(struct hvp_vm *vm, uint32_t gfn)
 {
@@ -327,6 +333,7 @@ uint64_t hvp_host_hash(struct hvp_run *run);
 uint64_t hvp_frame_hash(struct hvp_run *run, uint32_t index);
 /* check_hash.c: what its guest could see of a VM, without time. */
 uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame);
+bool hvp_is_zero(const uint8_t *frame);
 uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm);
 uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm);
 /* What a call that fails leaves alone: P28. */

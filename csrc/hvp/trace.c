@@ -37,20 +37,15 @@ void hvp_trace_untimed(struct hvp_run *run)
         until_here(run, i);
 }
 
-static bool is_counter(uint32_t csr)
-{
-    return (csr & 0xf7f) >= CSR_CYCLE && (csr & 0xf7f) <= CSR_INSTRET;
-}
-
 /* From here on it can tell, by what it has in its registers. */
 static bool knows_time(const struct hvp_act *act)
 {
     switch (act->record->op) {
     case HVP_csr_read:
     case HVP_csr_write:
-        return is_counter(act->a);
+        return hvp_is_counter(act->a);
     case HVP_insn:
-        return (act->b & 0x7f) == 0x73 && is_counter(act->c >> 4);
+        return (act->b & 0x7f) == 0x73 && hvp_is_counter(act->c >> 4);
     default:
         return false;
     }
