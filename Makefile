@@ -22,7 +22,7 @@ PY_FILES    := conftest.py setup.py hv tests tools docs
 LAB_TESTS   := $(wildcard labs/*/test_lab.py) # all of one name: one by one
 
 # `env` and not `export`: what a target sets, a person can set too.
-PYTEST  := $(VENV)/bin/pytest -n $(JOBS)
+PYTEST  := $(VENV)/bin/pytest -n $(JOBS) --durations 15
 WARN    := -std=c11 -Wall -Wextra -Werror -Wconversion -Wshadow \
            -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wcast-qual
 SAN     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \

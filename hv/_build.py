@@ -12,7 +12,16 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
-FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
+FLOORS = (
+    "hvp",
+    "api",
+    "machine",
+    "dev",
+    "hyp",
+    "sched",
+    "audit",
+    "port",
+)
 HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 

@@ -32,15 +32,17 @@ INCLUDES = {
     "dev": {"dev", "abi"},
     "machine": {"machine", "dev", "abi"},
     "hyp": {"hyp", "sched", "dev", "abi"},
+    "audit": {"audit", "hyp", "sched", "dev", "abi"},
     "port": {"port", "hyp", "sched", "machine", "dev", "abi"},
-    "api": {"api", "port", "hyp", "sched", "machine", "dev", "abi", "include"},
+    "api": {"api", "audit", "port", "hyp", "sched", "machine", "dev", "abi"}
+    | {"include"},
     "hvp": {"hvp", "api", "port", "hyp", "sched", "machine", "dev", "abi"}
     | {"include"},
 }
 
 # Headers that need no C library. The other floors run on a host that has one.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h"}
-NO_LIBC = {"abi", "include", "dev", "hyp", "sched"}
+NO_LIBC = {"abi", "include", "dev", "hyp", "sched", "audit"}
 
 # The modules of hv that may touch the C core; everybody else uses `import hv`.
 NATIVE = {"hv._native", "hv.core"}
@@ -218,7 +220,7 @@ def riscv32_link(root: Path = ROOT) -> Iterator[str]:
     compile_it = [*compiler.compile, *WARN, "-ffreestanding", "-O2", "-Icsrc"]
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for floor in ("dev", "hyp", "sched"):
+        for floor in ("dev", "hyp", "sched", "audit"):
             for path in sorted((root / "csrc" / floor).glob("*.c")):
                 objects.append(f"{folder}/{floor}-{path.stem}.o")
                 done = run(
@@ -240,13 +242,11 @@ def riscv32_link(root: Path = ROOT) -> Iterator[str]:
 def hyp_lines(root: Path = ROOT) -> int:
     """Return how many lines of code the hypervisor proper has.
 
-    Comments and blank lines are not code: explaining more costs nothing. Nor
-    does the audit count, without which it would run just the same.
+    Comments and blank lines are not code: explaining more costs nothing. The
+    audit has a floor of its own: without it all would run just the same.
     """
     code = 0
     for path in c_files(root / "csrc" / "hyp"):
-        if path.name.startswith("audit"):
-            continue
         text = re.sub(
             r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL
         )

@@ -67,7 +67,6 @@ def name_of(file: str) -> str | None:
     name = file.removeprefix(f"{CSRC}/").removeprefix("csrc/")
     floor, _, rest = name.partition("/")
     looked_at = floor in {"hyp", "sched"} or rest.startswith(("mmu", "tlb"))
-    looked_at = looked_at and not rest.startswith("audit")
     return name if looked_at and (CSRC / name).is_file() else None
 
 

@@ -139,7 +139,7 @@ def chosen(
     every = [
         mutant
         for name, text in files.items()
-        if name.startswith("hyp/") and not name.startswith("hyp/audit")
+        if name.startswith("hyp/")
         if not only or name in only
         for mutant in mutants(name, text)
     ]

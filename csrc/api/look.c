@@ -7,6 +7,7 @@
  * mapped by the second stage of that VM, with that right. Its first half comes
  * from tables that the guest may have changed since its last fence. */
 #include "api/host.h"
+#include "audit/audit.h"
 #include <string.h>
 
 #define FNV_PRIME 0x100000001b3ull
@@ -64,7 +65,7 @@ static void find_roots(hv_host *host, uint32_t *root)
 
     for (uint32_t i = 0; i < NR_ASIDS; i++)
         root[i] = 0;
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         for (uint32_t i = 0; vm && i < vm->shadows.count; i++) {
@@ -86,7 +87,7 @@ static struct vm *find_vmid(hv_host *host, uint32_t vmid)
 {
     struct hyp *hyp = &host->hal.hyp;
 
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++)
@@ -284,7 +285,8 @@ int hv_hash(hv_host *host, uint64_t *out)
         return HV_ERR_BROKEN;
     uint64_t hash = machine_hash(host->machine, 0xcbf29ce484222325ull);
     hash = interleave_hash(&host->interleave, hash);
-    for (uint32_t slot = 1; host_has_hyp(host) && slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; host_has_hyp(host) && slot < host->hal.hyp.nr_slots;
+         slot++) {
         struct vm *vm = host->hal.hyp.slot[slot];
 
         if (!vm)

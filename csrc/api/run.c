@@ -148,7 +148,7 @@ static bool report_idle(struct run *run)
     const struct hyp *hyp = &run->host->hal.hyp;
     bool              alive = !host_has_hyp(run->host);
 
-    for (uint32_t slot = 1; !alive && slot < MAX_VMS; slot++)
+    for (uint32_t slot = 1; !alive && slot < hyp->nr_slots; slot++)
         alive = hyp->slot[slot] && hyp->slot[slot]->state == VM_LIVE;
     return report(run, alive ? HV_RUN_IDLE : HV_RUN_DONE, 0);
 }

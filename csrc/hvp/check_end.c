@@ -35,7 +35,7 @@ static bool touched(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
         return false;
     uint32_t index = found->p2m.hfn[page] - run->host->hal.hyp.frames.first;
 
-    return run->touched[index] ||
+    return run->touched.ever[index] ||
            frame_of(&run->host->hal.hyp.frames, (hfn_t){ found->p2m.hfn[page] })
                    ->owner == OWNER_SHARED;
 }

@@ -2,43 +2,6 @@
 #include "hvp/run.h"
 #include <string.h>
 
-#define AD (PTE_A | PTE_D)
-
-uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame)
-{
-    uint64_t a = hash, b = ~hash;
-
-    for (uint32_t at = 0; at < PAGE_SIZE; at += 16) {
-        uint64_t word[2];
-
-        memcpy(word, frame + at, sizeof(word));
-        a = (a ^ word[0]) * 0x9e3779b97f4a7c15u;
-        b = (b ^ word[1]) * 0xc2b2ae3d27d4eb4fu;
-        a ^= a >> 32;
-        b ^= b >> 29;
-    }
-    return hvp_mix(a, b);
-}
-
-bool hvp_is_zero(const uint8_t *frame)
-{
-    return frame[0] == 0 && memcmp(frame, frame + 1, PAGE_SIZE - 1) == 0;
-}
-
-/* A page that is not populated reads as zero. */
-uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm)
-{
-    uint64_t hash = vm->id;
-
-    for (uint32_t i = 0; vm->id && i < vm->pages; i++) {
-        const uint8_t *frame = hvp_frame(run, vm, i);
-
-        if (frame && !hvp_is_zero(frame))
-            hash = hvp_page_hash(hvp_mix(hash, i), frame);
-    }
-    return hash;
-}
-
 static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
 {
     const struct vcsr *csr = &vcpu->csr;
@@ -68,19 +31,6 @@ uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm)
 
 /* --- errors change nothing: P28 ----------------------------------------------------------- */
 
-/* A page of tables: but for A and D, which an access of its own may set. */
-static uint64_t hash_table(uint64_t hash, const uint8_t *frame)
-{
-    for (uint32_t at = 0; at < PAGE_SIZE; at += 4) {
-        uint32_t word;
-
-        memcpy(&word, frame + at, 4);
-        if (word)
-            hash = hvp_mix(hash, word & ~(uint32_t)AD);
-    }
-    return hash;
-}
-
 /* The hypervisor itself writes there, when a trap or an interrupt comes, and
  * what time was stolen. */
 bool hvp_told_there(const struct vm *vm, uint32_t gfn)
@@ -95,6 +45,24 @@ bool hvp_told_there(const struct vm *vm, uint32_t gfn)
     return false;
 }
 
+static uint64_t hash_page(struct hvp_run *run, const struct hvp_vm *of,
+                          const struct vm *vm, uint32_t page)
+{
+    uint64_t hash = vm->p2m.state[page] & P2M_GONE;
+
+    if (!hvp_frame(run, of, page) || hvp_told_there(vm, HVP_FIRST + page))
+        return hash;
+    hfn_t               hfn = { vm->p2m.hfn[page] };
+    const struct frame *frame = frame_of(&vm->hyp->frames, hfn);
+    uint64_t bytes = hvp_frame_hash(run, hfn.raw,
+                                    of->tables >> page & 1 ? HVP_HASHED_TABLE
+                                                           : HVP_HASHED_BYTES);
+
+    /* Not populated, or populated with zeros: that is the same. */
+    return bytes ? hvp_mix(bytes, frame->type | (uint32_t)frame->pinned << 8)
+                 : hash;
+}
+
 static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
 {
     struct vm *vm = hvp_live(run, act->vm);
@@ -102,19 +70,9 @@ static uint64_t abstract(struct hvp_run *run, const struct hvp_act *act)
 
     if (!vm)
         return 0;
-    for (uint32_t i = 0; i < act->vm->pages; i++) {
-        const uint8_t *frame = hvp_frame(run, act->vm, i);
-
-        hash = hvp_mix(hash, vm->p2m.state[i] & P2M_GONE);
-        if (!frame || hvp_is_zero(frame) || hvp_told_there(vm, HVP_FIRST + i))
-            continue;
-        hash = act->vm->tables >> i & 1
-                   ? hash_table(hvp_mix(hash, i), frame)
-                   : hvp_page_hash(hvp_mix(hash, i), frame);
-        const struct frame *f = frame_of(&run->host->hal.hyp.frames,
-                                         (hfn_t){ vm->p2m.hfn[i] });
-        hash = hvp_mix(hash, f->type | (uint32_t)f->pinned << 8);
-    }
+    hvp_touch(run);
+    for (uint32_t i = 0; i < act->vm->pages; i++)
+        hash = hvp_mix(hash, hash_page(run, act->vm, vm, i));
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
         struct vcpu *vcpu = &vm->vcpu[i];
 

@@ -42,7 +42,11 @@ static struct content content(struct hvp_run *run, uint32_t i, uint32_t page)
 {
     const uint8_t *at = hvp_frame(run, &run->vm[i], page);
 
-    return (struct content){ at, at ? hvp_page_hash(0, at) : 0 };
+    if (!at)
+        return (struct content){ NULL, 0 };
+    const struct vm *vm = hyp_vm(&run->host->hal.hyp, run->vm[i].id);
+    return (struct content){ at, hvp_frame_hash(run, vm->p2m.hfn[page],
+                                                HVP_HASHED_BYTES) };
 }
 
 /* Nobody can tell that pages are shared: P38. What lies elsewhere now has the
@@ -53,6 +57,7 @@ void hvp_op_do_share(struct hvp_run *run, struct hvp_act *act)
     uint32_t       merged;
 
     run->merged = true;
+    hvp_touch(run);
     for (uint32_t i = 0; i < HVP_VMS; i++)
         for (uint32_t page = 0; page < HVP_PAGES; page++)
             before[i][page] = content(run, i, page);
@@ -64,7 +69,7 @@ void hvp_op_do_share(struct hvp_run *run, struct hvp_act *act)
             const uint8_t        *is = hvp_frame(run, &run->vm[i], page);
 
             if (was->at != is &&
-                (!was->at || !is || hvp_page_hash(0, is) != was->hash))
+                (!was->at || !is || hvp_page_hash(is) != was->hash))
                 hvp_fail(run, "P38", "VM %u has other memory after a scan",
                          (unsigned)i + 1);
         }

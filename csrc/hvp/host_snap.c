@@ -33,6 +33,7 @@ void hvp_op_do_reset(struct hvp_run *run, struct hvp_act *act)
     hvp_host_hash(run); /* notes what was written since */
     if (!saved->there || hv_reset(run->host, saved->mark) != HV_OK)
         return;
+    hvp_touch_forget(run);
     run->serials = saved->serials;
     run->nr_ids = saved->nr_ids;
     memcpy(run->vm, saved->vm, sizeof(run->vm));

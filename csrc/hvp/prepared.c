@@ -50,7 +50,8 @@ static bool make(struct hvp_run *run, struct hvp_prepared *world)
         return false;
     }
     for (uint32_t i = 0; i < run->host->hal.hyp.frames.count; i++)
-        world->frame[i] = hvp_frame_hash(run, i);
+        world->frame[i] = hvp_frame_hash(
+            run, run->host->hal.hyp.frames.first + i, HVP_HASHED_BYTES);
     /* One that broke while it was made is good for a verdict, and no more. */
     world->marked = hv_mark(world->host, &world->mark) == HV_OK;
     return true;

@@ -123,8 +123,19 @@ struct hvp_saved {
     struct hvp_vm vm[HVP_VMS];
 };
 
+/* Frames that were written, and what is known of their contents. */
+enum hvp_hashed { HVP_HASHED_NOT, HVP_HASHED_BYTES, HVP_HASHED_TABLE };
+struct hvp_touched {
+    uint8_t  ever[HVP_FRAMES];   /* since the program began */
+    uint8_t  listed[HVP_FRAMES]; /* it is one of ... */
+    uint16_t recent[HVP_FRAMES]; /* ... those since hvp_touch_anew() */
+    uint32_t nr_recent;
+    uint8_t  hashed[HVP_FRAMES]; /* enum hvp_hashed: as what ... */
+    uint64_t hash[HVP_FRAMES];   /* ... this is its hash */
+};
+
 /* How it was before the operation. */
-struct hvp_before { uint64_t cycles, traps, cpu[HVP_VMS]; };
+struct hvp_before { uint64_t cycles, worked, traps, cpu[HVP_VMS]; };
 
 struct hvp_run {
     struct hvp_context *context;
@@ -146,7 +157,7 @@ struct hvp_run {
     uint32_t            first;   /* ... and who: place, vCPU */
     struct hvp_before   before;
     const struct hvp_prepared *prepared;
-    uint8_t touched[HVP_FRAMES]; /* frames that were written */
+    struct hvp_touched         touched;
 };
 
 /* A world as programs begin with it. */
@@ -325,16 +336,21 @@ uint64_t hvp_cycles(const struct hvp_run *run);
 void hvp_check_step(struct hvp_run *run, uint64_t before);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
-/* touched.c: which frames were written since the last call; they are noted in
- * run->touched as well. */
-uint32_t hvp_touch(struct hvp_run *run, uint32_t *frames);
+/* touched.c: note in run->touched which frames were written since the last
+ * call. */
+void hvp_touch(struct hvp_run *run);
+/* ... and begin the list of recent ones anew. */
+void hvp_touch_anew(struct hvp_run *run);
+/* Memory is no more what it was, and nobody has written it. */
+void hvp_touch_forget(struct hvp_run *run);
+bool hvp_is_zero(const uint8_t *frame);
+uint64_t hvp_page_hash(const uint8_t *frame); /* 0: all zeros */
+/* The same of a frame, as of the last hvp_touch(); or of what it has as a table
+ * of pages. */
+uint64_t hvp_frame_hash(struct hvp_run *run, uint32_t hfn, enum hvp_hashed as);
 /* What has become of the host since its mark; time included. */
 uint64_t hvp_host_hash(struct hvp_run *run);
-uint64_t hvp_frame_hash(struct hvp_run *run, uint32_t index);
-/* check_hash.c: what its guest could see of a VM, without time. */
-uint64_t hvp_page_hash(uint64_t hash, const uint8_t *frame);
-bool hvp_is_zero(const uint8_t *frame);
-uint64_t hvp_memory_hash(struct hvp_run *run, const struct hvp_vm *vm);
+/* check_hash.c: what its guest could see of its vCPUs, without time. */
 uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm);
 /* What a call that fails leaves alone: P28. */
 uint64_t hvp_abstract_before(struct hvp_run *run, const struct hvp_act *act);

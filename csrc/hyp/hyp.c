@@ -18,6 +18,7 @@ bool hyp_init(struct hyp *hyp, struct hal *hal, const struct hyp_config *config)
     hyp->timers = NULL;
     hyp->inside = NULL;
     hyp->tick = hal_tick(hal);
+    hyp->nr_slots = 0;
     for (uint32_t i = 0; i < MAX_VMS; i++) {
         hyp->slot[i] = NULL;
         hyp->generation[i] = 0;
@@ -39,7 +40,7 @@ void hyp_add_cpu(struct hyp *hyp, struct pcpu *pcpu)
 
 void hyp_fini(struct hyp *hyp)
 {
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++)
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++)
         if (hyp->slot[slot])
             vm_destroy(hyp->slot[slot]);
     share_fini(hyp);

@@ -94,9 +94,10 @@ struct hyp {
     struct vm        *slot[MAX_VMS];
     uint32_t          generation[MAX_VMS]; /* of the ids given out */
     uint32_t          nr_vms;
-    uint32_t          ended; /* id of a VM that just ended, 0: none */
-    bool         refused;    /* vm_create() failed because the policy said no */
-    struct vcpu *timers;     /* armed, soonest first */
+    uint32_t          nr_slots; /* one more than the last slot ever taken */
+    uint32_t          ended;    /* id of a VM that just ended, 0: none */
+    bool         refused; /* vm_create() failed because the policy said no */
+    struct vcpu *timers;  /* armed, soonest first */
     struct sched_host sched;
     uint32_t          tick; /* cycles in a tick of `time` */
     struct hyp_cpu    cpu[MAX_HARTS];
@@ -142,14 +143,5 @@ void hyp_work_end(struct pcpu *pcpu);
 
 /* There is input for this VM's console. */
 void hyp_console_input(struct hyp *hyp, struct vm *vm);
-
-/*
- * Recompute every count and check every invariant from scratch. NULL if all
- * holds, otherwise the name of the first property that does not; *frame is the
- * frame it is about, or ~0. Without memory to count in it says so, by
- * audit_no_memory, and nothing of the rest.
- */
-extern const char audit_no_memory[];
-const char *hyp_audit(struct hyp *hyp, uint32_t *frame);
 
 #endif

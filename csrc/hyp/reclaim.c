@@ -70,7 +70,7 @@ static struct vm *victim(struct hyp *hyp)
 {
     struct vm *worst = NULL;
 
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         if (!vm || vm_ended(vm) || (!beyond(vm) && !starves(vm)))
@@ -104,7 +104,7 @@ static void kill_one(struct hyp *hyp, struct pcpu *pcpu)
 static void wake(struct hyp *hyp)
 {
     hyp->reclaim.at = TIME_NEVER;
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++)

@@ -93,6 +93,8 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
     vm->balloon.target = vm->p2m.count;
     vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
+    if (vm->id % MAX_VMS >= hyp->nr_slots)
+        hyp->nr_slots = vm->id % MAX_VMS + 1;
     hyp->nr_vms++;
     vm->born_time = hal_time(hyp->cpu[0].pcpu);
     vm->born_cycle = hal_cycles(hyp->cpu[0].pcpu);

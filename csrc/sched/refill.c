@@ -52,7 +52,7 @@ static struct rest pour(const struct hyp *hyp, struct rest last)
 {
     struct rest rest = { (uint64_t)hyp->config.period * hyp->nr_cpus, 0 };
 
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         const struct vm *vm = hyp->slot[slot];
 
         if (!vm || !nr_active(vm))
@@ -122,7 +122,7 @@ void credit_account(struct hyp *hyp, uint64_t now)
         last = rest;
         rest = pour(hyp, last);
     } while (rest.weight != last.weight);
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         if (vm && nr_active(vm))

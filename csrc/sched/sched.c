@@ -345,7 +345,7 @@ static void new_period(struct hyp *hyp, uint64_t now)
                              period;
     if (hyp->config.policy->account)
         hyp->config.policy->account(hyp, now);
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         struct vm *vm = hyp->slot[slot];
 
         if (!vm || !vm->sched.cap)
@@ -644,7 +644,7 @@ static bool awaits_period(const struct hyp *hyp)
 {
     if (!hyp->sched.nr_capped)
         return false;
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++) {
         const struct vm *vm = hyp->slot[slot];
 
         for (uint32_t i = 0; vm && vm->sched.cap && i < vm->config.nr_vcpus;

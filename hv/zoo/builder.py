@@ -40,7 +40,16 @@ __all__ = [
     "sources",
 ]
 
-FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
+FLOORS = (
+    "hvp",
+    "api",
+    "machine",
+    "dev",
+    "hyp",
+    "sched",
+    "audit",
+    "port",
+)
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -97,6 +97,7 @@ bool leaf_refill(struct leaf *out)
     hyp.tick = 1;
     hyp.config.slice = hyp.config.period = 1000;
     hyp.cpu[0].pcpu = &pcpu;
+    hyp.nr_slots = VMS + 1;
     for (uint32_t i = 0; i < VMS; i++) {
         vms[i] = (struct vm){ .hyp = &hyp, .vcpu = vcpus[i] };
         hyp.slot[i + 1] = &vms[i];

@@ -21,7 +21,16 @@ from hv.fuzz.format import Program, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
-FLOORS = ("hvp", "api", "machine", "dev", "hyp", "sched", "port")
+FLOORS = (
+    "hvp",
+    "api",
+    "machine",
+    "dev",
+    "hyp",
+    "sched",
+    "audit",
+    "port",
+)
 FLAGS = ("-std=c11", "-O1", "-g", "-DFW_NATIVE=1", f"-I{CSRC}")
 PLAIN = ("-DHVP_MAIN",)
 GUIDED = ("-fsanitize=fuzzer,address,undefined",)

@@ -1,8 +1,8 @@
-/* audit.h - what the files of the audit share: the recount. */
-#ifndef HV_HYP_AUDIT_H
-#define HV_HYP_AUDIT_H
+/* recount.h - what the files of the audit share: the recount. */
+#ifndef HV_AUDIT_RECOUNT_H
+#define HV_AUDIT_RECOUNT_H
 
-#include "hyp/hyp.h"
+#include "audit/audit.h"
 
 struct audit {
     struct hyp *hyp;
@@ -11,6 +11,7 @@ struct audit {
     uint32_t   *traced; /* the shadows that follow its bytes */
     uint32_t   *shares; /* entries of p2m that share it ... */
     uint32_t   *whose;  /* ... the last of them being this VM's */
+    uint32_t   *table;  /* a copy of the table that is looked at */
     uint32_t    frame;  /* the one looked at last */
 };
 
@@ -21,13 +22,19 @@ bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner);
 /* One reference more, and one use if `use`. */
 void audit_count(struct audit *a, uint32_t hfn, bool use);
 
-/* audit_traced.c, audit_stage2.c, audit_direct.c: what does not add up, or
+/* Begin to look at the table in this frame: what is no entry of it is looked at
+ * as well, but most tables are nearly empty. */
+void audit_open(struct audit *a, hfn_t table);
+/* Its next entry that is not 0, from this one on; PT_ENTRIES: none. */
+uint32_t audit_next(const struct audit *a, uint32_t from);
+
+/* traced.c, stage2.c, direct.c: what does not add up, or
  * NULL. */
 const char *audit_traced(struct audit *a, struct vm *vm,
                          const struct shadow *shadow);
 const char *audit_stage2(struct audit *a, struct vm *vm);
 const char *audit_direct(struct audit *a, struct vm *vm);
-/* audit_sched.c: the same of all queues and accounts. */
+/* sched.c: the same of all queues and accounts. */
 const char *audit_sched(const struct hyp *hyp);
 
 #endif

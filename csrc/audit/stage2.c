@@ -1,9 +1,7 @@
-/* audit_stage2.c - the second stage's part of audit.c: read from the root down,
+/* stage2.c - the second stage's part of audit.c: read from the root down,
  * every entry justified (P1, P7), every reference recounted (P3), every frame
  * within what was promised (P5). */
-#include "hyp/audit.h"
-
-#define ROOT_ENTRIES (STAGE2_ROOT_FRAMES * PT_ENTRIES)
+#include "audit/recount.h"
 
 /* A leaf: the frame that the p2m has there, and no right that makes no sense. */
 static const char *audit_leaf(struct audit *a, struct vm *vm, gfn_t gfn,
@@ -37,13 +35,35 @@ static const char *audit_table(struct audit *a, struct vm *vm, uint32_t index,
     if (frame->type != FRAME_STAGE2 || frame->vm != vm->id)
         return "P7: a second stage links a table of something else";
     *audit_refs(a, table.raw) += 2; /* its own, and the link's */
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
-        uint32_t    pte = stage2_read(vm, table, i);
+    audit_open(a, table);
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
         gfn_t       gfn = { index * PT_ENTRIES + i };
-        const char *bad = pte ? audit_leaf(a, vm, gfn, pte) : NULL;
+        const char *bad = audit_leaf(a, vm, gfn, a->table[i]);
 
         if (bad)
             return bad;
+    }
+    return NULL;
+}
+
+/* One frame of the root, and what it links. */
+static const char *audit_root(struct audit *a, struct vm *vm, uint32_t part,
+                              uint32_t *framed)
+{
+    hfn_t hfn = { vm->stage2.root.raw + part };
+
+    if (!audit_owned(a, hfn.raw, OWNER_HYP))
+        return "P11: a second stage lives in somebody's frame";
+    ++*audit_refs(a, hfn.raw);
+    audit_open(a, hfn);
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
+        uint32_t    index = part * PT_ENTRIES + i;
+        const char *bad = audit_table(a, vm, index, a->table[i]);
+
+        if (bad)
+            return bad;
+        audit_open(a, hfn); /* audit_table() had another one open */
+        ++*framed;
     }
     return NULL;
 }
@@ -58,17 +78,10 @@ const char *audit_stage2(struct audit *a, struct vm *vm)
     if (stage2->root.raw % STAGE2_ROOT_FRAMES != 0)
         return "P16: a second stage begins in the middle";
     for (uint32_t i = 0; i < STAGE2_ROOT_FRAMES; i++) {
-        if (!audit_owned(a, stage2->root.raw + i, OWNER_HYP))
-            return "P11: a second stage lives in somebody's frame";
-        ++*audit_refs(a, stage2->root.raw + i);
-    }
-    for (uint32_t i = 0; i < ROOT_ENTRIES; i++) {
-        uint32_t    link = stage2_read(vm, stage2->root, i);
-        const char *bad = link ? audit_table(a, vm, i, link) : NULL;
+        const char *bad = audit_root(a, vm, i, &framed);
 
         if (bad)
             return bad;
-        framed += link != 0;
     }
     if (framed != stage2->framed || framed > stage2->promised)
         return "P5: the tables of a second stage miscounted";

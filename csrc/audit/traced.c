@@ -1,10 +1,10 @@
-/* audit_traced.c - P7's other half, where it can be decided at any moment.
+/* traced.c - P7's other half, where it can be decided at any moment.
  *
  * A lazy shadow may be behind the guest's tables, as a TLB may. One that is
  * traced may not: each of its entries must be what the guest's table says now,
  * as the role sees it. Nothing here is shared with shadow_sync.c, which keeps
  * it so. */
-#include "hyp/audit.h"
+#include "audit/recount.h"
 
 /* What the role may do with a page, by the guest's bits. */
 static uint32_t allowed(uint32_t gpte, enum shadow_role role)
@@ -64,14 +64,15 @@ const char *audit_traced(struct audit *a, struct vm *vm,
 {
     bool root = shadow_kind(shadow) == SHADOW_ROOT;
 
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
+    a->frame = shadow->hfn.raw;
+    audit_open(a, shadow->hfn);
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
         gpa_t    slot = { (shadow_gfn(shadow) << PAGE_SHIFT) + 4 * i };
-        uint32_t spte = shadow_read(vm, shadow, i), gpte;
+        uint32_t spte = a->table[i], gpte;
 
-        a->frame = shadow->hfn.raw;
-        if (spte && (!vm_read32(vm, slot, &gpte) ||
-                     !(root ? link_says(vm, shadow, gpte, spte)
-                            : leaf_says(vm, shadow, gpte, spte))))
+        if (!vm_read32(vm, slot, &gpte) ||
+            !(root ? link_says(vm, shadow, gpte, spte)
+                   : leaf_says(vm, shadow, gpte, spte)))
             return "P7: a traced shadow has what the guest's table has not";
     }
     return NULL;

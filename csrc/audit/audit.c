@@ -1,13 +1,12 @@
 /* audit.c - recompute everything from scratch, and say what does not add up.
  *
- * This file shares no code with what it checks beyond reading tables. The
- * names are those of the properties in the book's chapter on isolation: P1
+ * The names are those of the properties in the book's chapter on isolation: P1
  * authority, P2 free is clean, P3 counted references, P5 quota, P6
  * conservation, P7 shadow justification (its hard half), P9 table protection,
  * P16 resource control, P37 no unlogged write, P38 copy on write. Second stages
- * are in audit_stage2.c, what is special to style `direct` in audit_direct.c.
+ * are in stage2.c, what is special to style `direct` in direct.c.
  * Cost: proportional to the frames of the machine plus the tables in use. */
-#include "hyp/audit.h"
+#include "audit/recount.h"
 #include "sched/timer.h"
 
 uint32_t *audit_refs(struct audit *a, uint32_t hfn)
@@ -26,6 +25,33 @@ void audit_count(struct audit *a, uint32_t hfn, bool use)
 {
     ++*audit_refs(a, hfn);
     a->uses[hfn - a->hyp->frames.first] += use;
+}
+
+void audit_open(struct audit *a, hfn_t table)
+{
+    hal_read(a->hyp->hal, hfn_base(table), a->table, PAGE_SIZE);
+}
+
+#define RUN 16 /* entries that are looked at together */
+
+static bool run_is_zero(const uint32_t *entry)
+{
+    uint32_t any = 0;
+
+    for (int i = 0; i < RUN; i++)
+        any |= entry[i];
+    return any == 0;
+}
+
+uint32_t audit_next(const struct audit *a, uint32_t from)
+{
+    for (uint32_t i = from; i < PT_ENTRIES; i++) {
+        while (i % RUN == 0 && i < PT_ENTRIES && run_is_zero(a->table + i))
+            i += RUN;
+        if (i < PT_ENTRIES && a->table[i])
+            return i;
+    }
+    return PT_ENTRIES;
 }
 
 /* One entry with a frame: its VM's alone, or one that is shared. */
@@ -157,6 +183,17 @@ static bool audit_chain(struct audit *a, const struct shadow *shadow,
                 pte >> PTE_PPN_SHIFT);
 }
 
+/* What is noted as used, is. */
+static const char *audit_used(const struct audit  *a,
+                              const struct shadow *shadow)
+{
+    for (uint32_t word = 0; word < PT_ENTRIES / 32; word++)
+        for (uint32_t i = 0; i < 32 && shadow->used[word] >> i; i++)
+            if ((shadow->used[word] >> i & 1) && !a->table[32 * word + i])
+                return "P3: a shadow entry that nobody accounts for";
+    return NULL;
+}
+
 static const char *audit_shadow(struct audit *a, struct vm *vm,
                                 struct shadow *shadow, uint32_t *links)
 {
@@ -164,24 +201,22 @@ static const char *audit_shadow(struct audit *a, struct vm *vm,
                 shadow_kind(shadow) == SHADOW_BARE;
 
     *audit_refs(a, shadow->hfn.raw) += 1;
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
-        uint32_t    pte = shadow_read(vm, shadow, i);
-        bool        used = shadow->used[i / 32] >> i % 32 & 1;
-        const char *bad = NULL;
+    audit_open(a, shadow->hfn);
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
+        uint32_t pte = a->table[i];
 
         a->frame = shadow->hfn.raw;
-        if (used != (pte != 0) || (pte && !shadow->live))
+        if (!(shadow->used[i / 32] >> i % 32 & 1) || !shadow->live)
             return "P3: a shadow entry that nobody accounts for";
-        if (pte && root)
-            bad = audit_link(a, vm, pte, links);
-        else if (pte)
-            bad = audit_leaf(a, vm, pte);
+        const char *bad = root ? audit_link(a, vm, pte, links)
+                               : audit_leaf(a, vm, pte);
         if (bad)
             return bad;
-        if (pte && !audit_chain(a, shadow, i, pte))
+        if (!audit_chain(a, shadow, i, pte))
             return "P3: the reverse map has lost an entry";
     }
-    return NULL;
+    a->frame = shadow->hfn.raw;
+    return audit_used(a, shadow);
 }
 
 /* Which of the guest's tables this shadow has under watch. */
@@ -348,7 +383,7 @@ static const char *audit_all(struct audit *a)
         return order;
     for (uint32_t i = 0; i < a->hyp->frames.count; i++)
         a->refs[i] = a->uses[i] = a->traced[i] = a->shares[i] = a->whose[i] = 0;
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++) {
+    for (uint32_t slot = 1; slot < a->hyp->nr_slots; slot++) {
         struct vm *vm = a->hyp->slot[slot];
 
         if (!vm)
@@ -370,13 +405,14 @@ const char *hyp_audit(struct hyp *hyp, uint32_t *frame)
     struct audit a = { .hyp = hyp, .frame = NO_FRAME };
     uint32_t     count = hyp->frames.count;
 
-    a.refs = hal_alloc(hyp->hal, 5 * count * sizeof(uint32_t));
+    a.refs = hal_alloc(hyp->hal, 5 * count * sizeof(uint32_t) + PAGE_SIZE);
     if (!a.refs)
         return audit_no_memory;
     a.uses = a.refs + count;
     a.traced = a.uses + count;
     a.shares = a.traced + count;
     a.whose = a.shares + count;
+    a.table = a.whose + count;
     const char *bad = audit_all(&a);
     hal_free(hyp->hal, a.refs);
     *frame = a.frame;

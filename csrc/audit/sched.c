@@ -1,5 +1,5 @@
-/* audit_sched.c - what must hold of queues and accounts. */
-#include "hyp/audit.h"
+/* sched.c - what must hold of queues and accounts. */
+#include "audit/recount.h"
 #include "hyp/hyp.h"
 
 /* No vCPU is on two queues, or on a hart and a queue. */
@@ -7,7 +7,7 @@ static const char *audit_queues(const struct hyp *hyp)
 {
     uint32_t queued = 0, found = 0;
 
-    for (uint32_t slot = 1; slot < MAX_VMS; slot++)
+    for (uint32_t slot = 1; slot < hyp->nr_slots; slot++)
         for (uint32_t i = 0;
              hyp->slot[slot] && i < hyp->slot[slot]->config.nr_vcpus; i++)
             queued += hyp->slot[slot]->vcpu[i].sched.queued;

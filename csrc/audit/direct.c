@@ -1,11 +1,11 @@
-/* audit_direct.c - the tables of style `direct`, looked at from scratch.
+/* direct.c - the tables of style `direct`, looked at from scratch.
  *
  * What may stand in an entry is said here a second time, in other words than
  * in pt_type.c: P1 authority, P3 counted references, P4 type exclusivity, P7
  * and P9 in one (the machine walks what the guest sees, which only the
  * hypervisor writes), P16 the real root. While stores are logged it walks
  * shadows of them: P7 is then that each entry is what the guest's says. */
-#include "hyp/audit.h"
+#include "audit/recount.h"
 
 static enum frame_type type_of(struct audit *a, uint32_t hfn)
 {
@@ -40,9 +40,9 @@ static const char *audit_leaf(struct audit *a, uint32_t pte)
 static const char *audit_table(struct audit *a, struct vm *vm, uint32_t hfn,
                                bool root)
 {
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
-        hpa_t       slot = { (hfn << PAGE_SHIFT) + 4 * i };
-        uint32_t    pte = hal_read32(a->hyp->hal, slot);
+    audit_open(a, (hfn_t){ hfn });
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
+        uint32_t    pte = a->table[i];
         const char *bad;
 
         if (!(pte & PTE_V))
@@ -131,11 +131,11 @@ static const char *audit_copy(struct audit *a, struct vm *vm,
     if (!p2m_lookup(vm, (gfn_t){ shadow_gfn(shadow) }, &table) ||
         type_of(a, table.raw) != (root ? FRAME_ROOT_TABLE : FRAME_LEAF_TABLE))
         return "P7: a shadow of what is no table";
-    for (uint32_t i = 0; i < PT_ENTRIES; i++) {
-        hpa_t    slot = { hfn_base(table).raw + 4 * i };
-        uint32_t spte = shadow_read(vm, shadow, i);
+    audit_open(a, shadow->hfn);
+    for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {
+        hpa_t slot = { hfn_base(table).raw + 4 * i };
 
-        if (spte && !says_so(vm, spte, hal_read32(a->hyp->hal, slot), root))
+        if (!says_so(vm, a->table[i], hal_read32(a->hyp->hal, slot), root))
             return "P7: a shadow has what the guest's table has not";
     }
     return NULL;
