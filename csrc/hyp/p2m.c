@@ -133,6 +133,7 @@ static void frame_copy(struct vm *vm, struct pcpu *pcpu, hfn_t from, hfn_t to)
         hal_charge(pcpu, HAL_COST_word_copy, PAGE_SIZE / 4);
 }
 
+/* marker: lab-p2m-leave */
 /* One of those that share a frame lets go of it. */
 static void leave_shared(struct vm *vm, hfn_t hfn)
 {
@@ -143,6 +144,7 @@ static void leave_shared(struct vm *vm, hfn_t hfn)
     else
         frame_put(frames, hfn);
 }
+/* marker: end */
 
 /* marker: copy-on-write */
 enum p2m_result p2m_own(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, hfn_t *hfn)
@@ -270,6 +272,7 @@ bool p2m_take(struct vm *vm, const uint32_t *gfn, uint32_t n)
 
 /* --- sharing -------------------------------------------------------------- */
 
+/* marker: lab-p2m-share */
 bool p2m_share(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 {
     uint32_t      index = index_of(vm, gfn), before = p2m_owed(&vm->p2m);
@@ -288,6 +291,7 @@ bool p2m_share(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
     vm->hyp->frames.shared++;
     return true;
 }
+/* marker: end */
 
 /* This entry, which has no frame, names that one as well. */
 static void name_shared(struct vm *vm, uint32_t index, hfn_t shared)

@@ -106,6 +106,7 @@ static bool merge(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, hfn_t with)
 }
 /* marker: end */
 
+/* marker: lab-share-consider */
 /* Look for one that is equal; remember this one if there is none. */
 static uint32_t consider(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
 {
@@ -131,6 +132,7 @@ static uint32_t consider(struct vm *vm, struct pcpu *pcpu, gfn_t gfn)
     *chain = hfn.raw;
     return 0;
 }
+/* marker: end */
 
 /* One entry; false at the end of the round. */
 static bool step(struct hyp *hyp, struct pcpu *pcpu, uint32_t *merged)
