@@ -64,7 +64,6 @@ class Saver:
         self.rounds = 0
         vm.start_log()
 
-    # marker: lab-incremental-rounds
     def round(self) -> Sent:
         """Return all pages at first, then those written since the last time.
 
@@ -73,6 +72,7 @@ class Saver:
 
         :raises UsageError: if its log was stopped.
         """
+        # marker: lab-incremental-round
         changed = self.vm.fetch_log()
         if self.rounds == 0:
             changed = list(
@@ -81,6 +81,7 @@ class Saver:
         sent = Sent(self.rounds, self._contents(changed))
         self.rounds += 1
         return sent
+        # marker: end
 
     def end(self) -> tuple[Sent, bytes]:
         """Return the last pages, and all that is no page; the log ends.
@@ -90,9 +91,11 @@ class Saver:
 
         :raises UsageError: if its log was stopped.
         """
+        # marker: lab-incremental-end
         last = self.round()
         self.vm.stop_log()
         return last, without_pages(self.vm.to_bytes())
+        # marker: end
 
     def _contents(self, gfns: Iterable[int]) -> dict[int, bytes]:
         """Read pages, but those that have no frame: untouched, given back."""
@@ -101,8 +104,6 @@ class Saver:
             for gfn in gfns
             if self.vm.frame_of(gfn) is not None
         }
-
-    # marker: end
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -124,7 +125,6 @@ class Copy:
         """Take the pages of a round, in the order in which they were sent."""
         self.pages.update(sent.pages)
 
-    # marker: lab-incremental-image
     def image(self, rest: bytes) -> bytes:
         """Return the VM's image, as a whole.
 
@@ -134,6 +134,7 @@ class Copy:
         :param rest: all but the pages, from :meth:`Saver.end`.
         :raises ImageError: if that is none, or a page of the VM never came.
         """
+        # marker: lab-incremental-image
         contents: dict[int, bytes] = {}
         gfn = lib.RAM_BASE // PAGE
         for count, kind, index in runs(rest):
@@ -143,8 +144,7 @@ class Copy:
                 contents[index + i] = self.pages[gfn + i]
             gfn += count
         return rest + b"".join(contents[n] for n in sorted(contents))
-
-    # marker: end
+        # marker: end
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,6 @@ class Saved:
     rounds: tuple[int, ...]
 
 
-# marker: lab-incremental-loop
 def save_running(
     vm: VM, run: Callable[[int], object], *, enough: int = 16, most: int = 30
 ) -> Saved:
@@ -174,6 +173,7 @@ def save_running(
     :raises UsageError: see :class:`Saver`.
     :raises HvError: what ``run`` raises; the VM goes on, and is not logged.
     """
+    # marker: lab-incremental-loop
     copy = Copy()
     rounds: list[int] = []
     with Saver(vm) as saver:
@@ -187,9 +187,7 @@ def save_running(
         last, rest = saver.end()
     copy.put(last)
     return Saved(copy.image(rest), tuple(rounds))
-
-
-# marker: end
+    # marker: end
 
 
 # --- the format of an image: csrc/api/image.h ---------------------------------

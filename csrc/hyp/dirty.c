@@ -10,6 +10,7 @@
 #include "hyp/hyp.h"
 #include "hyp/services.h"
 
+/* marker: lab-dirty-start */
 /* An entry in the balloon stays noted until it is fetched, as one that changed;
  * it is not there, and so it cannot be clean. */
 static void clean(struct vm *vm, uint32_t index)
@@ -29,6 +30,7 @@ void dirty_start(struct vm *vm)
     for (uint32_t i = 0; i < vm->p2m.count; i++)
         clean(vm, i);
 }
+/* marker: end */
 
 /* marker: dirty-fetch */
 uint32_t dirty_fetch(struct vm *vm, uint8_t *bitmap)

@@ -179,6 +179,7 @@ enum p2m_result p2m_own(struct vm *vm, struct pcpu *pcpu, gfn_t gfn, hfn_t *hfn)
 }
 /* marker: end */
 
+/* marker: lab-p2m-writable */
 enum p2m_result p2m_writable(struct vm *vm, struct pcpu *pcpu, gfn_t gfn,
                              hfn_t *hfn)
 {
@@ -190,6 +191,7 @@ enum p2m_result p2m_writable(struct vm *vm, struct pcpu *pcpu, gfn_t gfn,
     }
     return result;
 }
+/* marker: end */
 
 /* --- frames go ------------------------------------------------------------ */
 

@@ -213,6 +213,7 @@ static void drop_shortcuts(struct machine *m)
         memset(m->hart[id].tlb.host, 0, sizeof(m->hart[id].tlb.host));
 }
 
+/* marker: lab-marks-reset */
 enum mark_status machine_reset(struct machine *m, uint32_t id)
 {
     struct marks *marks = m->marks;
@@ -237,6 +238,7 @@ enum mark_status machine_reset(struct machine *m, uint32_t id)
     drop_shortcuts(m); /* those of the copy lead anywhere */
     return MARK_OK;
 }
+/* marker: end */
 
 /* Who goes back further than `mark` needs its pages, too, but for those that
  * the mark before it has already. */
