@@ -21,6 +21,19 @@ def tree() -> Path:
     raise UsageError("hv's C sources are not here; a checkout of hv has them")
 
 
+def source_file(name: str) -> Path:
+    """Return where a source is, by its name below the root of a checkout.
+
+    An installation has ``csrc`` and ``labs`` beside the package, and of hv's
+    own Python the package itself.
+
+    :raises UsageError: this installation has no sources.
+    """
+    if name.startswith(f"{PACKAGE.name}/"):
+        return PACKAGE.parent / name
+    return tree() / name
+
+
 def declarations() -> str:
     """Return what cffi may parse of the public headers.
 

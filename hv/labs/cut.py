@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from hv.errors import UsageError
 from hv.labs.spec import Edit, Folder, Region, Source, Wrong
-from hv.sources import tree
+from hv.sources import source_file
 
 _TRIVIAL = 12  # a line of fewer characters tells nothing: "return;", "}"
 
@@ -68,7 +68,7 @@ def _instead(region: Region, name: str) -> str:
 
 def solution(folder: Folder) -> dict[str, str]:
     """Return the solution's files, named as in the student's folder."""
-    return {f.name: (tree() / f.source).read_text() for f in folder.lab.file}
+    return {f.name: source_file(f.source).read_text() for f in folder.lab.file}
 
 
 def cut(source: Source, text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from hv.errors import UsageError
-from hv.sources import tree
+from hv.sources import source_file, tree
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,13 +137,13 @@ def _mistakes(folder: Folder) -> list[str]:
     if folder.path.name != expected:
         found.append(f"its folder must be named {expected}")
     found += [
-        f"there is no {source} in the sources"
-        for source in (
+        f"there is no {name} in the sources"
+        for name in (
             *(f.source for f in lab.file),
             *lab.given,
             *((lab.image.script,) if lab.image else ()),
         )
-        if not (tree() / source).is_file()
+        if not source_file(name).is_file()
     ]
     parts = [part.name for part in lab.part]
     found += [

@@ -21,7 +21,7 @@ import msgspec
 from hv.errors import UsageError
 from hv.labs.cut import skeleton
 from hv.labs.spec import Folder, find
-from hv.sources import tree
+from hv.sources import source_file
 
 NOTE = ".hv-lab.json"
 LARGEST = 1 << 20  # bytes of a student's file
@@ -90,8 +90,8 @@ def contents(folder: Folder, student: str = "") -> dict[str, str]:
     """
     note = Note(folder.lab.number, folder.lab.name, student)
     files = skeleton(folder)
-    for source in folder.lab.given:
-        files[f"given/{Path(source).name}"] = (tree() / source).read_text()
+    for given in folder.lab.given:
+        files[f"given/{Path(given).name}"] = source_file(given).read_text()
     files["handout.md"] = folder.handout.read_text()
     files["Makefile"] = _MAKEFILE
     files[NOTE] = msgspec.json.encode(note).decode() + "\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hv import sources
 from hv.errors import UsageError
 from hv.labs import cut, spec, workspace
 from hv.labs.check import static
@@ -19,6 +20,19 @@ each = pytest.mark.parametrize("folder", ALL, ids=lambda f: f.path.name)
 def test_a_lab_holds_its_promises_on_paper(folder: spec.Folder) -> None:
     assert not list(static(folder))
     assert sum(award.points for award in plan(folder.tests)) == 100
+
+
+def test_an_installation_has_all_that_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no checkout around it, but two folders: see setup.py."""
+    for name in ("csrc", "labs"):
+        (tmp_path / name).symlink_to(sources.tree() / name)
+    for module in (sources, spec):
+        monkeypatch.setattr(module, "tree", lambda: tmp_path)
+    assert [f.lab for f in spec.labs()] == [f.lab for f in ALL]
+    for folder in spec.labs():
+        assert workspace.contents(folder)
 
 
 @each
