@@ -89,6 +89,10 @@ def explain(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     mine = [f for f in frames if Path(f.filename).name.startswith("test_")]
     where = f" (in {mine[-1].name}: {mine[-1].line})" if mine else ""
+    theirs = [f for f in frames if Path(f.filename).parent == Path.cwd()]
+    if theirs:
+        last = theirs[-1]
+        where += f"\n  at {Path(last.filename).name}:{last.lineno}: {last.line}"
     kind = type(error).__name__
     text = f"{_KINDS.get(kind, kind)}: {error}{where}"
     return text[:MESSAGE]
