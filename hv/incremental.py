@@ -67,12 +67,11 @@ class Saver:
     def round(self) -> Sent:
         """Return all pages at first, then those written since the last time.
 
-        The log is fetched before the pages are read: what is written while
-        they are read is in the log of the next round, whatever was read.
-
         :raises UsageError: if its log was stopped.
         """
         # marker: lab-incremental-round
+        # The log first, then the pages: what is written while they are read is
+        # in the log of the next round, whatever was read of it in this one.
         changed = self.vm.fetch_log()
         if self.rounds == 0:
             changed = list(

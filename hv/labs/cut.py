@@ -53,17 +53,20 @@ def content(text: str, marker: str, where: str = "the source") -> str:
     return text[begin:end]
 
 
-def _comment(task: str, name: str) -> str:
+def _comment(task: str, name: str, stub: str) -> str:
     lines = task.strip().splitlines()
     if name.endswith((".c", ".h", ".S")):
         body = "\n".join(f" * {line}".rstrip() for line in lines)
         return f"/*\n{body}\n */\n"
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    # Where indentation means something, that of the code below.
+    first = stub.lstrip("\n")
+    lead = first[: len(first) - len(first.lstrip())] * name.endswith(".py")
+    return "".join(f"{lead}# {line}".rstrip() + "\n" for line in lines)
 
 
 def _instead(region: Region, name: str) -> str:
     task = f"TO DO ({region.part}): {region.task.strip()}"
-    return _comment(task, name) + region.stub.strip("\n") + "\n"
+    return _comment(task, name, region.stub) + region.stub.strip("\n") + "\n"
 
 
 def solution(folder: Folder) -> dict[str, str]:

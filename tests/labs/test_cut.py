@@ -75,6 +75,15 @@ def test_a_region_of_a_script() -> None:
     )
 
 
+def test_a_region_of_a_function() -> None:
+    text = "def f():\n    # marker: m\n    return 1\n    # marker: end\n"
+    source = spec.Source("x.py", "x.py", (region(stub="\n    return 0\n"),))
+    assert cut.cut(source, text) == (
+        "def f():\n    # marker: m\n    # TO DO (p): do it\n    return 0\n"
+        "    # marker: end\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
