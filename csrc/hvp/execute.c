@@ -103,8 +103,10 @@ static void operate(struct hvp_run *run, const struct hvp_record *record)
         act.vm->pages = HVP_PAGE_DATA + 1; /* for operands of create */
     interlope(run);
     run->last = (struct hvp_outcome){ .done = false };
-    run->interrupted = run->timely = false;
+    run->interrupted = run->disturbed = run->timely = false;
     hvp_resolve(run, &act);
+    if (hvp_row(record->op)->who == HVP_WHO_GUEST)
+        hvp_trace_ready(run, &act);
     hvp_check_before(run, &act);
     if (!run->host->hal.broken)
         functions[record->op](run, &act);
@@ -157,6 +159,7 @@ static int execute(hvp_context *context, uint32_t secret, uint32_t fill,
         .flags = program->flags,
         .world = program->world,
         .ample = program->seed >> 16 & 1,
+        .edf = program->seed >> 17 & 1,
         .secret = secret,
         .fill = fill,
         .out = out,

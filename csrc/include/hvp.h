@@ -65,7 +65,8 @@ enum hvp_oracle {
     HVP_ORACLE_ERRORS = 32,  /* an error changed nothing: P28 */
     HVP_ORACLE_WORK = 64,    /* an operation costs no more than it may: P25 */
     HVP_ORACLE_END = 128,    /* after all VMs are gone, every frame is free */
-    HVP_ORACLE_ALL = 255,
+    HVP_ORACLE_SCHED = 256,  /* what the policy promises: P19 P23 P24 P26 */
+    HVP_ORACLE_ALL = 511,
 };
 
 struct hvp_verdict {

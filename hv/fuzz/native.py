@@ -19,7 +19,7 @@ from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
 from hv.sources import declarations
 
-ALL_ORACLES = 255
+ALL_ORACLES = 511
 AUDIT_EVERY = 32
 MAP = 1 << 16  # HVP_MAP
 WHEAT = "wheat"
