@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from hv import guestcc
 from hv.errors import UsageError
 from hv.sources import source_file, tree
 
@@ -55,10 +56,14 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A guest that is made of the student's files, for labs about guests."""
+    """A guest that is made of the student's files, for labs about guests.
 
-    sources: tuple[str, ...]  #: as the student's folder names them
-    script: str  #: a linker script, below the root of the tree
+    Of these alone; or one of hv's own, with these in the place of its sources.
+    """
+
+    sources: tuple[str, ...] = ()  #: as the student's folder names them
+    script: str = ""  #: a linker script, below the root of the tree
+    instead: str = ""  #: of this image of guestkernel/images.toml
 
 
 class Wrong(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +146,7 @@ def _mistakes(folder: Folder) -> list[str]:
         for name in (
             *(f.source for f in lab.file),
             *lab.given,
-            *((lab.image.script,) if lab.image else ()),
+            *((lab.image.script,) if lab.image and lab.image.script else ()),
         )
         if not source_file(name).is_file()
     ]
@@ -159,6 +164,12 @@ def _mistakes(folder: Folder) -> list[str]:
         for name in (lab.image.sources if lab.image else ())
         if name not in names
     ]
+    if lab.image and bool(lab.image.script) == bool(lab.image.instead):
+        found.append("image: either a script, or instead of which image")
+    if lab.image and lab.image.instead:
+        name = lab.image.instead
+        if name not in {i.name for i in guestcc.read_images(tree())}:
+            found.append(f"image: no image {name!r} in images.toml")
     found += [
         f"wrong solution {wrong.name}: no file {edit.file!r}; "
         f"there are {', '.join(names)}"

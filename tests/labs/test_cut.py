@@ -25,8 +25,8 @@ def test_a_lab_holds_its_promises_on_paper(folder: spec.Folder) -> None:
 def test_an_installation_has_all_that_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no checkout around it, but two folders: see setup.py."""
-    for name in ("csrc", "labs"):
+    """It has no checkout around it, but some folders: see setup.py."""
+    for name in ("csrc", "guestkernel", "labs"):
         (tmp_path / name).symlink_to(sources.tree() / name)
     for module in (sources, spec):
         monkeypatch.setattr(module, "tree", lambda: tmp_path)
