@@ -150,6 +150,11 @@ def test_given_files_are_for_reading(tmp_path: Path) -> None:
         assert not path.stat().st_mode & stat.S_IWUSR
 
 
+def test_given_files_of_one_name_are_both_given() -> None:
+    names = workspace.contents(spec.find(6))
+    assert {"given/abi/pv.h", "given/kernel/pv.h", "given/priv.h"} <= set(names)
+
+
 def test_only_ordinary_files_are_submitted(tmp_path: Path) -> None:
     folder = spec.find(1)
     workspace.start(folder, tmp_path)
