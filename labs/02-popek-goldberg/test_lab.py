@@ -119,7 +119,7 @@ class Student:
             if not callable(what):
                 raise TypeError("a function is gone")  # noqa: TRY301
             return what(*values)
-        except Exception as error:  # noqa: BLE001 -- whatever it raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- any of it
             frames = traceback.extract_tb(error.__traceback__)
             lines = [f.lineno for f in frames if f.filename == str(self.path)]
             line = getattr(error, "lineno", lines[-1] if lines else "?")
