@@ -29,7 +29,7 @@ WHOLE = 50_000_000  # ... and a whole run has ended
 
 ENABLED, PENDING, CAUSE, EPC, PREV, SP = 0, 4, 8, 16, 20, 24  # SI_x of abi/pv.h
 PREV_KERNEL, PREV_IRQ = 1, 2
-TIMER = 0x80000005
+TIMER, SYSTEM_CALL = 0x80000005, 8
 REGISTERS = [f"x{i}" for i in range(1, 32) if i != 2]
 FRAME = 144
 F_SP, F_EPC, F_CAUSE, F_TVAL, F_STATUS = 8, 128, 132, 136, 140
@@ -402,6 +402,22 @@ def lines(text: str) -> dict[str, list[str]]:
     return found
 
 
+def happened(image: Path, style: str, append: str) -> dict[str, int]:
+    """Run a kernel, and count what its vCPU does, as the scheduler sees it."""
+    with Hypervisor(ram="32MiB") as hypervisor:
+        vm = hypervisor.create(style=style, mem="16MiB")
+        vm.load(image, append=append)
+        vm.boot()
+        with hypervisor.watch(["sleep", "wake", "inject"]) as watch:
+            vm.run(WHOLE)
+        events = [(event.kind.value, event.arg) for event in watch.events]
+    return {
+        "sleeps": sum(kind == "sleep" for kind, _ in events),
+        "wakes": sum(kind == "wake" for kind, _ in events),
+        "system calls": events.count(("inject", SYSTEM_CALL)),
+    }
+
+
 def ran(image: Path, append: str, harts: int = 1) -> tuple[str, Counters]:
     """Run the student's kernel to its end."""
     with Hypervisor(ram="32MiB", harts=harts) as hypervisor:
@@ -442,6 +458,13 @@ def test_whole(image: Path, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 -- chosen, and the same again
     same(image, "run=ping,forks")
     same(image, f"run={','.join(draw.sample(WORK, 4))}")
+    append = f"run=ping quiet scale={draw.randrange(1, 5)}"  # it mostly waits
+    expect(
+        happened(image, "pv", append),
+        happened(find("kernel-native").path, "emulate", append),
+        f"{append}: what the scheduler sees of it (expected is what it sees of "
+        f"the native kernel, by trap and emulate)",
+    )
     same(image, "run=locks,parallel", harts=2)
 
 
