@@ -1,7 +1,7 @@
 """classify.py - which instructions are privileged, and which are sensitive.
 
 Nothing here knows what an instruction does: all of it is found by experiment,
-on any computer. hv/labs/computers.py has the words: a State, the Outcome of one
+on any computer. given/states.py has the words: a State, the Outcome of one
 instruction, and STATES to start from.
 
     computer.run("sret", state)    the Outcome: trap, seen, held
