@@ -8,10 +8,12 @@ lab's tests need no cross-compiler. The oracle of translation is
 
 from hv.closing import Closing
 from hv.counters import Counters
+from hv.facts import Shadow, Sync
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
 from hv.machine import Machine
 from hv.views.walk import Walk, walk
+from hv.vm import VM
 
 RAM = 0x80000000
 ROOT, TABLE, CODE = RAM + 0x1000, RAM + 0x2000, RAM + 0x3000
@@ -50,15 +52,28 @@ class Board(Closing):
     """A guest whose instructions are poked in and run one by one.
 
     :param style: of a VM beneath the hypervisor; "" is the bare machine.
+    :param sync: of a VM: how its shadows follow its page tables.
+    :param shadow_frames: of a VM: the size of its pool; 0 is the default.
     """
 
-    def __init__(self, style: str = "", engine: str = "ref") -> None:
+    def __init__(
+        self,
+        style: str = "",
+        engine: str = "ref",
+        *,
+        sync: str = Sync.DEFAULT,
+        shadow_frames: int = 0,
+    ) -> None:
         self.machine: Guest
         self._owner: Machine | Hypervisor
         if style:
             self._owner = Hypervisor(ram="24MiB", engine=engine)
             self.machine = self._owner.create(
-                name="guest", mem="8MiB", style=style
+                name="guest",
+                mem="8MiB",
+                style=style,
+                sync=sync,
+                shadow_frames=shadow_frames,
             )
         else:
             self.machine = self._owner = Machine(
@@ -92,6 +107,19 @@ class Board(Closing):
         """What was counted for the guest."""
         return self.machine.counters
 
+    def shadows(self) -> list[Shadow]:
+        """Return the shadow tables of a VM that are in use."""
+        vm = self.machine
+        return vm.shadows() if isinstance(vm, VM) else []
+
+    def audit(self) -> None:
+        """Recompute every invariant of the hypervisor, if there is one.
+
+        :raises AuditFailed: naming the first that does not hold.
+        """
+        if isinstance(self._owner, Hypervisor):
+            self._owner.audit()
+
 
 class Paged(Board):
     """A guest in S-mode, its code mapped at VIRTUAL, its memory 8 MiB.
@@ -99,8 +127,15 @@ class Paged(Board):
     DATA holds 1, OTHER 2, MEGA 3; nothing maps them yet.
     """
 
-    def __init__(self, style: str = "", engine: str = "ref") -> None:
-        super().__init__(style, engine)
+    def __init__(
+        self,
+        style: str = "",
+        engine: str = "ref",
+        *,
+        sync: str = Sync.DEFAULT,
+        shadow_frames: int = 0,
+    ) -> None:
+        super().__init__(style, engine, sync=sync, shadow_frames=shadow_frames)
         self.entry(VIRTUAL, pte(TABLE, V), level=1)
         self.entry(VIRTUAL, pte(CODE, V | RWX | AD))
         for value, place in enumerate((DATA, OTHER, MEGA), 1):
