@@ -21,6 +21,7 @@ TICK = 10  # cycles of a tick
 SLICE, PERIOD = 1000, 10_000  # ticks, of a crowd's host
 ROUND = 20_000  # instructions that all of a host execute at a stretch
 PATIENCE = 100  # of those
+EVENTS = 1 << 13  # noted at a stretch
 
 # Only computes.
 HOG = (0x0000006F,)  # j .
@@ -102,8 +103,13 @@ class Crowd(Closing):
         self.host = Hypervisor(
             ram="64MiB", policy=policy, harts=harts, slice=SLICE, period=PERIOD
         )
-        self._watch = self.host.watch(["run", "stop", "wake"])
+        self._watch = self.host.watch(
+            ["run", "stop", "wake", "exit"], capacity=EVENTS
+        )
         self._watch.__enter__()
+        self._drain = self.host.host.tap
+        self._seen = self._until = 0
+        self.host.host.tap = self._look
 
     def close(self) -> None:
         """Free the host."""
@@ -147,10 +153,10 @@ class Crowd(Closing):
     def run(self, ticks: int) -> None:
         """Let time pass on all harts, up to so many ticks.
 
-        :raises Failed: nobody runs any more, or a hart's time stands still.
+        :raises Failed: nobody gets to run, or a hart's time stands still.
         """
-        still = 0
-        while (before := self.now) < ticks * TICK:
+        still, self._until = 0, ticks * TICK
+        while (before := self.now) < self._until:
             result = self.host.run(ROUND)
             still = 0 if self.now > before else still + 1
             if still and (not result.insns or still > PATIENCE):
@@ -158,6 +164,22 @@ class Crowd(Closing):
                     f"after {before // TICK} ticks no vCPU runs any more, "
                     "though some want to"
                 )
+
+    def _look(self) -> None:
+        """Take the events; the core returns whenever there are too many.
+
+        A run is so many instructions long. If none is executed, but there is
+        one exit after the other, it has no end.
+        """
+        if self._drain is not None:
+            self._drain()
+        new = self._watch.events[self._seen :]
+        self._seen += len(new)
+        if len(new) > EVENTS // 2 and new[-1].cycle > self._until:
+            fail(
+                f"{len(new)} exits and switches, one after the other, and "
+                "hardly an instruction: nobody gets to run for any time"
+            )
 
     def spans(self, vm: VM) -> list[tuple[int, int]]:
         """Return from when to when its vCPUs were on harts, in cycles."""

@@ -35,7 +35,11 @@ ENDLESS = 0x7FFFFFFF
 def between(got: int, least: int, most: int, what: str, *more: str) -> None:
     """Fail unless a number of ticks is in a range."""
     if not least <= got <= most:
-        right = f"at most {most}" if least <= 0 else f"{least} to {most}"
+        right = f"{least} to {most}"
+        if most == ENDLESS:
+            right = f"at least {least}"
+        elif least <= 1:
+            right = f"at most {most}"
         fail(
             what,
             f"  expected  {right} ticks",

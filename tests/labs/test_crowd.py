@@ -90,3 +90,11 @@ def test_a_host_on_which_nobody_runs_is_a_failure() -> None:
         vm.pause()
         with pytest.raises(Failed, match="no vCPU runs any more"):
             host.run(1_000_000)
+
+
+def test_a_storm_of_exits_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "EVENTS", 2048)
+    with Crowd("rr") as host:
+        host.add(crowd.CALLER)
+        with pytest.raises(Failed, match="hardly an instruction"):
+            host.run(100)
