@@ -12,6 +12,7 @@ from hv.facts import Shadow, Sync
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
 from hv.machine import Machine
+from hv.views.sv32 import Lookup
 from hv.views.walk import Walk, walk
 from hv.vm import VM
 
@@ -46,6 +47,14 @@ CAUSES = {
 def pte(pa: int, flags: int) -> int:
     """Return the entry that names the page of pa (up to 34 bits of it)."""
     return (pa >> 12 << 10 | flags) & 0xFFFFFFFF
+
+
+def _valid(lookup: Lookup) -> int:
+    """Return the entry that a lookup ends at, if it is valid; else 0."""
+    last = lookup.entries[-1] if lookup.entries else None
+    if last is None or last.value is None:
+        return 0
+    return last.value if last.value & V else 0
 
 
 class Board(Closing):
@@ -184,6 +193,21 @@ class Paged(Board):
     def walk(self, va: int, access: str = "load") -> Walk:
         """Return what the tables say, by the oracle."""
         return walk(self.machine, va, access)
+
+    def shadow_leaf(self, va: int) -> int:
+        """Return what the machine's tables have for it; 0 if nothing."""
+        found = self.walk(va).real.lookup
+        return _valid(found) if found.result is not None else 0
+
+    def excess(self, va: int) -> int:
+        """Return the rights that only the shadow's leaf has: none, one hopes.
+
+        While the guest's D is clear, W is one too many.
+        """
+        granted = _valid(self.walk(va).own)
+        if not granted & D:
+            granted &= ~W
+        return self.shadow_leaf(va) & RWX & ~granted
 
     def picture(self, va: int, access: str = "load") -> str:
         """Return the walk as the book draws it."""

@@ -22,7 +22,6 @@ from hv.labs.kit import (
     TABLE,
     VIRTUAL,
     A,
-    D,
     Paged,
     R,
     U,
@@ -32,10 +31,8 @@ from hv.labs.kit import (
     pte,
 )
 from hv.labs.points import expect, points
-from hv.views.sv32 import Lookup
 
 GOOD = V | RWX | AD
-RIGHTS = R | W | X
 
 
 def mapped(style: str = "emulate") -> Paged:
@@ -46,32 +43,14 @@ def mapped(style: str = "emulate") -> Paged:
     return guest
 
 
-def value(lookup: Lookup) -> int:
-    """Return the entry that a lookup ends at, if it is valid; else 0."""
-    last = lookup.entries[-1] if lookup.entries else None
-    if last is None or last.value is None:
-        return 0
-    return last.value if last.value & V else 0
-
-
-def leaf(guest: Paged, va: int) -> int:
-    """Return the shadow's leaf for an address; 0 if it has none."""
-    found = guest.walk(va).real.lookup
-    return value(found) if found.result is not None else 0
-
-
 def shadowed(guest: Paged, va: int) -> str:
-    return "yes" if leaf(guest, va) else "no"
+    return "yes" if guest.shadow_leaf(va) else "no"
 
 
 def no_more_than(guest: Paged, va: int, what: str) -> None:
     """The shadow grants nothing that the guest's leaf does not grant."""
-    granted = value(guest.walk(va).own)
-    if not granted & D:
-        granted &= ~W
-    extra = leaf(guest, va) & RIGHTS & ~granted
     expect(
-        extra,
+        guest.excess(va),
         0,
         f"{what}: rights (R 2, W 4, X 8) that only the shadow's leaf has",
         guest.picture(va),

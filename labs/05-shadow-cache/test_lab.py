@@ -21,17 +21,14 @@ from hv.labs.kit import (
     SUM,
     VIRTUAL,
     A,
-    D,
     Paged,
     R,
     U,
     V,
-    W,
     X,
     pte,
 )
 from hv.labs.points import expect, fail, points
-from hv.views.sv32 import Lookup
 
 GOOD = V | RWX | AD
 AMOSWAP_A1_A0 = 0x08B525AF  # amoswap.w a1, a1, (a0)
@@ -100,23 +97,10 @@ class Regions(Paged):
         return int(self.counters[name])
 
 
-def value(lookup: Lookup) -> int:
-    """Return the entry that a lookup ends at, if it is valid; else 0."""
-    last = lookup.entries[-1] if lookup.entries else None
-    if last is None or last.value is None:
-        return 0
-    return last.value if last.value & V else 0
-
-
 def no_more_than(guest: Paged, va: int, what: str) -> None:
     """The shadow grants nothing that the guest's leaf does not grant."""
-    walk = guest.walk(va)
-    granted = value(walk.own)
-    if not granted & D:
-        granted &= ~W
-    real = value(walk.real.lookup) if walk.real.lookup.result else 0
     expect(
-        real & RWX & ~granted,
+        guest.excess(va),
         0,
         f"{what}: rights (R 2, W 4, X 8) that only the shadow's leaf has",
         guest.picture(va),
