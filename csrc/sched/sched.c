@@ -551,23 +551,6 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     trace(pcpu, EVENT_queue, NULL, cpu->queue.len);
 }
 
-bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
-{
-    struct hyp_cpu *cpu = pcpu->hyp;
-
-    if (cpu->current == vcpu)
-        return true;
-    if (!vcpu->sched.queued || !permits(vcpu, cpu))
-        return false;
-    if (cpu->current) {
-        vcpu_account(cpu->current);
-        make_room(cpu->current);
-    }
-    sched_run(pcpu, vcpu);
-    cpu->resched = false;
-    return true;
-}
-
 /* It took one from elsewhere, or two came at once: who is left behind need not
  * wait for this hart if another has nothing to do. */
 static void offer(const struct hyp_cpu *cpu)
@@ -582,6 +565,24 @@ static void offer(const struct hyp_cpu *cpu)
             sched_again(&hyp->cpu[i]);
             return;
         }
+}
+
+bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    if (cpu->current == vcpu)
+        return true;
+    if (!vcpu->sched.queued || !permits(vcpu, cpu))
+        return false;
+    if (cpu->current) {
+        vcpu_account(cpu->current);
+        make_room(cpu->current);
+    }
+    sched_run(pcpu, vcpu);
+    cpu->resched = false;
+    offer(cpu);
+    return true;
 }
 
 static void sched_pick(struct pcpu *pcpu)
