@@ -108,6 +108,8 @@ def _graded(
     only: str = "",
     seed: int | None = None,
     number: int | None = None,
+    *,
+    sanitize: bool = False,
 ) -> "tuple[Folder, Grade]":
     """Grade a folder; with a number it need not be one that `start` made."""
     from hv.labs.points import plan
@@ -128,6 +130,7 @@ def _graded(
         submission(folder, place),
         only=only,
         seed=PUBLIC_SEED if seed is None else seed,
+        sanitize=sanitize,
     )
     return folder, done
 
@@ -169,6 +172,11 @@ def _the_same(place: Path, number: int | None) -> None:
 )
 @_KEY
 @click.option("--student", default="", metavar="ID", help="Whose variant.")
+@click.option(
+    "--sanitize",
+    is_flag=True,
+    help="Let your C code look where it reads and writes; slower.",
+)
 def grade(
     *,
     number: int | None,
@@ -178,6 +186,7 @@ def grade(
     about: tuple[str, ...],
     key_file: Path | None,
     student: str,
+    sanitize: bool,
 ) -> int:
     """Grade your work. Exit status 0: all points (with -o: it was graded)."""
     from hv.labs import report
@@ -190,7 +199,7 @@ def grade(
         of = note(place).lab if number is None else number
         seed = hidden_seed(key, student, of)
     facts = dict(_pair(text) for text in about)
-    _, done = _graded(place, seed=seed, number=number)
+    _, done = _graded(place, seed=seed, number=number, sanitize=sanitize)
     shown = report.text(done) if form == "text" else export(done, form, facts)
     if out is None:
         print(shown, end="")

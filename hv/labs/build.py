@@ -28,7 +28,11 @@ from hv.zoo.builder import (
     sources,
 )
 
-ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
+SANITIZE = (
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    "-fno-sanitize=object-size",  # the other one says more of it
+    "-fno-omit-frame-pointer",
+)
 
 __all__ = [
     "BuildError",
@@ -78,7 +82,7 @@ def compiler() -> list[str]:
 
 
 def sanitizer() -> Path | None:
-    """Return the library that must be loaded first with ADDRESS, if known.
+    """Return the library that must be loaded first with SANITIZE, if known.
 
     Only gcc's can name a line without starting another program.
     """
@@ -213,7 +217,7 @@ def core(
         return None
     cc = compiler()
     units = {name: Unit(name, name, text) for name, text in sources().items()}
-    extra = ADDRESS if sanitize else ()
+    extra = SANITIZE if sanitize else ()
     for source in folder.lab.file:
         name = source.source.removeprefix("csrc/")
         if name in units:

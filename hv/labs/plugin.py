@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from hv.errors import HypervisorBug
+from hv.labs.crash import assertion
 from hv.labs.points import Failed
 from hv.labs.seal import sealed, seed_of
 
@@ -95,4 +97,6 @@ def explain(error: BaseException) -> str:
         where += f"\n  at {Path(last.filename).name}:{last.lineno}: {last.line}"
     kind = type(error).__name__
     text = f"{_KINDS.get(kind, kind)}: {error}{where}"
-    return text[:MESSAGE]
+    if isinstance(error, HypervisorBug):
+        text += f"\n{assertion(str(error), Path.cwd())}"
+    return text.rstrip()[:MESSAGE]
