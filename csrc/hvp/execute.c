@@ -223,6 +223,30 @@ int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
     return status;
 }
 
+hv_host *hvp_host(hvp_context *context)
+{
+    return context ? context->run.host : NULL;
+}
+
+uint32_t hvp_vm_id(const hvp_context *context, uint32_t place)
+{
+    if (!context || !context->run.host || place >= HVP_VMS)
+        return 0;
+    return context->run.vm[place].id;
+}
+
+uint32_t hvp_actor_id(hvp_context *context)
+{
+    if (!context || !context->run.host || context->program.count == 0)
+        return 0;
+    struct hvp_run          *run = &context->run;
+    const struct hvp_record *record = &context->program.record[run->index];
+
+    if (hvp_row(record->op)->who != HVP_WHO_GUEST)
+        return 0;
+    return actor(run, record).vm->id;
+}
+
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out)
 {
     hvp_context *context = hvp_new(HVP_ORACLE_ALL, 1);

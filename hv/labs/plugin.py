@@ -54,6 +54,12 @@ class Grading:
         return Path(os.environ["HV_LAB_IMAGE"])
 
     @pytest.fixture
+    def cores(self) -> dict[str, Path]:
+        """Return the cores that the lab names, by id."""
+        named: dict[str, str] = json.loads(os.environ["HV_LAB_CORES"])
+        return {name: Path(path) for name, path in named.items()}
+
+    @pytest.fixture
     def work(self) -> Path:
         """Return a folder with copies of the student's files."""
         return Path.cwd()

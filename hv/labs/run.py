@@ -25,6 +25,7 @@ from typing import Any
 
 from hv.errors import UsageError
 from hv.labs import build
+from hv.labs.chaff_cores import cores
 from hv.labs.crash import SIGNALS, environment, sanitizer_report
 from hv.labs.points import Award, plan
 from hv.labs.sandbox import Limits
@@ -78,6 +79,7 @@ class Built:
     core: Path | None  #: None: hv's own
     image: Path | None  #: None: the lab is about no guest
     files: Mapping[str, str]  #: the lab's, and no others
+    cores: Mapping[str, Path]  #: to judge with, by id; most labs have none
     library: Path | None = None  #: the sanitizer's, if the core is sanitized
 
 
@@ -137,6 +139,7 @@ def grade(
             build.core(folder, files, sanitize=sanitize),
             build.image(folder, files),
             files,
+            cores(folder),
             library,
         )
     except build.BuildError as error:
@@ -248,6 +251,7 @@ def _once(
         "key": key.hex(),
         "core": str(built.core or ""),
         "image": str(built.image or ""),
+        "cores": {name: str(path) for name, path in built.cores.items()},
         "file": str(folder.tests),
         "tests": tests,
         "seed": seed,

@@ -66,6 +66,13 @@ class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     instead: str = ""  #: of this image of guestkernel/images.toml
 
 
+class Cores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cores that checks and attacks are judged with: :mod:`hv.labs.chaff`."""
+
+    wheats: tuple[str, ...]  #: of the zoo: no check may complain of them
+    bugs: tuple[str, ...]  #: of the zoo: to be found
+
+
 class Wrong(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A typical wrong solution, and what it must lose."""
 
@@ -92,6 +99,7 @@ class Lab(
     given: tuple[str, ...] = ()  #: sources to read, copied read-only
     part: tuple[Part, ...]
     image: Image | None = None
+    cores: Cores | None = None
     wrong: tuple[Wrong, ...] = ()
 
 
@@ -179,7 +187,24 @@ def _mistakes(folder: Folder) -> list[str]:
     ]
     if len(set(names)) < len(names):
         found.append("two files have the same name")
+    if lab.cores:
+        found += _unknown(lab.cores)
     return found
+
+
+def _unknown(cores: Cores) -> list[str]:
+    from hv.zoo import records, wheats  # noqa: PLC0415 -- few labs need it
+
+    there = {
+        "wheat": {wheat.id for wheat in wheats()},
+        "bug": {bug.id for bug in records()},
+    }
+    return [
+        f"cores: the zoo has no {kind} {name!r}"
+        for kind, named in (("wheat", cores.wheats), ("bug", cores.bugs))
+        for name in named
+        if name not in there[kind]
+    ]
 
 
 def labs() -> list[Folder]:
