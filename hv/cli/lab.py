@@ -349,25 +349,37 @@ def check(*, number: int, quick: bool) -> int:
     show_default=True,
     help="Where grades and summary go.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=2)
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 256),
+    metavar="N",
+    help="Processes; 0: this one. Default: one for each processor.",
+)
+@click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
 @_KEY
 def batch(
     *,
     number: int,
     submissions: Path,
     out: Path,
-    workers: int,
+    workers: int | None,
+    dask: str | None,
     key_file: Path | None,
 ) -> None:
     """Grade a folder of SUBMISSIONS; start it again to go on."""
+    import os
+
+    from hv.labs import workers as pools
     from hv.labs.batch import Batch
     from hv.labs.spec import find
 
-    whole = Batch(
-        find(number), submissions, out, key=_key(key_file), workers=workers
-    )
+    if dask is not None and workers is not None:
+        raise UsageError("--workers or --dask, not both")
+    count = workers if workers is not None else os.cpu_count() or 1
+    whole = Batch(find(number), submissions, out, key=_key(key_file))
     rows = whole.run(
-        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True)
+        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True),
+        pools.processes(count) if dask is None else pools.dask(dask),
     )
     print(f"{len(rows)} submissions; {out / 'summary.html'}")
 
