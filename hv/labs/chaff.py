@@ -16,8 +16,10 @@ program is executed once for each of its beginnings: it is the same every time.
 """
 
 import importlib.util
+import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -38,6 +40,9 @@ QUIET = 0  # no oracle of hv's own: only the student's checks look
 LOUD = 253  # all of them ...
 EACH = 1  # ... after each operation
 _TWICE = 2 + 1  # flags of programs that are run twice: fill, twin
+# Seconds of the processor that one call of a check may take: a last resort, as
+# it takes less than a thousandth. So one that loops costs itself alone.
+PATIENCE = 5.0
 
 Check = Callable[[Step], str | None]
 
@@ -94,6 +99,29 @@ class Trial:
 # ---- what students write ----------------------------------------------------
 
 
+class Endless(Exception):  # noqa: N818 -- what happened
+    """Say that a check did not come to an end."""
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Raise Endless in what takes too long, where the system can do that."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise Endless("it does not come to an end")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def read_checks(path: Path) -> dict[str, Check]:
     """Return the functions of a file whose names begin with ``check_``.
 
@@ -106,10 +134,11 @@ def read_checks(path: Path) -> dict[str, Check]:
         raise UsageError(f"{path.name} cannot be read")
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _patience():
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise UsageError(f"{path.name}:{error.lineno}: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 -- whatever a student writes
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- a student's
         raise UsageError(_raised(error, path.name)) from None
     return {
         name: value
@@ -273,16 +302,25 @@ class Suite:
         self._cores = cores
         self._workload = workload
         self._file = file
+        self._endless: set[str] = set()
         self.watched = cache(self._watched)
         self._good = cache(self._good_steps)
+
+    def _call(self, name: str, step: Step) -> str | None:
+        if name in self._endless:
+            raise Endless("it did not come to an end before")
+        with _patience():
+            return self.checks[name](step)
 
     def _ask(
         self, names: Sequence[str], core: str, place: Place, step: Step
     ) -> Iterator[Alarm]:
         for name in names:
             try:
-                says = self.checks[name](step)
+                says = self._call(name, step)
             except Exception as error:  # noqa: BLE001 -- a student's
+                if isinstance(error, Endless):
+                    self._endless.add(name)
                 yield Alarm(
                     name, core, place, _raised(error, self._file), raised=True
                 )

@@ -22,7 +22,7 @@ from hv.labs.chaff import (
     steps,
 )
 from hv.labs.chaff_cores import GOOD
-from hv.labs.points import fail, points
+from hv.labs.points import Failed, fail, points
 from hv.zoo import classes, record
 
 WHEATS = ("W01", "W02", "W03", "W06", "W07")
@@ -62,22 +62,24 @@ def at_random(seed: int) -> list[Program]:
 
 
 @cache
-def suite(work: Path, cores: tuple[tuple[str, Path], ...], seed: int) -> Suite:
+def suite(
+    work: Path, cores: tuple[tuple[str, Path], ...], seed: int
+) -> Suite | str:
+    """Return the student's checks and the workload, or what is wrong."""
+    try:
+        checks = read_checks(work / "checks.py")
+    except UsageError as error:
+        return str(error)
     workload = [program_of(bug) for bug in (*PUBLIC, *HIDDEN)]
-    return Suite(
-        read_checks(work / "checks.py"),
-        dict(cores),
-        [*workload, *at_random(seed)],
-    )
+    return Suite(checks, dict(cores), [*workload, *at_random(seed)])
 
 
 def the_suite(work: Path, cores: Mapping[str, Path], seed: int = 1) -> Suite:
     """Return the student's checks, or say why there are none."""
-    try:
-        return suite(work, tuple(sorted(cores.items())), seed)
-    except UsageError as error:
-        fail(str(error))
-        raise
+    found = suite(work, tuple(sorted(cores.items())), seed)
+    if isinstance(found, str):
+        raise Failed(found)
+    return found
 
 
 def tried(work: Path, cores: Mapping[str, Path], bug: str) -> Trial:

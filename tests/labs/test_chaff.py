@@ -7,7 +7,7 @@ import pytest
 
 from hv.errors import UsageError
 from hv.fuzz.text import parse
-from hv.labs import cut, spec
+from hv.labs import chaff, cut, spec
 from hv.labs.chaff import (
     Stage,
     Suite,
@@ -118,6 +118,23 @@ def test_a_check_that_raises_is_no_alarm(built: dict[str, Path]) -> None:
     assert trial.stage is Stage.TRIGGERED
     (alarm,) = trial.unheard
     assert re.match(r"test_chaff\.py:\d+: KeyError: ", alarm.says)
+
+
+def loops(step: Step) -> str | None:
+    while step.does:
+        pass
+    return None
+
+
+def test_a_check_that_loops_costs_itself_alone(
+    built: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chaff, "PATIENCE", 0.2)
+    suite = Suite({"loops": loops, "owners": owners}, built, [CREATE])
+    (alarm,) = suite.false_alarms(["W01"])
+    assert alarm.check == "loops"
+    assert "Endless: it does not come to an end" in alarm.says
+    assert suite.trial("M16", ["W01"], [0]).stage is Stage.DETECTED
 
 
 def test_every_wheat_is_asked(built: dict[str, Path]) -> None:
