@@ -5,6 +5,7 @@ which reads both pairs of tables in Python; and the counters of exits.
 """
 
 import random
+from functools import partial
 from itertools import product
 
 from hv.labs.kit import (
@@ -129,12 +130,16 @@ def test_rights() -> None:
                     which.fence()
                 what = f"flags {flags | more:#x}, sstatus {status:#x}"
                 expect(
-                    guest.load(DATA_VA), bare.load(DATA_VA), f"a load: {what}"
+                    guest.load(DATA_VA),
+                    bare.load(DATA_VA),
+                    f"a load: {what}",
+                    partial(guest.picture, DATA_VA),
                 )
                 expect(
                     guest.store(DATA_VA, 1),
                     bare.store(DATA_VA, 1),
                     f"a store: {what}",
+                    partial(guest.picture, DATA_VA, "store"),
                 )
                 no_more_than(guest, DATA_VA, what)
 
@@ -214,9 +219,11 @@ def test_random(seed: int) -> None:
                 which.cpu.set_reg("sstatus", status)
                 which.fence()
             what = f"entry {entry:#x}, sstatus {status:#x}, seed {seed}"
-            expect(guest.load(DATA_VA), bare.load(DATA_VA), f"a load: {what}")
-            got, right = guest.store(DATA_VA, 4), bare.store(DATA_VA, 4)
-            expect(got, right, f"a store: {what}")
+            tables = partial(guest.picture, DATA_VA)
+            got, right = guest.load(DATA_VA), bare.load(DATA_VA)
+            expect(got, right, f"a load: {what}", tables)
+            stored, well = guest.store(DATA_VA, 4), bare.store(DATA_VA, 4)
+            expect(stored, well, f"a store: {what}", tables)
             no_more_than(guest, DATA_VA, what)
         guest.load(MEGA_VA)
         expect(shadowed(guest, MEGA_VA), "yes", "a megapage is shadowed")
