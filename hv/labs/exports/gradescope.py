@@ -21,6 +21,8 @@ set -e
 here=$(dirname "$0")
 python3 -m pip install --no-index --find-links "$here/wheels" \\
     "microhv[labs]"
+# What is compiled here is not compiled for each submission.
+hv lab prepare {number}
 """
 _RUN = """\
 #!/bin/sh
@@ -74,7 +76,7 @@ def pack(number: int, to: Path, wheels: Sequence[Path], key: str = "") -> None:
     :raises UsageError: a wheel is no file.
     """
     members: list[tuple[str, bytes, int]] = [
-        ("setup.sh", _SETUP.encode(), 0o755),
+        ("setup.sh", _SETUP.format(number=number).encode(), 0o755),
         ("run_autograder", _RUN.format(number=number).encode(), 0o755),
     ]
     if key:
