@@ -242,7 +242,7 @@ uint32_t hvp_actor_id(hvp_context *context)
     struct hvp_run          *run = &context->run;
     const struct hvp_record *record = &context->program.record[run->index];
 
-    if (hvp_row(record->op)->who != HVP_WHO_GUEST)
+    if (hvp_row(record->op)->who != HVP_WHO_GUEST || !run->last.done)
         return 0;
     return actor(run, record).vm->id;
 }

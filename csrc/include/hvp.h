@@ -112,7 +112,8 @@ int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
  * ids of its VMs by place (0-3). NULL, 0: there is none. */
 hv_host *hvp_host(hvp_context *context);
 uint32_t hvp_vm_id(const hvp_context *context, uint32_t place);
-/* The VM whose guest did the last operation; 0: the host did it, or nobody. */
+/* The VM whose guest did the last operation; 0: the host did it, or nobody: a
+ * vCPU that is stopped or paused does nothing. */
 uint32_t hvp_actor_id(hvp_context *context);
 /* The same in a context of its own, with all oracles: for replays. */
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out);

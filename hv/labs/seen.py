@@ -106,7 +106,7 @@ class Step:
     """One operation of a hypervisor program, and the host around it."""
 
     does: str  #: its name, as in ops.def
-    actor: int  #: the VM whose guest does it; 0: the host does it
+    actor: int  #: the VM whose guest does it; 0: the host, or nobody can
     vcpu: int  #: ... which of its vCPUs ...
     kernel: bool  #: ... and whether as its kernel, or as a user
     before: Host
