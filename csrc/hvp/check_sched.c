@@ -168,6 +168,16 @@ static void check_slots(struct hvp_run *run, const struct hyp *hyp)
 
 /* --- all ----------------------------------------------------------------------- */
 
+/* It waits where it may run. */
+static void check_place(struct hvp_run *run, const struct vcpu *vcpu)
+{
+    const struct sched_vcpu *s = &vcpu->sched;
+
+    if (s->queued && !(s->affinity >> s->home->pcpu->id & 1))
+        hvp_fail(run, "P26", "VM %u waits for hart %u, which it may not use",
+                 (unsigned)vcpu->vm->id, (unsigned)s->home->pcpu->id);
+}
+
 /* Nobody waits who could run on this hart, which has nothing to do and has not
  * been told to look. */
 static void check_idle(struct hvp_run *run, const struct hyp *hyp,
@@ -211,6 +221,7 @@ void hvp_check_sched(struct hvp_run *run, const struct hvp_act *act)
 
             if (!vm || was->vm != vm->id)
                 continue;
+            check_place(run, &vm->vcpu[n]);
             if (hyp->config.policy == &policy_credit)
                 check_credit(run, &vm->vcpu[n], was);
             else if (hyp->config.policy == &policy_fair)

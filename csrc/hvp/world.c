@@ -11,6 +11,8 @@
 #define MANY_SHADOWS  12
 #define STAGE2_FRAMES 8
 
+#define SLOT 2000 /* ticks: more than its padding */
+
 struct shape {
     uint32_t vms, memory, harts, pages, shadows, sync, policy;
     bool     overcommit;
@@ -185,13 +187,13 @@ static uint32_t create(struct hvp_run *run, uint32_t style, uint32_t pages)
     return id;
 }
 
-/* Under edf: a little more than half of what a hart has, for two VMs; others
- * get what is left over. */
+/* Under edf: as much as one hart can promise to two VMs; others get what is left
+ * over. */
 static void give_budget(struct hvp_run *run, uint32_t id, uint32_t place)
 {
     static const struct {
         uint32_t budget, period;
-    } rates[HVP_VMS] = { { 60, 300 }, { 40, 120 } };
+    } rates[HVP_VMS] = { { 600, 6000 }, { 600, 8000 } };
     struct hv_sched sched;
 
     if (shape_of(run).policy != HV_POLICY_EDF || !rates[place].budget ||
@@ -251,7 +253,7 @@ static void give_slots(struct hvp_run *run, const struct shape *shape)
 
     for (uint32_t i = 0; i < shape->vms; i++)
         if (run->vm[i].id)
-            rows[n++] = (struct hv_slot){ run->vm[i].id, 100 };
+            rows[n++] = (struct hv_slot){ run->vm[i].id, SLOT };
     if (n)
         hv_slots_set(run->host, rows, n, NULL, 0);
 }

@@ -101,14 +101,28 @@ static uint64_t slots_pad(const struct hyp_cpu *cpu)
     return cpu->ticked * cpu->hyp->tick + PAD;
 }
 
-/* Is there anybody for whom slots have to go on, on this hart? */
+/* Its VM will have a turn. */
+static bool has_slot(const struct vcpu *vcpu)
+{
+    const struct slot_table *table = vcpu->vm->hyp->sched.table;
+
+    for (uint32_t which = 0; which < 2; which++)
+        for (uint32_t i = 0; i < table[which].nr; i++)
+            if (table[which].slot[i].vm == vcpu->vm->id)
+                return true;
+    return false;
+}
+
+/* Is there nobody for whom slots have to go on, on this hart? */
 static bool quiet(const struct hyp_cpu *cpu)
 {
-    const struct vcpu *at = cpu->hyp->timers;
+    const struct vcpu *timer = cpu->hyp->timers, *waits = cpu->queue.head;
 
-    while (at && at->sched.home != cpu)
-        at = at->timer_next;
-    return !at && !cpu->current && !cpu->queue.head;
+    while (timer && (timer->sched.home != cpu || !has_slot(timer)))
+        timer = timer->timer_next;
+    while (waits && !has_slot(waits))
+        waits = waits->sched.next;
+    return !timer && !cpu->current && !waits;
 }
 
 static uint64_t slots_next(const struct hyp_cpu *cpu)
@@ -226,8 +240,9 @@ bool slots_set(struct hyp *hyp, const struct slot *slot, uint32_t nr,
         last->slot[i] = slot[i];
         last->length += slot[i].ticks;
     }
-    for (uint32_t i = 0; !table[0].nr && i < hyp->nr_cpus; i++)
-        sched_again(&hyp->cpu[i]);
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++)
+        if (!table[0].nr || hyp->cpu[i].armed == TIME_NEVER)
+            sched_again(&hyp->cpu[i]);
     return true;
 }
 

@@ -186,6 +186,19 @@ def test_a_host_where_all_sleep_is_idle() -> None:
         assert host.run(1_000_000).reason is hv.RunReason.IDLE
 
 
+@pytest.mark.parametrize("code", [programs.hog(), programs.sleeper(50)])
+def test_who_has_no_slot_does_not_keep_a_host_awake(code: list[int]) -> None:
+    with _host(1) as host:
+        first, second = host.create(mem="1MiB"), host.create(mem="1MiB")
+        programs.load(second, code)
+        host.slots([(second, 5_000)])
+        assert host.run(1_000).reason is hv.RunReason.BUDGET
+        host.slots([(first, 5_000)])
+        assert host.run(1_000_000).reason is hv.RunReason.IDLE
+        host.slots([(second, 5_000)])
+        assert host.run(1_000).reason is hv.RunReason.BUDGET
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
