@@ -185,6 +185,7 @@ def grade(
     from hv.labs.run import hidden_seed
     from hv.labs.workspace import note
 
+    place = _meant(place, number)
     seed = None
     if key := _key(key_file):
         of = note(place).lab if number is None else number
@@ -198,6 +199,16 @@ def grade(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(shown)
     return 0
+
+
+def _meant(place: Path, number: int | None) -> Path:
+    """Return lab1/ where `hv lab grade 1` is typed beside it."""
+    from hv.labs.workspace import NOTE
+
+    beside = place / f"lab{number}"
+    if (beside / NOTE).exists() and not (place / NOTE).exists():
+        return beside
+    return place
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -226,6 +237,7 @@ def replay(*, number: int, test: str, place: Path, seed: int | None) -> int:
     """Run one TEST of lab NUMBER again, exactly as it ran."""
     from hv.labs import report
 
+    place = _meant(place, number)
     _the_same(place, number)
     _, done = _graded(place, test, seed)
     print(report.text(done), end="")
