@@ -14,7 +14,11 @@ import pytest
 from docs.conftest import commands, matches
 from tools.check_floors import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("install")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("install"),
+    pytest.mark.timeout(1500),  # compilers run, and several at once
+]
 
 CHAPTER = ROOT / "docs/labs.md"
 SECTION = "## The first ten minutes"

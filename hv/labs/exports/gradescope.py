@@ -16,23 +16,37 @@ from hv.labs.run import Grade
 _SETUP = """\
 #!/bin/sh
 # Run once, when the image is built. Everything that is needed is beside it,
-# but Python 3.11 and a C compiler: choose a base image that has them.
+# but Python 3.11 with its venv module and a C compiler: choose a base image
+# that has them, or a wheel of ziglang, which is a compiler.
 set -e
-here=$(dirname "$0")
-python3 -m pip install --no-index --find-links "$here/wheels" \\
-    "microhv[labs]"
+root=${{AUTOGRADER:-/autograder}}
+wheels=$root/source/wheels
+extras=labs
+for wheel in "$wheels"/ziglang-*.whl; do
+    if [ -f "$wheel" ]; then extras=labs,guests; fi
+done
+# An environment of its own: pip refuses to change that of newer systems.
+python3 -m venv "$root/hv"
+"$root/hv/bin/python" -m pip install --quiet --no-index \\
+    --find-links "$wheels" "microhv[$extras]"
+# What all submissions have in common is compiled now, and once.
+export XDG_CACHE_HOME="$root/cache"
+"$root/hv/bin/hv" lab start {number} "$root/skeleton" >/dev/null
+"$root/hv/bin/hv" lab grade -C "$root/skeleton" --as json \\
+    -o "$root/skeleton.json"
 """
 _RUN = """\
 #!/bin/sh
 # Run for every submission. The results are written whatever happens.
 root=${{AUTOGRADER:-/autograder}}
+export XDG_CACHE_HOME="$root/cache"
 cd "$root" || exit 1
 exec 3< /dev/null
 if [ -f source/course.key ]; then
     exec 3< source/course.key
     rm -f source/course.key   # the submission must not read it
 fi
-${{HV:-hv}} lab grade {number} -C submission --key-file /dev/fd/3 \\
+${{HV:-hv/bin/hv}} lab grade {number} -C submission --key-file /dev/fd/3 \\
     --as gradescope -o results/results.json 3<&3
 test -f results/results.json
 """
@@ -74,7 +88,7 @@ def pack(number: int, to: Path, wheels: Sequence[Path], key: str = "") -> None:
     :raises UsageError: a wheel is no file.
     """
     members: list[tuple[str, bytes, int]] = [
-        ("setup.sh", _SETUP.encode(), 0o755),
+        ("setup.sh", _SETUP.format(number=number).encode(), 0o755),
         ("run_autograder", _RUN.format(number=number).encode(), 0o755),
     ]
     if key:
