@@ -103,8 +103,15 @@ bench: $(TEST) ## how fast, and what each style costs; notes it
 docs: $(TEST) $(VENV)/docs.stamp ## build the book (-n -W) and run what is in it
 	$(VENV)/bin/sphinx-build -q -n -W --keep-going -d build/doctrees \
 	    docs build/docs
+	$(PY) tools/check_book.py build/docs
 	$(VENV)/bin/pytest docs
 	@echo "open build/docs/index.html"
+
+docs-instructors: $(TEST) $(VENV)/docs.stamp ## the book with the solutions
+	$(VENV)/bin/sphinx-build -q -n -W --keep-going -t instructors \
+	    -d build/doctrees-instructors docs build/docs-instructors
+	$(PY) tools/check_book.py --instructors build/docs-instructors
+	@echo "open build/docs-instructors/index.html"
 
 # A second build of the core, checked at run time, imported instead of the
 # first. The leak checker would report the Python interpreter's own memory. That
@@ -220,7 +227,8 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
+.PHONY: help guests demo test test-all nightly bench docs docs-instructors \
+    sanitize coverage \
     mutation fuzzers check \
     check-python check-format check-tidy check-floors check-warnings \
     check-proofs check-analyze check-cppcheck format clean

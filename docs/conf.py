@@ -32,9 +32,10 @@ extensions = [
     "docs.museum_pages",
     "docs.pictures",
     "docs.policies",
+    "docs.solved",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "_generated", "data"]
+exclude_patterns = ["_build", "_generated", "data", "solutions"]
 
 # A reference that leads nowhere stops the build (with -n -W). Python's own
 # types are no pages of ours, and the book must build without a network.
