@@ -51,7 +51,9 @@ def examine() -> list[Check]:
         _program(("gdb-multiarch", "gdb"), "looks into hv", "gdb-multiarch"),
         _program(("dtc",), "prints device trees", "device-tree-compiler"),
         _program(
-            ("latexmk",), "makes the book's PDF", "latexmk texlive-latex-extra"
+            ("latexmk",),
+            "makes the book's PDF",
+            "latexmk texlive-xetex texlive-latex-extra imagemagick",
         ),
     ]
 
