@@ -183,7 +183,7 @@ def grade(
     from hv.labs import report
     from hv.labs.exports import export
     from hv.labs.run import hidden_seed
-    from hv.labs.workspace import note
+    from hv.labs.workspace import hints_taken, note
 
     place = _meant(place, number)
     seed = None
@@ -191,8 +191,11 @@ def grade(
         of = note(place).lab if number is None else number
         seed = hidden_seed(key, student, of)
     facts = dict(_pair(text) for text in about)
-    _, done = _graded(place, seed=seed, number=number)
-    shown = report.text(done) if form == "text" else export(done, form, facts)
+    folder, done = _graded(place, seed=seed, number=number)
+    if form == "text":
+        shown = report.text(done)
+    else:
+        shown = export(done, form, facts, hints_taken(folder, place))
     if out is None:
         print(shown, end="")
         return _status(done)
@@ -249,8 +252,11 @@ def replay(*, number: int, test: str, place: Path, seed: int | None) -> int:
 @_HERE
 @click.option("--step", type=click.IntRange(1, 3), default=1, show_default=True)
 def hint(*, part: str | None, place: Path, step: int) -> None:
-    """Show a hint: 1 where to look, 2 the idea, 3 almost the code."""
-    from hv.labs.workspace import opened
+    """Show a hint: 1 where to look, 2 the idea, 3 almost the code.
+
+    Your instructor can see which ones you took. They cost nothing.
+    """
+    from hv.labs.workspace import opened, take_hint
 
     folder, _ = opened(place)
     parts = {p.name: p for p in folder.lab.part}
@@ -260,6 +266,7 @@ def hint(*, part: str | None, place: Path, step: int) -> None:
         return
     if part not in parts:
         raise UsageError(f"no part {part!r}; there are {', '.join(parts)}")
+    take_hint(place, part, step)
     print(parts[part].hints[step - 1])
     if step < 3:
         print(f"(more: hv lab hint {part} --step {step + 1})")
@@ -292,10 +299,14 @@ def submit(*, place: Path, out: Path | None) -> None:
 @click.option("--once", is_flag=True, hidden=True)
 def watch(*, place: Path, once: bool) -> None:
     """Grade again whenever you save; end with Ctrl-C."""
+    from rich.console import Console
+
     from hv.labs.workspace import opened, submission
 
     folder, _ = opened(place)
+    screen = Console()
     before: dict[str, str] | None = None
+    last: Grade | None = None
     while True:
         try:
             now = submission(folder, place)
@@ -303,22 +314,29 @@ def watch(*, place: Path, once: bool) -> None:
             now = before or {}
         if now != before and now:
             before = now
-            print(_brief(place), flush=True)
+            with screen.status("grading ..."):  # on a terminal alone
+                _, done = _graded(place)
+            print(_brief(done, last), flush=True)
+            last = done
         if once:
             return
         time.sleep(_PAUSE)
 
 
-def _brief(place: Path) -> str:
+def _brief(done: "Grade", last: "Grade | None") -> str:
+    """Say how far a student is, what has changed, and what comes next."""
     from hv.labs import report
 
-    _, done = _graded(place)
     lines = [report.bar(done)]
+    if last is not None:
+        lines[0] += report.changed(last, done)
     failed = report.first_failure(done)
     if done.broken:
         lines.append(done.broken)
     elif failed is not None:
         lines += [f"next: {failed.award.title}", failed.message]
+    else:
+        lines.append("all points: `hv lab submit` packs your files")
     return "\n".join(lines)
 
 

@@ -52,9 +52,13 @@ test -f results/results.json
 """
 
 
-def results(grade: Grade) -> dict[str, object]:
-    """Return what goes into ``results.json``."""
-    tests = [
+def results(grade: Grade, hints: Sequence[str] = ()) -> dict[str, object]:
+    """Return what goes into ``results.json``.
+
+    :param hints: that were taken; Gradescope shows a hidden test to
+        instructors alone.
+    """
+    tests: list[dict[str, object]] = [
         {
             "number": str(number),
             "name": result.award.title,
@@ -67,6 +71,17 @@ def results(grade: Grade) -> dict[str, object]:
         }
         for number, result in enumerate(grade.results, 1)
     ]
+    if hints:
+        tests.append(
+            {
+                "name": "hints taken",
+                "score": 0,
+                "max_score": 0,
+                "output": "\n".join(hints),
+                "output_format": "text",
+                "visibility": "hidden",
+            }
+        )
     return {
         "output": grade.broken,
         "output_format": "text",
