@@ -95,8 +95,7 @@ nightly: $(TEST) ## everything, with many more examples, then sanitized
 	$(MAKE) check-proofs
 	$(MAKE) coverage
 	$(MAKE) mutation
-	$(MAKE) docs-pdf
-	$(MAKE) check-links
+	$(MAKE) docs-instructors docs-pdf check-links
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
