@@ -124,3 +124,30 @@ def test_who_watches_is_told_what_has_changed(
     before: dict[str, bool], after: dict[str, bool], says: str
 ) -> None:
     assert report.changed(graded(**before), graded(**after)).strip() == says
+
+
+def test_watching_grades_again_when_a_file_is_saved(
+    lab: tuple[Folder, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, place = lab
+    grades = iter([graded(a=False, b=False), graded(a=True, b=True)])
+    monkeypatch.setattr("hv.cli.lab._graded", lambda _: (folder, next(grades)))
+    naps = []
+
+    def nap(_: float) -> None:
+        naps.append(1)
+        if len(naps) == 2:  # a look at which nothing had changed comes first
+            with (place / "mmu.c").open("a") as file:
+                file.write("/* saved */\n")
+        if len(naps) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", nap)
+    assert main(["lab", "watch", "-C", str(place)]) == 130
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == f"[{'-' * 30}] 0/20"
+    assert shown[1] == "next: A"
+    assert f"[{'#' * 30}] 20/20  +20; now good: a, b" in shown
+    assert shown[-1] == "all points: `hv lab submit` packs your files"
