@@ -112,6 +112,24 @@ def _graded(
     """Grade a folder; with a number it need not be one that `start` made."""
     from hv.labs.points import plan
     from hv.labs.run import PUBLIC_SEED, grade
+
+    folder, files = _handed_in(place, number)
+    tests = [award.test for award in plan(folder.tests)]
+    if only and only not in tests:
+        raise UsageError(f"no test {only!r}; there are {', '.join(tests)}")
+    done = grade(
+        folder,
+        files,
+        only=only,
+        seed=PUBLIC_SEED if seed is None else seed,
+    )
+    return folder, done
+
+
+def _handed_in(
+    place: Path, number: int | None
+) -> "tuple[Folder, dict[str, str]]":
+    """Return the lab that a folder is about, and the files of it."""
     from hv.labs.spec import find
     from hv.labs.workspace import NOTE, opened, submission
 
@@ -120,16 +138,18 @@ def _graded(
     else:
         _the_same(place, number)
         folder, _ = opened(place)
-    tests = [award.test for award in plan(folder.tests)]
-    if only and only not in tests:
-        raise UsageError(f"no test {only!r}; there are {', '.join(tests)}")
-    done = grade(
-        folder,
-        submission(folder, place),
-        only=only,
-        seed=PUBLIC_SEED if seed is None else seed,
-    )
-    return folder, done
+    return folder, submission(folder, place)
+
+
+def _refused(number: int, why: str) -> "tuple[Folder, Grade]":
+    """Grade what cannot be read: no points, and the reason."""
+    from hv.labs.points import plan
+    from hv.labs.run import Grade, Result
+    from hv.labs.spec import find
+
+    folder = find(number)
+    results = tuple(Result(a, good=False) for a in plan(folder.tests))
+    return folder, Grade(number, folder.lab.title, results, why)
 
 
 def _status(done: "Grade") -> int:
@@ -191,7 +211,15 @@ def grade(
         of = note(place).lab if number is None else number
         seed = hidden_seed(key, student, of)
     facts = dict(_pair(text) for text in about)
-    folder, done = _graded(place, seed=seed, number=number)
+    try:
+        _handed_in(place, number)
+    except UsageError as error:
+        # A platform waits for a file, and shows the student what is in it.
+        if out is None or number is None:
+            raise
+        folder, done = _refused(number, str(error))
+    else:
+        folder, done = _graded(place, seed=seed, number=number)
     if form == "text":
         shown = report.text(done)
     else:
