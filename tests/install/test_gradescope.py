@@ -127,3 +127,9 @@ def test_what_does_not_compile_is_told(image: dict[str, str]) -> None:
     found = graded(image, dict.fromkeys(files, "int x = ;\n"))
     assert "it does not compile" in found.output
     assert score(found) == 0
+
+
+def test_a_file_that_is_missing_is_told(image: dict[str, str]) -> None:
+    found = graded(image, {"MMU.C": "int x;\n"})
+    assert found.output == "mmu.c is missing, or no ordinary file"
+    assert score(found) == 0
