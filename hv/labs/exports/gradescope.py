@@ -1,6 +1,7 @@
 """Gradescope: ``results.json``, and the zip that an assignment is made from.
 
-The format: https://gradescope-autograders.readthedocs.io/en/latest/specs/ .
+The format: https://gradescope-autograders.readthedocs.io/en/latest/specs/ , and
+``submission_metadata/`` there, which says who a submission is of.
 The zip holds ``setup.sh``, which Gradescope runs once when it builds its image
 (the wheels are in the zip: no network), and ``run_autograder``, which it runs
 for every submission in ``/autograder``.
@@ -46,8 +47,14 @@ if [ -f source/course.key ]; then
     exec 3< source/course.key
     rm -f source/course.key   # the submission must not read it
 fi
+# Every student has a variant of their own, and so has a group.
+python=hv/bin/python
+[ -x "$python" ] || python=python3
+student=$("$python" -c 'import json
+users = json.load(open("submission_metadata.json"))["users"]
+print(min(user["email"] for user in users))' 2> /dev/null)
 ${{HV:-hv/bin/hv}} lab grade {number} -C submission --key-file /dev/fd/3 \\
-    --as gradescope -o results/results.json 3<&3
+    --student "$student" --as gradescope -o results/results.json 3<&3
 test -f results/results.json
 """
 
