@@ -9,7 +9,8 @@ Everything else is in pyproject.toml. Some small changes to setuptools:
   (HV_LTO=0 leaves it out, which links sooner);
 - a wheel carries the guests' images when a cross-compiler is found. Without
   one the installation goes on: ``hv`` says how to get them when asked for one;
-- a wheel carries the sources (hv/sources), of which labs build private cores;
+- a wheel carries the sources (hv/sources), of which labs build private cores
+  and kernels;
 - the wheel is for the stable ABI of CPython 3.11 and later.
 """
 
@@ -117,7 +118,7 @@ class BuildPackage(build_py):
 
     def _copy_sources(self) -> None:
         """Bring what labs are cut from and private cores are built of."""
-        for folder in ("csrc", "labs"):
+        for folder in ("csrc", "guestkernel", "labs"):
             for source in sorted(Path(folder).rglob("*")):
                 if source.is_file() and source.suffix not in {".o", ".pyc"}:
                     target = Path(self.build_lib, "hv/sources", source)

@@ -24,8 +24,8 @@ def tree() -> Path:
 def source_file(name: str) -> Path:
     """Return where a source is, by its name below the root of a checkout.
 
-    An installation has ``csrc`` and ``labs`` beside the package, and of hv's
-    own Python the package itself.
+    An installation has ``csrc``, ``guestkernel`` and ``labs`` in the package,
+    and of hv's own Python the package itself.
 
     :raises UsageError: this installation has no sources.
     """

@@ -125,7 +125,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         return false;
     struct counts after = count(run, vm);
     if (after.irqs != before.irqs) {
-        run->interrupted = true;
+        run->interrupted = run->disturbed = true;
         return false;
     }
     run->last.done = true;

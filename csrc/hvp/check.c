@@ -86,6 +86,8 @@ void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
     before->cycles = hvp_cycles(run);
     before->worked = worked(run);
     before->traps = machine_hart(run->host->machine, 0)->count.traps_m;
+    if (hvp_checks(run, HVP_ORACLE_SCHED))
+        hvp_check_sched_before(run);
     if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++) {
@@ -242,6 +244,8 @@ void hvp_check_after(struct hvp_run *run, const struct hvp_act *act)
         check_registers(run, act);
     if (hvp_checks(run, HVP_ORACLE_WORK))
         check_work(run, act);
+    if (hvp_checks(run, HVP_ORACLE_SCHED))
+        hvp_check_sched(run, act);
     if (audit_due(run, act))
         hvp_check_audit(run);
 }

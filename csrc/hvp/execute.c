@@ -103,8 +103,10 @@ static void operate(struct hvp_run *run, const struct hvp_record *record)
         act.vm->pages = HVP_PAGE_DATA + 1; /* for operands of create */
     interlope(run);
     run->last = (struct hvp_outcome){ .done = false };
-    run->interrupted = run->timely = false;
+    run->interrupted = run->disturbed = run->timely = false;
     hvp_resolve(run, &act);
+    if (hvp_row(record->op)->who == HVP_WHO_GUEST)
+        hvp_trace_ready(run, &act);
     hvp_check_before(run, &act);
     if (!run->host->hal.broken)
         functions[record->op](run, &act);
@@ -157,6 +159,7 @@ static int execute(hvp_context *context, uint32_t secret, uint32_t fill,
         .flags = program->flags,
         .world = program->world,
         .ample = program->seed >> 16 & 1,
+        .edf = program->seed >> 17 & 1,
         .secret = secret,
         .fill = fill,
         .out = out,
@@ -218,6 +221,30 @@ int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
     if (status == HV_OK && !out->property[0] && (flags & HVP_FILL))
         status = again(context, 0, 0xa5, out);
     return status;
+}
+
+hv_host *hvp_host(hvp_context *context)
+{
+    return context ? context->run.host : NULL;
+}
+
+uint32_t hvp_vm_id(const hvp_context *context, uint32_t place)
+{
+    if (!context || !context->run.host || place >= HVP_VMS)
+        return 0;
+    return context->run.vm[place].id;
+}
+
+uint32_t hvp_actor_id(hvp_context *context)
+{
+    if (!context || !context->run.host || context->program.count == 0)
+        return 0;
+    struct hvp_run          *run = &context->run;
+    const struct hvp_record *record = &context->program.record[run->index];
+
+    if (hvp_row(record->op)->who != HVP_WHO_GUEST || !run->last.done)
+        return 0;
+    return actor(run, record).vm->id;
 }
 
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out)

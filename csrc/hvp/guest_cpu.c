@@ -148,7 +148,7 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
         sret(run, act, sure);
     vm = hvp_live(run, act->vm);
     if (!vm || !sure || !act->kernel || !run->last.done || run->last.trapped ||
-        run->interrupted)
+        run->disturbed)
         return;
     vcpu_pull(vcpu);
     run->out->checks++;

@@ -120,7 +120,8 @@ void hvp_check_log(struct hvp_run *run, struct hvp_vm *vm)
     uint8_t              map[HVP_PAGES / 8 + 1];
     uint32_t             count;
 
-    if (hv_dirty_fetch(run->host, vm->id, map, sizeof(map), &count) != HV_OK)
+    if (!hvp_live(run, vm) || /* its memory may have been taken already */
+        hv_dirty_fetch(run->host, vm->id, map, sizeof(map), &count) != HV_OK)
         return;
     run->out->checks++;
     for (uint32_t i = 0; i < vm->pages; i++) {

@@ -135,13 +135,24 @@ struct hvp_touched {
 };
 
 /* How it was before the operation. */
-struct hvp_before { uint64_t cycles, worked, traps, cpu[HVP_VMS]; };
+struct hvp_before {
+    uint64_t           cycles, worked, traps, cpu[HVP_VMS];
+    uint64_t           period_end, time; /* ticks */
+    const struct vcpu *current[MAX_HARTS];
+    struct hvp_shares {
+        uint32_t vm; /* 0: no such vCPU */
+        bool     ready, queued;
+        int64_t  credit;
+        uint64_t charged, vtime, deadline;
+    } shares[HVP_VMS][HVP_VCPUS];
+};
 
 struct hvp_run {
     struct hvp_context *context;
     hv_host            *host;
     uint32_t            oracles, flags, world, secret, fill;
     bool                ample; /* many shadow tables */
+    bool                edf;   /* ... as policy, where it would be rr */
     uint32_t            index; /* of the record being executed */
     uint32_t            serials;
     uint32_t            ids[HVP_IDS], nr_ids; /* that VMs have had */
@@ -149,6 +160,7 @@ struct hvp_run {
     struct hvp_verdict *out;
     struct hvp_outcome  last;        /* of the operation's last instruction */
     bool                interrupted; /* ... before which an interrupt came */
+    bool                disturbed;   /* ... or before an earlier one of it */
     bool                timely;      /* the operation may have seen the time */
     bool                merged;      /* pages may have been shared */
     struct hvp_trace   *trace;
@@ -311,6 +323,7 @@ struct hvp_expect {
     bool             on;     /* there is a prediction */
     bool             atomic; /* LR, SC, AMO */
     bool             table;  /* it reaches a page table */
+    bool             told;   /* ... or a page that the hypervisor writes to */
     struct hvp_sight fetch, data;
     uint32_t         code; /* where the instruction is */
     uint32_t         va, size, before;
@@ -360,6 +373,8 @@ void hvp_abstract_check(struct hvp_run *run, const struct hvp_act *act,
 bool hvp_told_there(const struct vm *vm, uint32_t gfn);
 /* trace.c */
 void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace);
+/* Before its operation. */
+void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act);
 void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act);
 /* From here on nobody's trace says anything: time decides. */
 void hvp_trace_untimed(struct hvp_run *run);
@@ -375,6 +390,10 @@ void hvp_check_residue(struct hvp_run *run);
 void hvp_check_consoles(struct hvp_run *run);
 /* The log of this VM names every page that changed: P37. */
 void hvp_check_log(struct hvp_run *run, struct hvp_vm *vm);
+
+/* check_sched.c */
+void hvp_check_sched_before(struct hvp_run *run);
+void hvp_check_sched(struct hvp_run *run, const struct hvp_act *act);
 
 /* coverage.c */
 void hvp_cover(struct hvp_run *run, const struct hvp_act *act);

@@ -37,6 +37,20 @@ void hvp_trace_untimed(struct hvp_run *run)
         until_here(run, i);
 }
 
+/* What it sees of tables that it changed without a fence is as the machine
+ * likes, and may depend on who ran meanwhile. So in a twin it makes the fence;
+ * who cannot, or will not, is not compared from here on. */
+void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act)
+{
+    const struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
+
+    if (!(run->flags & HVP_TWIN) || vcpu->owes < HVP_OWES_ALL)
+        return;
+    hvp_pay(run, act);
+    if (vcpu->owes >= HVP_OWES_ALL)
+        until_here(run, act->place);
+}
+
 /* From here on it can tell, by what it has in its registers. */
 static bool knows_time(const struct hvp_act *act)
 {
@@ -71,7 +85,7 @@ void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
     const struct hvp_outcome *last = &run->last;
     uint64_t                  hash = hvp_mix(1, act->record->op);
 
-    if ((run->interrupted || knows_time(act)) && !timed(run))
+    if ((run->disturbed || knows_time(act)) && !timed(run))
         until_here(run, act->place);
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);

@@ -33,6 +33,8 @@ static struct shape shape_of(const struct hvp_run *run)
         .policy = policies[world >> 13 & 3],
     };
 
+    if (run->edf && shape.policy == HV_POLICY_RR)
+        shape.policy = HV_POLICY_EDF;
     if (run->flags & HVP_STRICT)
         shape.policy = HV_POLICY_SLOTS;
     shape.shadows = (run->ample ? MANY_SHADOWS : FEW_SHADOWS) * shape.harts;
@@ -183,6 +185,23 @@ static uint32_t create(struct hvp_run *run, uint32_t style, uint32_t pages)
     return id;
 }
 
+/* Under edf: a little more than half of what a hart has, for two VMs; others
+ * get what is left over. */
+static void give_budget(struct hvp_run *run, uint32_t id, uint32_t place)
+{
+    static const struct {
+        uint32_t budget, period;
+    } rates[HVP_VMS] = { { 60, 300 }, { 40, 120 } };
+    struct hv_sched sched;
+
+    if (shape_of(run).policy != HV_POLICY_EDF || !rates[place].budget ||
+        hv_sched_get(run->host, id, &sched) != HV_OK)
+        return;
+    sched.budget = rates[place].budget;
+    sched.period = rates[place].period;
+    hv_sched_set(run->host, id, &sched, NULL, 0);
+}
+
 /* A number names one VM for ever: P40. */
 void hvp_id_note(struct hvp_run *run, uint32_t id)
 {
@@ -211,6 +230,7 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
     if (!vm->id)
         return false;
     hvp_id_note(run, vm->id);
+    give_budget(run, vm->id, place);
     if (hvp_tables_write(run, vm) && fill(run, vm) && start(run, place))
         return true;
     return false; /* short of memory: it stays as far as it is */

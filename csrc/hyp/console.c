@@ -30,6 +30,7 @@ struct sbi_ret console_write(struct vcpu *vcpu, gpa_t from, uint32_t len)
     return (struct sbi_ret){ SBI_SUCCESS, total };
 }
 
+/* marker: lab-console-read */
 struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
 {
     struct vm *vm = vcpu->vm;
@@ -51,3 +52,4 @@ struct sbi_ret console_read(struct vcpu *vcpu, gpa_t to, uint32_t len)
     hal_charge(vcpu->on, HAL_COST_word_copy, (n + 3) / 4);
     return (struct sbi_ret){ SBI_SUCCESS, n };
 }
+/* marker: end */

@@ -5,12 +5,14 @@
 #include "hyp/assert.h"
 #include "hyp/hyp.h"
 
+/* marker: lab-spans */
 bool vm_spans(const struct vm *vm, gpa_t pa, uint32_t len)
 {
     uint32_t offset = pa.raw - RAM_BASE;
 
     return offset <= vm->config.mem_size && len <= vm->config.mem_size - offset;
 }
+/* marker: end */
 
 /* How much of [pa, pa + len) lies in its first page. */
 static uint32_t in_page(gpa_t pa, uint32_t len)

@@ -278,6 +278,7 @@ static struct shadow *shadow_make(struct vcpu *vcpu, uint32_t key)
     return shadow;
 }
 
+/* marker: lab-shadow-cache */
 struct shadow *shadow_find(struct vm *vm, uint32_t key)
 {
     struct shadow *shadow = *shadow_bucket(vm, key);
@@ -304,6 +305,7 @@ void shadow_release(struct vm *vm, struct shadow *shadow)
     shadow->holds--;
     frame_put(&vm->hyp->frames, shadow->hfn);
 }
+/* marker: end */
 
 /* All of the pool is free, to be taken in its order. */
 static void shadows_list(struct shadows *shadows)

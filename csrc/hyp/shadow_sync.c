@@ -30,6 +30,7 @@ static bool traces(const struct vm *vm)
 
 /* --- watching stores ---------------------------------------------------------- */
 
+/* marker: lab-sync-protect */
 void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
 {
     uint32_t          at = frame_of(&hyp->frames, hfn)->map;
@@ -40,6 +41,7 @@ void shadow_protect(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
         tag_forget(entry.vm);
     }
 }
+/* marker: end */
 
 void shadow_unmap(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
 {
@@ -52,6 +54,7 @@ void shadow_unmap(struct hyp *hyp, struct pcpu *pcpu, hfn_t hfn)
     }
 }
 
+/* marker: lab-sync-begin */
 void sync_begin(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
     hfn_t hfn;
@@ -64,6 +67,7 @@ void sync_begin(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
     if (frame_of(&vm->hyp->frames, hfn)->traced++ == 0)
         shadow_protect(vm->hyp, pcpu, hfn);
 }
+/* marker: end */
 
 void sync_end(struct vm *vm, struct shadow *shadow)
 {
@@ -121,6 +125,7 @@ static bool link_current(struct vm *vm, struct pcpu *pcpu,
            gpte >> PTE_PPN_SHIFT == shadow_gfn(table);
 }
 
+/* marker: lab-sync-leaf */
 /* Is this leaf no more than what the guest's says now? (U is not one right
  * more, but another reader.) */
 static bool leaf_current(struct vm *vm, struct pcpu *pcpu,
@@ -137,11 +142,13 @@ static bool leaf_current(struct vm *vm, struct pcpu *pcpu,
     uint32_t rights = shadow_rights(gpte, shadow_role(table));
     return (spte & PTE_RWX & ~rights) == 0 && ((spte ^ rights) & PTE_U) == 0;
 }
+/* marker: end */
 
 /* Entries that no longer agree with the guest's table go; and after so many of
  * those the rest, unread: that is work enough for one table. */
 #define MANY_STALE 128
 
+/* marker: lab-sync-compare */
 static void compare(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
 {
     uint32_t stale = 0;
@@ -159,6 +166,7 @@ static void compare(struct vm *vm, struct pcpu *pcpu, struct shadow *shadow)
         stale++;
     }
 }
+/* marker: end */
 
 /* A leaf table that was cached without being linked here may hold entries that
  * were never reachable at these addresses, where the machine would read them

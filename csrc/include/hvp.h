@@ -65,7 +65,8 @@ enum hvp_oracle {
     HVP_ORACLE_ERRORS = 32,  /* an error changed nothing: P28 */
     HVP_ORACLE_WORK = 64,    /* an operation costs no more than it may: P25 */
     HVP_ORACLE_END = 128,    /* after all VMs are gone, every frame is free */
-    HVP_ORACLE_ALL = 255,
+    HVP_ORACLE_SCHED = 256,  /* what the policy promises: P19 P23 P24 P26 */
+    HVP_ORACLE_ALL = 511,
 };
 
 struct hvp_verdict {
@@ -107,6 +108,13 @@ void hvp_watch(hvp_context *context, uint8_t *map);
 /* HV_OK, and the verdict; only NO_MEMORY and INVALID are errors. */
 int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
                 struct hvp_verdict *out);
+/* To look at what the last program left, until the next one: its host, and the
+ * ids of its VMs by place (0-3). NULL, 0: there is none. */
+hv_host *hvp_host(hvp_context *context);
+uint32_t hvp_vm_id(const hvp_context *context, uint32_t place);
+/* The VM whose guest did the last operation; 0: the host did it, or nobody: a
+ * vCPU that is stopped or paused does nothing. */
+uint32_t hvp_actor_id(hvp_context *context);
 /* The same in a context of its own, with all oracles: for replays. */
 int hvp_run(const uint8_t *program, size_t n, struct hvp_verdict *out);
 

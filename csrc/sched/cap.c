@@ -8,6 +8,7 @@
 #include "hyp/hyp.h"
 #include "sched/sched.h"
 
+/* marker: lab-cap-take */
 uint64_t cap_take(struct vcpu *vcpu, uint64_t ticks, uint64_t now)
 {
     struct hyp *hyp = vcpu->vm->hyp;
@@ -26,6 +27,7 @@ uint64_t cap_take(struct vcpu *vcpu, uint64_t ticks, uint64_t now)
     vm->cap_left -= (int64_t)vcpu->sched.granted;
     return ticks;
 }
+/* marker: end */
 
 void cap_return(struct vcpu *vcpu)
 {
@@ -33,6 +35,7 @@ void cap_return(struct vcpu *vcpu)
     vcpu->sched.granted = 0;
 }
 
+/* marker: lab-cap-charge */
 void cap_charge(struct vcpu *vcpu, uint64_t cycles)
 {
     uint64_t granted = vcpu->sched.granted;
@@ -45,6 +48,7 @@ void cap_charge(struct vcpu *vcpu, uint64_t cycles)
     }
     vcpu->sched.granted -= cycles;
 }
+/* marker: end */
 
 bool cap_spent(const struct vm *vm)
 {

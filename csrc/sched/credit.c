@@ -11,6 +11,7 @@
  * had no bound. */
 #include "sched/credit.h"
 
+/* marker: lab-credit-rank */
 static enum rank rank_of(const struct vcpu *vcpu)
 {
     const struct sched_credit *c = &vcpu->sched.credit;
@@ -19,6 +20,7 @@ static enum rank rank_of(const struct vcpu *vcpu)
         return OVER;
     return c->boosted && c->boost > 0 ? BOOSTED : UNDER;
 }
+/* marker: end */
 
 /* What it owes, against its VM's weight: no more than 2^60. */
 static uint64_t owes(const struct vcpu *vcpu)
@@ -31,6 +33,7 @@ static uint64_t owes(const struct vcpu *vcpu)
     return owed * active * WEIGHT_MAX / vcpu->vm->sched.weight;
 }
 
+/* marker: lab-credit-key */
 uint64_t credit_key(const struct vcpu *vcpu)
 {
     enum rank rank = rank_of(vcpu);
@@ -38,7 +41,9 @@ uint64_t credit_key(const struct vcpu *vcpu)
     return (uint64_t)rank << RANK_SHIFT |
            (rank == OVER ? owes(vcpu) : ++vcpu->vm->hyp->sched.seq);
 }
+/* marker: end */
 
+/* marker: lab-credit-boost */
 void credit_wake(struct vcpu *vcpu, uint64_t now)
 {
     struct sched_credit *c = &vcpu->sched.credit;
@@ -57,7 +62,9 @@ uint64_t credit_requeue(struct vcpu *vcpu, uint64_t now)
     c->boosted = rank_of(vcpu) == BOOSTED;
     return credit_key(vcpu);
 }
+/* marker: end */
 
+/* marker: lab-credit-charge */
 static void credit_charge(struct vcpu *vcpu, uint64_t cycles)
 {
     struct sched_credit *c = &vcpu->sched.credit;
@@ -66,7 +73,9 @@ static void credit_charge(struct vcpu *vcpu, uint64_t cycles)
     if (c->boosted)
         c->boost -= (int64_t)cycles;
 }
+/* marker: end */
 
+/* marker: lab-credit-limit */
 /* A boost ends when it is used up, not with the slice. */
 uint64_t credit_limit(struct vcpu *vcpu, uint64_t now)
 {
@@ -81,6 +90,7 @@ uint64_t credit_limit(struct vcpu *vcpu, uint64_t now)
     }
     return ticks;
 }
+/* marker: end */
 
 bool credit_preempts(const struct vcpu *woken, const struct vcpu *current)
 {

@@ -68,6 +68,7 @@ void edf_begin(struct vcpu *vcpu, uint64_t now)
     settle(vcpu);
 }
 
+/* marker: lab-edf-wake */
 /* With what is left it would get more than its share until its deadline. */
 static bool too_much_left(const struct vcpu *vcpu, uint64_t now)
 {
@@ -88,6 +89,7 @@ static void edf_wake(struct vcpu *vcpu, uint64_t now)
     }
     vcpu->sched.key = key_of(vcpu);
 }
+/* marker: end */
 
 static uint64_t edf_requeue(struct vcpu *vcpu, uint64_t now)
 {
@@ -108,6 +110,7 @@ static uint64_t edf_limit(struct vcpu *vcpu, uint64_t now)
     return ticks < e->deadline - now ? ticks : e->deadline - now;
 }
 
+/* marker: lab-edf-charge */
 static void edf_charge(struct vcpu *vcpu, uint64_t cycles)
 {
     if (!edf_reserved(vcpu))
@@ -116,6 +119,7 @@ static void edf_charge(struct vcpu *vcpu, uint64_t cycles)
     if (spent(vcpu))
         sched_park(vcpu);
 }
+/* marker: end */
 
 static bool edf_preempts(const struct vcpu *woken, const struct vcpu *current)
 {

@@ -34,12 +34,14 @@ static uint64_t part(uint64_t ticks, uint64_t period)
     return (ticks * WHOLE + period - 1) / period;
 }
 
+/* marker: lab-edf-demand */
 static uint64_t demand(const struct hyp *hyp, const struct sched_params *p)
 {
     uint64_t more = ticks_of(hyp, 3 * EDF_SWITCH + EDF_EXIT);
 
     return part(p->budget + more, p->period);
 }
+/* marker: end */
 
 /* What the hart has promised to others than this VM, and *shortest of their
  * periods. */
@@ -60,6 +62,7 @@ static uint64_t promised(const struct hyp_cpu *cpu, const struct vm *but,
     return sum;
 }
 
+/* marker: lab-edf-with */
 /* What would be promised with `count` more of these. */
 static uint64_t with(const struct hyp_cpu *cpu, const struct vm *vm,
                      const struct sched_params *params, uint32_t count)
@@ -70,6 +73,7 @@ static uint64_t with(const struct hyp_cpu *cpu, const struct vm *vm,
     return sum + count * demand(cpu->hyp, params) +
            part(ticks_of(cpu->hyp, EDF_EXIT), shortest);
 }
+/* marker: end */
 
 /* Where it is to go, given how many siblings go to each hart already. */
 static struct hyp_cpu *find(const struct vcpu         *vcpu,

@@ -214,6 +214,8 @@ void sched_unpark(struct vcpu *vcpu)
     vcpu->sched.parked = false;
     if (!runnable(vcpu) || vcpu->on)
         return;
+    /* What it was parked with says nothing of what it has now. */
+    vcpu->sched.key = policy_of(vcpu)->requeue(vcpu, sched_now(vcpu->vm->hyp));
     enqueue(vcpu, place(vcpu));
     trace(here(vcpu->vm->hyp), EVENT_unpark, vcpu, vcpu->sched.home->pcpu->id);
 }
@@ -500,13 +502,21 @@ static void put_back(struct vcpu *vcpu)
         enqueue(vcpu, place(vcpu));
 }
 
-void sched_deschedule(struct vcpu *vcpu)
+static void make_room(struct vcpu *vcpu)
 {
-    if (!vcpu->on)
-        return;
     take_off(vcpu);
     vcpu->sched.key = policy_of(vcpu)->requeue(vcpu, sched_now(vcpu->vm->hyp));
     put_back(vcpu);
+}
+
+void sched_deschedule(struct vcpu *vcpu)
+{
+    struct pcpu *pcpu = vcpu->on;
+
+    if (!pcpu)
+        return;
+    make_room(vcpu);
+    sched_again(pcpu->hyp); /* others wait for it */
 }
 
 /* Clocks of two harts may differ by a quantum, and a vCPU that moves must not
@@ -541,23 +551,6 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     trace(pcpu, EVENT_queue, NULL, cpu->queue.len);
 }
 
-bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
-{
-    struct hyp_cpu *cpu = pcpu->hyp;
-
-    if (cpu->current == vcpu)
-        return true;
-    if (!vcpu->sched.queued || !permits(vcpu, cpu))
-        return false;
-    if (cpu->current) {
-        vcpu_account(cpu->current);
-        sched_deschedule(cpu->current);
-    }
-    sched_run(pcpu, vcpu);
-    cpu->resched = false;
-    return true;
-}
-
 /* It took one from elsewhere, or two came at once: who is left behind need not
  * wait for this hart if another has nothing to do. */
 static void offer(const struct hyp_cpu *cpu)
@@ -572,6 +565,24 @@ static void offer(const struct hyp_cpu *cpu)
             sched_again(&hyp->cpu[i]);
             return;
         }
+}
+
+bool hyp_switch_to(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+    struct hyp_cpu *cpu = pcpu->hyp;
+
+    if (cpu->current == vcpu)
+        return true;
+    if (!vcpu->sched.queued || !permits(vcpu, cpu))
+        return false;
+    if (cpu->current) {
+        vcpu_account(cpu->current);
+        make_room(cpu->current);
+    }
+    sched_run(pcpu, vcpu);
+    cpu->resched = false;
+    offer(cpu);
+    return true;
 }
 
 static void sched_pick(struct pcpu *pcpu)

@@ -45,6 +45,7 @@ pv_trap_entry:
             18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     sw      x\n, TF_X(\n)(sp)
     .endr
+/* marker: lab-pv-entry */
     lw      t5, CPU_SHARED(tp)
     lw      t0, SI_SP(t5)
     lw      t1, SI_EPC(t5)
@@ -56,6 +57,7 @@ pv_trap_entry:
     sw      t2, TF_CAUSE(sp)
     sw      t3, TF_TVAL(sp)
     sw      t4, TF_STATUS(sp)
+/* marker: end */
     mv      a0, sp
     call    trap_handle
 
@@ -67,6 +69,7 @@ pv_trap_entry:
  */
     .globl priv_trap_return
 priv_trap_return:
+/* marker: lab-pv-return */
     lw      t5, CPU_SHARED(tp)
     lw      t0, TF_X(2)(sp)
     lw      t1, TF_EPC(sp)
@@ -86,6 +89,7 @@ priv_trap_return:
     li      a7, SBI_EXT_HV
     ecall
 1:  j       1b                  /* iret does not return */
+/* marker: end */
 
     .bss
     .balign 4096

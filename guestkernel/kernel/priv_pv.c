@@ -74,6 +74,7 @@ void priv_frame_enter_user(struct trapframe *tf)
     tf->status = PV_PREV_IRQ;
 }
 
+/* marker: lab-pv-irq */
 bool priv_irq_off(void)
 {
     bool before = *shared(SI_IRQ_ENABLED) != 0;
@@ -101,6 +102,7 @@ void priv_idle(void)
     pv_must("block", hcall_block());
     priv_irq_off();
 }
+/* marker: end */
 
 void priv_external_irq(void)
 {
@@ -129,6 +131,7 @@ void priv_timer_set(uint64_t when)
 
 _Static_assert(sizeof(struct multicall) == PV_MULTICALL_SIZE, "multicall");
 
+/* marker: lab-pv-multicall */
 void pv_multicall(const char *what, struct multicall *calls, uint32_t count)
 {
     pv_must("multicall", hcall_multicall((uint32_t)calls, count));
@@ -136,7 +139,9 @@ void pv_multicall(const char *what, struct multicall *calls, uint32_t count)
         if (calls[i].error != 0)
             panic("%s, call %u failed: %d", what, i, calls[i].error);
 }
+/* marker: end */
 
+/* marker: lab-pv-switch */
 void priv_switch(uint32_t root, uint32_t stack)
 {
     struct multicall calls[] = {
@@ -150,11 +155,13 @@ void priv_switch(uint32_t root, uint32_t stack)
     }
     pv_multicall("switch", calls, 2);
 }
+/* marker: end */
 
 /* Entries are collected and told to the hypervisor together: it stores them,
  * and forgets what it had derived from those before. */
 _Static_assert(sizeof(struct pt_update) == PV_PT_UPDATE_SIZE, "pt_update");
 
+/* marker: lab-pv-update */
 static struct pt_update updates[MAX_HARTS][PV_PT_UPDATE_MAX];
 
 void pv_update(uint32_t slot, uint32_t pte)
@@ -177,6 +184,7 @@ void pv_update_flush(void)
     cpu->pte_pending = 0;
     __asm__ volatile("" ::: "memory"); /* tables have changed */
 }
+/* marker: end */
 
 void priv_pte_set(uint32_t *slot, uint32_t pte)
 {

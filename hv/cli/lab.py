@@ -108,6 +108,8 @@ def _graded(
     only: str = "",
     seed: int | None = None,
     number: int | None = None,
+    *,
+    sanitize: bool = False,
 ) -> "tuple[Folder, Grade]":
     """Grade a folder; with a number it need not be one that `start` made."""
     from hv.labs.points import plan
@@ -122,6 +124,7 @@ def _graded(
         files,
         only=only,
         seed=PUBLIC_SEED if seed is None else seed,
+        sanitize=sanitize,
     )
     return folder, done
 
@@ -189,6 +192,11 @@ def _the_same(place: Path, number: int | None) -> None:
 )
 @_KEY
 @click.option("--student", default="", metavar="ID", help="Whose variant.")
+@click.option(
+    "--sanitize",
+    is_flag=True,
+    help="Let your C code look where it reads and writes; slower.",
+)
 def grade(
     *,
     number: int | None,
@@ -198,6 +206,7 @@ def grade(
     about: tuple[str, ...],
     key_file: Path | None,
     student: str,
+    sanitize: bool,
 ) -> int:
     """Grade your work. Exit status 0: all points (with -o: it was graded)."""
     from hv.labs import report
@@ -219,7 +228,9 @@ def grade(
             raise
         folder, done = _refused(number, str(error))
     else:
-        folder, done = _graded(place, seed=seed, number=number)
+        folder, done = _graded(
+            place, seed=seed, number=number, sanitize=sanitize
+        )
     if form == "text":
         shown = report.text(done)
     else:
@@ -370,6 +381,23 @@ def _brief(done: "Grade", last: "Grade | None") -> str:
 
 @lab.command()
 @click.argument("number", type=int)
+def prepare(*, number: int) -> None:
+    """Compile what grading lab NUMBER needs, so that the first is as fast."""
+    from hv.labs import build, cut
+    from hv.labs.chaff_cores import cores
+    from hv.labs.spec import find
+
+    folder = find(number)
+    files = cut.solution(folder)
+    build.core(folder, files)
+    build.image(folder, files)
+    count = len(cores(folder))
+    beside = f", and {count} cores to judge with" if count else ""
+    print(f"lab {number}: hv's core{beside}")
+
+
+@lab.command()
+@click.argument("number", type=int)
 @click.option("--quick", is_flag=True, help="Run nothing.")
 def check(*, number: int, quick: bool) -> int:
     """For authors: look whether lab NUMBER holds what a lab promises."""
@@ -398,25 +426,37 @@ def check(*, number: int, quick: bool) -> int:
     show_default=True,
     help="Where grades and summary go.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=2)
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 256),
+    metavar="N",
+    help="Processes; 0: this one. Default: one for each processor.",
+)
+@click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
 @_KEY
 def batch(
     *,
     number: int,
     submissions: Path,
     out: Path,
-    workers: int,
+    workers: int | None,
+    dask: str | None,
     key_file: Path | None,
 ) -> None:
     """Grade a folder of SUBMISSIONS; start it again to go on."""
+    import os
+
+    from hv.labs import workers as pools
     from hv.labs.batch import Batch
     from hv.labs.spec import find
 
-    whole = Batch(
-        find(number), submissions, out, key=_key(key_file), workers=workers
-    )
+    if dask is not None and workers is not None:
+        raise UsageError("--workers or --dask, not both")
+    count = workers if workers is not None else os.cpu_count() or 1
+    whole = Batch(find(number), submissions, out, key=_key(key_file))
     rows = whole.run(
-        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True)
+        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True),
+        pools.processes(count) if dask is None else pools.dask(dask),
     )
     print(f"{len(rows)} submissions; {out / 'summary.html'}")
 

@@ -19,10 +19,11 @@ from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
 from hv.sources import declarations
 
-ALL_ORACLES = 255
+ALL_ORACLES = 511
 AUDIT_EVERY = 32
 MAP = 1 << 16  # HVP_MAP
 WHEAT = "wheat"
+PLACES = 4  # of VMs in a program
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,26 @@ class Context:
         )
         good.check(status, "executing a program")
         return Verdict.from_c(self._core.ffi, self._verdict)
+
+    @property
+    def core(self) -> Core:
+        """The core that executes."""
+        return self._core
+
+    def host(self) -> tuple[Any, list[int]]:
+        """Return C's host as the last program left it, and the ids of its VMs.
+
+        It is there to be looked at, until the next program; None: there is
+        none. A VM that is not there has id 0.
+        """
+        lib = self._core.lib
+        raw = lib.hvp_host(self._raw)
+        ids = [int(lib.hvp_vm_id(self._raw, place)) for place in range(PLACES)]
+        return (None if raw == self._core.ffi.NULL else raw), ids
+
+    def actor(self) -> int:
+        """Return the VM whose guest did the last operation; 0: the host."""
+        return int(self._core.lib.hvp_actor_id(self._raw))
 
     def batch(
         self, strategy: str, first: int, count: int, *, limit: int = 1 << 62
@@ -224,6 +245,16 @@ def generate(strategy: str, seed: int) -> bytes:
 
 
 @cache
+def _ffi() -> Any:  # noqa: ANN401 -- C's
+    """Return the declarations of all cores: a header of thousands of lines."""
+    import cffi  # noqa: PLC0415 -- lazily, for the same reason
+
+    ffi = cffi.FFI()
+    ffi.cdef(declarations())
+    return ffi
+
+
+@cache
 def load(path: str) -> Core:
     """Load a core: :data:`WHEAT`, or the name of a shared library.
 
@@ -231,10 +262,7 @@ def load(path: str) -> Core:
     """
     if path == WHEAT:
         return wheat()
-    import cffi  # noqa: PLC0415 -- it reads a whole header
-
-    ffi = cffi.FFI()
-    ffi.cdef(declarations())
+    ffi = _ffi()
     try:
         lib: Any = ffi.dlopen(str(Path(path).resolve()))
         counts = (lib.hvp_op_count(), good.lib.hvp_op_count())

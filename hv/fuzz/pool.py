@@ -18,7 +18,8 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any, Protocol
 
-from hv.errors import HvError, UsageError
+from hv.cluster import connect
+from hv.errors import HvError
 from hv.fuzz import native
 from hv.fuzz.piece import Finding, Result, Task, run_task
 from hv.fuzz.verdict import Key
@@ -296,17 +297,9 @@ class Dask:
     """
 
     def __init__(self, address: str, *, timeout: str = "10s") -> None:
-        try:
-            import distributed  # noqa: PLC0415 -- an extra
-        except ImportError:
-            raise UsageError(
-                "--dask needs the package `distributed`: "
-                "pip install 'microhv[dask]'"
-            ) from None
-        try:
-            self._client: Any = distributed.Client(address, timeout=timeout)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--dask {address}: {error}") from None
+        self._client = connect(address, timeout=timeout)
+        import distributed  # noqa: PLC0415 -- an extra; it is there
+
         self._pending: Any = distributed.as_completed([])
 
     def free(self) -> int:

@@ -3,22 +3,23 @@
 An entry of the folder is one submission: a folder, a zip or a tar archive, by
 the student's name. Only the lab's files are read from it, and nothing is
 unpacked. Each grade is written to a file of its own, whole or not at all; who
-starts again, goes on where it stopped, unless a submission has changed.
+starts again, goes on where it stopped, unless a submission has changed. What
+could not be graded because a computer failed has no grade, and is tried then.
 """
 
 import csv
 import hashlib
 import html
 import json
-import multiprocessing
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from hv.errors import HvError, UsageError
@@ -27,9 +28,15 @@ from hv.labs.exports.ours import plain
 from hv.labs.run import PUBLIC_SEED, grade, hidden_seed
 from hv.labs.sandbox import Limits
 from hv.labs.spec import Folder, find
+from hv.labs.workers import Pool, died, processes
 from hv.paths import write_atomically
 
-TRIES = 3  # of a submission whose worker died
+TRIES = 3  # of submissions whose workers die, and nobody's does not
+# Whatever the readers of archives say of bytes that are none.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, RuntimeError, zlib.error, LZMAError),
+    *(zipfile.BadZipFile, tarfile.TarError),
+)
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
@@ -78,17 +85,23 @@ def read(folder: Folder, entry: Path) -> dict[str, str]:
     :raises UsageError: it is damaged, a file is huge or there twice.
     """
     wanted = {source.name for source in folder.lab.file}
-    files: dict[str, str] = {}
     try:
-        for name, data in _members(entry):
-            base = PurePosixPath(name).name
-            if base not in wanted or "/given/" in f"/{name}":
-                continue
-            if base in files:
-                raise UsageError(f"{base} is there twice")
-            files[base] = data().decode(errors="replace")
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        return _read(entry, wanted)
+    except UsageError:
+        raise
+    except _DAMAGED as error:
         raise UsageError(f"it cannot be read: {error}") from None
+
+
+def _read(entry: Path, wanted: Collection[str]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for name, data in _members(entry):
+        base = PurePosixPath(name).name
+        if base not in wanted or "/given/" in f"/{name}":
+            continue
+        if base in files:
+            raise UsageError(f"{base} is there twice")
+        files[base] = data().decode(errors="replace")
     return files
 
 
@@ -119,11 +132,35 @@ def _bounded(size: int, content: Callable[[], bytes]) -> bytes:
     return content()
 
 
+class OtherLabError(UsageError):
+    """Say that a worker has another version of the lab."""
+
+
+def _tests_of(folder: Folder) -> str:
+    """Return a name of what a lab awards points for."""
+    parts = (folder.path / "lab.toml").read_bytes(), folder.tests.read_bytes()
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
 def one(
-    number: int, files: Mapping[str, str], seed: int, limits: Limits
+    number: int,
+    tests: str,
+    files: Mapping[str, str],
+    seed: int,
+    limits: Limits,
 ) -> dict[str, object]:
-    """Grade one submission; what a worker does."""
-    return plain(grade(find(number), files, seed=seed, limits=limits))
+    """Grade one submission; what a worker does, perhaps on another computer.
+
+    :param tests: those that count.
+    :raises OtherLabError: this computer has others.
+    """
+    folder = find(number)
+    if _tests_of(folder) != tests:
+        raise OtherLabError(
+            f"a worker has another version of lab {number}: install the same "
+            "hv on all of them"
+        )
+    return plain(grade(folder, files, seed=seed, limits=limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +177,13 @@ class Batch:
     def run(
         self,
         progress: Callable[[Row], object] = id,
-        pool: Callable[[], Executor] | None = None,
+        pool: Pool | None = None,
     ) -> list[Row]:
         """Grade what is not graded yet, and write the summary.
 
-        :param pool: makes what runs the workers; default so many processes.
-        :raises UsageError: the folder of submissions is not right.
+        :param pool: who does it; default: as many processes as ``workers``.
+        :raises UsageError: the folder of submissions is not right, or a
+            worker has another version of the lab.
         """
         grades = self.out / "grades"
         grades.mkdir(parents=True, exist_ok=True)
@@ -164,7 +202,7 @@ class Batch:
                 rows[student] = _row(student, known)
             else:
                 todo[student] = (files, mark)
-        for student, found in self._all(todo, pool or self._pool):
+        for student, found in self._all(todo, pool or processes(self.workers)):
             row = _row(student, found) if found else None
             rows[student] = row or self._failed(student, "its worker died")
             progress(rows[student])
@@ -175,49 +213,56 @@ class Batch:
         )
         return ordered
 
-    def _pool(self) -> Executor:
-        # Not forked: a worker has nothing of ours but what it is sent.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.workers, mp_context=context)
-
     def _all(
-        self,
-        todo: Mapping[str, tuple[dict[str, str], str]],
-        pool: Callable[[], Executor],
+        self, todo: Mapping[str, tuple[dict[str, str], str]], pool: Pool
     ) -> Iterator[tuple[str, dict[str, object] | None]]:
-        """Grade all of these; None for one whose worker died every time."""
+        """Grade all of these; None for one whose worker died every time.
+
+        A pool that breaks is replaced as long as each brings some home.
+        """
         left = dict(todo)
-        for _ in range(TRIES):
-            if not left:
-                return
-            with pool() as executor:
-                jobs = {
-                    executor.submit(
-                        one,
-                        self.folder.lab.number,
-                        files,
-                        self._seed(student),
-                        self.limits,
-                    ): student
-                    for student, (files, _) in left.items()
-                }
-                for job in as_completed(jobs):
-                    student = jobs[job]
-                    try:
-                        found = job.result()
-                    except BrokenProcessPool:
-                        continue  # and the others of this pool: once more
-                    except (HvError, OSError) as error:
-                        found = _broken(self.folder, str(error))
-                    _, mark = left.pop(student)
-                    path = self.out / "grades" / f"{student}.json"
-                    write_atomically(
-                        path,
-                        json.dumps({"mark": mark, "grade": found}).encode(),
-                    )
-                    yield student, found
+        barren = 0
+        while left and barren < TRIES:
+            before = len(left)
+            for student, found in self._round(left, pool):
+                del left[student]
+                yield student, found
+            barren = barren + 1 if len(left) == before else 0
         for student in left:
             yield student, None
+
+    def _round(
+        self, left: Mapping[str, tuple[dict[str, str], str]], pool: Pool
+    ) -> Iterator[tuple[str, dict[str, object]]]:
+        """Grade what is left, once each; not those whose worker dies."""
+        tests = _tests_of(self.folder)
+        number = self.folder.lab.number
+        with pool() as executor:
+            jobs = {}
+            for student, (files, _) in left.items():
+                order = (number, tests, files, self._seed(student), self.limits)
+                try:
+                    jobs[executor.submit(one, *order)] = student
+                except BrokenExecutor:
+                    break  # what was submitted tells the rest
+            for job in as_completed(jobs):
+                student = jobs[job]
+                error = job.exception()
+                if error is None:
+                    found = job.result()
+                    self._keep(student, left[student][1], found)
+                    yield student, found
+                elif isinstance(error, OtherLabError):
+                    raise error
+                elif isinstance(error, (HvError, OSError)):
+                    yield student, _broken(self.folder, str(error))
+                elif not died(error):
+                    raise error
+
+    def _keep(self, student: str, mark: str, found: dict[str, object]) -> None:
+        path = self.out / "grades" / f"{student}.json"
+        text = json.dumps({"mark": mark, "grade": found})
+        write_atomically(path, text.encode())
 
     def _seed(self, student: str) -> int:
         if not self.key:

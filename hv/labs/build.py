@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 from hv import guestcc
 from hv.labs.spec import Folder
@@ -26,7 +28,11 @@ from hv.zoo.builder import (
     sources,
 )
 
-ADDRESS = ("-fsanitize=address", "-fno-omit-frame-pointer")
+SANITIZE = (
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    "-fno-sanitize=object-size",  # the other one says more of it
+    "-fno-omit-frame-pointer",
+)
 
 __all__ = [
     "BuildError",
@@ -76,7 +82,7 @@ def compiler() -> list[str]:
 
 
 def sanitizer() -> Path | None:
-    """Return the library that must be loaded first with ADDRESS, if known.
+    """Return the library that must be loaded first with SANITIZE, if known.
 
     Only gcc's can name a line without starting another program.
     """
@@ -131,24 +137,61 @@ def image(folder: Folder, files: Mapping[str, str]) -> Path | None:
     wanted = folder.lab.image
     if wanted is None:
         return None
-    texts = [files[name] for name in wanted.sources]
-    script = tree() / wanted.script
-    key = digest(*wanted.sources, *texts, script.read_text())
+    texts = {name: files[name] for name in sorted(files)}
+    key = digest(*texts, *texts.values(), folder.lab.name)
     place = cache_folder() / f"{key}.guest"
     place.mkdir(exist_ok=True)
-    for name, text in zip(wanted.sources, texts, strict=True):
+    for name, text in texts.items():
         (place / name).write_text(text)
     try:
+        if wanted.instead:
+            return _instead(folder, wanted.instead, place)
         return guestcc.compile_image(
             [place / name for name in wanted.sources],
             place / "image.elf",
-            linker_script=script,
+            linker_script=tree() / wanted.script,
             root=place,
         )
     except guestcc.NoCompiler as error:
         raise BuildError(str(error)) from None
     except guestcc.BuildError as error:
         raise CompileError(_mistakes(str(error)), str(error)) from None
+
+
+def _instead(folder: Folder, name: str, place: Path) -> Path:
+    """Build an image of hv's own, with the student's files in this folder.
+
+    :raises guestcc.NoCompiler: there is no compiler for guests.
+    :raises guestcc.BuildError: it does not compile.
+    """
+    known = {image.name: image for image in guestcc.read_images(tree())}
+    spec = known[name]
+    theirs = {tree() / f.source: place / f.name for f in folder.lab.file}
+    return guestcc.compile_image(
+        [theirs.get(source, source) for source in spec.sources],
+        place / "image.elf",
+        defines=spec.defines,
+        includes=[*spec.includes, _programs(spec)],
+        linker_script=spec.script,
+        base=spec.base,
+        root=tree(),
+        cache=cache_folder() / "guest-objects",
+    )
+
+
+def _programs(spec: guestcc.ImageSpec) -> Path:
+    """Return a folder with the programs that an image embeds, made once."""
+    guest = (tree() / "guestkernel", tree() / "csrc/abi")
+    files = (p for at in guest for p in sorted(at.rglob("*")) if p.is_file())
+    version = guestcc.find_compiler().version
+    key = digest(version, *spec.embeds, *(p.read_bytes() for p in files))
+    place = cache_folder() / f"{key}.programs"
+    if not place.exists():
+        part = Path(mkdtemp(dir=cache_folder()))
+        guestcc.build_images(tree(), part, spec.embeds)
+        with suppress(OSError):  # somebody else was faster
+            part.rename(place)
+    return place / "programs"
 
 
 def _mistakes(output: str) -> list[Mistake]:
@@ -174,7 +217,7 @@ def core(
         return None
     cc = compiler()
     units = {name: Unit(name, name, text) for name, text in sources().items()}
-    extra = ADDRESS if sanitize else ()
+    extra = SANITIZE if sanitize else ()
     for source in folder.lab.file:
         name = source.source.removeprefix("csrc/")
         if name in units:

@@ -33,6 +33,7 @@ def main() -> int:
     if order["core"]:
         os.environ["HV_CORE"] = order["core"]
     os.environ["HV_LAB_IMAGE"] = order["image"]
+    os.environ["HV_LAB_CORES"] = json.dumps(order["cores"])
     grading = Grading(
         bytes.fromhex(order["key"]),
         order["results"],

@@ -8,10 +8,13 @@ lab's tests need no cross-compiler. The oracle of translation is
 
 from hv.closing import Closing
 from hv.counters import Counters
+from hv.facts import Shadow, Sync
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
 from hv.machine import Machine
+from hv.views.sv32 import Lookup
 from hv.views.walk import Walk, walk
+from hv.vm import VM
 
 RAM = 0x80000000
 ROOT, TABLE, CODE = RAM + 0x1000, RAM + 0x2000, RAM + 0x3000
@@ -46,19 +49,40 @@ def pte(pa: int, flags: int) -> int:
     return (pa >> 12 << 10 | flags) & 0xFFFFFFFF
 
 
+def _valid(lookup: Lookup) -> int:
+    """Return the entry that a lookup ends at, if it is valid; else 0."""
+    last = lookup.entries[-1] if lookup.entries else None
+    if last is None or last.value is None:
+        return 0
+    return last.value if last.value & V else 0
+
+
 class Board(Closing):
     """A guest whose instructions are poked in and run one by one.
 
     :param style: of a VM beneath the hypervisor; "" is the bare machine.
+    :param sync: of a VM: how its shadows follow its page tables.
+    :param shadow_frames: of a VM: the size of its pool; 0 is the default.
     """
 
-    def __init__(self, style: str = "", engine: str = "ref") -> None:
+    def __init__(
+        self,
+        style: str = "",
+        engine: str = "ref",
+        *,
+        sync: str = Sync.DEFAULT,
+        shadow_frames: int = 0,
+    ) -> None:
         self.machine: Guest
         self._owner: Machine | Hypervisor
         if style:
             self._owner = Hypervisor(ram="24MiB", engine=engine)
             self.machine = self._owner.create(
-                name="guest", mem="8MiB", style=style
+                name="guest",
+                mem="8MiB",
+                style=style,
+                sync=sync,
+                shadow_frames=shadow_frames,
             )
         else:
             self.machine = self._owner = Machine(
@@ -92,6 +116,19 @@ class Board(Closing):
         """What was counted for the guest."""
         return self.machine.counters
 
+    def shadows(self) -> list[Shadow]:
+        """Return the shadow tables of a VM that are in use."""
+        vm = self.machine
+        return vm.shadows() if isinstance(vm, VM) else []
+
+    def audit(self) -> None:
+        """Recompute every invariant of the hypervisor, if there is one.
+
+        :raises AuditFailed: naming the first that does not hold.
+        """
+        if isinstance(self._owner, Hypervisor):
+            self._owner.audit()
+
 
 class Paged(Board):
     """A guest in S-mode, its code mapped at VIRTUAL, its memory 8 MiB.
@@ -99,8 +136,15 @@ class Paged(Board):
     DATA holds 1, OTHER 2, MEGA 3; nothing maps them yet.
     """
 
-    def __init__(self, style: str = "", engine: str = "ref") -> None:
-        super().__init__(style, engine)
+    def __init__(
+        self,
+        style: str = "",
+        engine: str = "ref",
+        *,
+        sync: str = Sync.DEFAULT,
+        shadow_frames: int = 0,
+    ) -> None:
+        super().__init__(style, engine, sync=sync, shadow_frames=shadow_frames)
         self.entry(VIRTUAL, pte(TABLE, V), level=1)
         self.entry(VIRTUAL, pte(CODE, V | RWX | AD))
         for value, place in enumerate((DATA, OTHER, MEGA), 1):
@@ -149,6 +193,21 @@ class Paged(Board):
     def walk(self, va: int, access: str = "load") -> Walk:
         """Return what the tables say, by the oracle."""
         return walk(self.machine, va, access)
+
+    def shadow_leaf(self, va: int) -> int:
+        """Return what the machine's tables have for it; 0 if nothing."""
+        found = self.walk(va).real.lookup
+        return _valid(found) if found.result is not None else 0
+
+    def excess(self, va: int) -> int:
+        """Return the rights that only the shadow's leaf has: none, one hopes.
+
+        While the guest's D is clear, W is one too many.
+        """
+        granted = _valid(self.walk(va).own)
+        if not granted & D:
+            granted &= ~W
+        return self.shadow_leaf(va) & RWX & ~granted
 
     def picture(self, va: int, access: str = "load") -> str:
         """Return the walk as the book draws it."""

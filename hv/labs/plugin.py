@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from hv.errors import HypervisorBug
+from hv.labs.crash import assertion
 from hv.labs.points import Failed
 from hv.labs.seal import sealed, seed_of
 
@@ -50,6 +52,12 @@ class Grading:
     def image(self) -> Path:
         """Return the guest that was made of the student's files."""
         return Path(os.environ["HV_LAB_IMAGE"])
+
+    @pytest.fixture
+    def cores(self) -> dict[str, Path]:
+        """Return the cores that the lab names, by id."""
+        named: dict[str, str] = json.loads(os.environ["HV_LAB_CORES"])
+        return {name: Path(path) for name, path in named.items()}
 
     @pytest.fixture
     def work(self) -> Path:
@@ -95,4 +103,6 @@ def explain(error: BaseException) -> str:
         where += f"\n  at {Path(last.filename).name}:{last.lineno}: {last.line}"
     kind = type(error).__name__
     text = f"{_KINDS.get(kind, kind)}: {error}{where}"
-    return text[:MESSAGE]
+    if isinstance(error, HypervisorBug):
+        text += f"\n{assertion(str(error), Path.cwd())}"
+    return text.rstrip()[:MESSAGE]

@@ -95,10 +95,16 @@ def fail(*lines: str) -> None:
     raise Failed("\n".join(lines))
 
 
-def expect(got: object, expected: object, what: str, *context: str) -> None:
+def expect(
+    got: object,
+    expected: object,
+    what: str,
+    *context: str | Callable[[], str],
+) -> None:
     """Fail the test unless two values are the same.
 
-    :param context: lines that show where it happened.
+    :param context: lines that show where it happened; what is dear to make is
+        a function, called if it is needed.
     :raises Failed: they are not.
     """
     if got != expected:
@@ -106,7 +112,7 @@ def expect(got: object, expected: object, what: str, *context: str) -> None:
             what,
             f"  expected  {_shown(expected)}",
             f"  got       {_shown(got)}",
-            *context,
+            *(line if isinstance(line, str) else line() for line in context),
         )
 
 

@@ -9,7 +9,6 @@ runs the rest; a submission that dies again and again is left alone.
 import hmac
 import json
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -26,6 +25,8 @@ from typing import Any
 
 from hv.errors import UsageError
 from hv.labs import build
+from hv.labs.chaff_cores import cores
+from hv.labs.crash import SIGNALS, environment, sanitizer_report
 from hv.labs.points import Award, plan
 from hv.labs.sandbox import Limits
 from hv.labs.seal import sealed
@@ -33,17 +34,6 @@ from hv.labs.spec import Folder
 
 PUBLIC_SEED = 1
 OUTPUT = 4 << 20  # bytes that a process may send
-
-_SIGNALS = {
-    "SIGSEGV": "it reached for memory that is not there (segmentation fault)",
-    "SIGBUS": "it reached for memory that is not there (bus error)",
-    "SIGABRT": "it called abort(), or the C library found memory damaged",
-    "SIGFPE": "it divided by zero",
-    "SIGILL": "it ran into an instruction that does not exist",
-    "SIGXCPU": "it did not come to an end",
-    "SIGKILL": "it did not come to an end, or used all of the memory",
-    "SIGSYS": "it made a system call that is not allowed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +79,8 @@ class Built:
     core: Path | None  #: None: hv's own
     image: Path | None  #: None: the lab is about no guest
     files: Mapping[str, str]  #: the lab's, and no others
+    cores: Mapping[str, Path]  #: to judge with, by id; most labs have none
+    library: Path | None = None  #: the sanitizer's, if the core is sanitized
 
 
 @dataclass(slots=True)
@@ -121,13 +113,16 @@ def grade(
     seed: int = PUBLIC_SEED,
     only: str = "",
     limits: Limits | None = None,
+    sanitize: bool = False,
 ) -> Grade:
     """Grade a submission. Whatever it does, there is a grade.
 
-    :raises UsageError: there is no pytest, which runs the tests.
-
     :param files: the student's, by name; others than the lab's do not count.
     :param only: the name of a single test.
+    :param sanitize: let the student's C look where it reads and writes. That
+        takes longer, and sees what else might go unnoticed.
+    :raises UsageError: there is no pytest, which runs the tests; or no
+        sanitizer, where one is asked for.
     """
     if find_spec("pytest") is None:
         raise UsageError("grading needs pytest: pip install 'microhv[labs]'")
@@ -135,10 +130,17 @@ def grade(
     awards = [a for a in plan(folder.tests) if only in ("", a.test)]
     broken = ""
     results: dict[str, Result] = {}
+    library = build.sanitizer() if sanitize else None
+    if sanitize and library is None:
+        raise UsageError("--sanitize needs gcc and its libasan")
     try:
         files = _complete(folder, files)
         built = Built(
-            build.core(folder, files), build.image(folder, files), files
+            build.core(folder, files, sanitize=sanitize),
+            build.image(folder, files),
+            files,
+            cores(folder),
+            library,
         )
     except build.BuildError as error:
         broken = _build_message(error)
@@ -183,7 +185,12 @@ def _run_all(
     deaths = loops = 0
     while left:
         run = _once(folder, [a.test for a in left], built, seed, limits)
-        if run.crashed and run.running and not looked:
+        if built.library is not None and run.running:
+            found = sanitizer_report(run.said, built.files)
+            run.why = (
+                f"your code broke a rule of C: {found}" if found else run.why
+            )
+        elif run.crashed and run.running and not looked:
             looked = True  # once is enough to go on with
             found = _sanitized(folder, built, run.running, seed, limits)
             run.why += f"\n{found}" if found else ""
@@ -235,12 +242,16 @@ def _once(
 
     :param extra: environment of the process, besides the little it gets.
     """
+    if built.library is not None and extra is None:
+        extra = environment(built.library, limits)
+        limits = replace(limits, memory=0)
     key = secrets.token_bytes(32)
     reader, writer = os.pipe()
     order = {
         "key": key.hex(),
         "core": str(built.core or ""),
         "image": str(built.image or ""),
+        "cores": {name: str(path) for name, path in built.cores.items()},
         "file": str(folder.tests),
         "tests": tests,
         "seed": seed,
@@ -354,12 +365,12 @@ def _explain(run: _Run, status: int, *, late: bool) -> None:
     """Say why a process ended before its time."""
     if late:
         run.looped = True
-        why = _SIGNALS["SIGXCPU"]
+        why = SIGNALS["SIGXCPU"]
     elif status < 0:
         name = signal.Signals(-status).name
         run.looped = name in ("SIGXCPU", "SIGKILL")
         run.crashed = not run.looped
-        why = _SIGNALS.get(name, f"signal {name}")
+        why = SIGNALS.get(name, f"signal {name}")
     else:
         why = f"it called exit(), with status {status}"
     run.why = f"your code ended the process: {why}"
@@ -388,42 +399,9 @@ def _sanitized(
         core = build.core(folder, built.files, sanitize=True)
     except build.BuildError:
         return ""
-    # It reserves more addresses than any limit; so it counts real memory.
-    memory = limits.memory >> 20
     run = _once(
         *(folder, [test], replace(built, core=core), seed),
         replace(limits, memory=0),
-        {
-            "LD_PRELOAD": str(library),
-            "ASAN_OPTIONS": ":".join(
-                (
-                    *("detect_leaks=0", "exitcode=99", "handle_abort=1"),
-                    f"hard_rss_limit_mb={memory}",
-                    f"max_allocation_size_mb={memory}",
-                )
-            ),
-        },
+        environment(library, limits),
     )
-    names = [source.name for source in folder.lab.file]
-    return sanitizer_report(run.said, names)
-
-
-def sanitizer_report(said: str, names: list[str]) -> str:
-    r"""Return what AddressSanitizer found, and where in the student's files.
-
-    >>> sanitizer_report(
-    ...     "==1==ERROR: AddressSanitizer: SEGV on unknown address 0x8 (pc)\n"
-    ...     "    #0 0x7f in memset\n    #1 0x7f in mmu_walk mmu.c:190\n",
-    ...     ["mmu.c"],
-    ... )
-    'SEGV, at mmu.c:190 in mmu_walk'
-    """
-    error = re.search(r"ERROR: AddressSanitizer: ([\w-]+)", said)
-    if error is None:
-        return ""
-    for function, file, line in re.findall(
-        r"#\d+ 0x[0-9a-f]+ in (\w+) (?:\S*/)?([\w.]+):(\d+)", said
-    ):
-        if file in names:
-            return f"{error[1]}, at {file}:{line} in {function}"
-    return error[1]
+    return sanitizer_report(run.said, built.files)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from hv import guestcc
 from hv.errors import UsageError
 from hv.sources import source_file, tree
 
@@ -55,10 +56,21 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A guest that is made of the student's files, for labs about guests."""
+    """A guest that is made of the student's files, for labs about guests.
 
-    sources: tuple[str, ...]  #: as the student's folder names them
-    script: str  #: a linker script, below the root of the tree
+    Of these alone; or one of hv's own, with these in the place of its sources.
+    """
+
+    sources: tuple[str, ...] = ()  #: as the student's folder names them
+    script: str = ""  #: a linker script, below the root of the tree
+    instead: str = ""  #: of this image of guestkernel/images.toml
+
+
+class Cores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cores that checks and attacks are judged with: :mod:`hv.labs.chaff`."""
+
+    wheats: tuple[str, ...]  #: of the zoo: no check may complain of them
+    bugs: tuple[str, ...]  #: of the zoo: to be found
 
 
 class Wrong(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +99,7 @@ class Lab(
     given: tuple[str, ...] = ()  #: sources to read, copied read-only
     part: tuple[Part, ...]
     image: Image | None = None
+    cores: Cores | None = None
     wrong: tuple[Wrong, ...] = ()
 
 
@@ -141,7 +154,7 @@ def _mistakes(folder: Folder) -> list[str]:
         for name in (
             *(f.source for f in lab.file),
             *lab.given,
-            *((lab.image.script,) if lab.image else ()),
+            *((lab.image.script,) if lab.image and lab.image.script else ()),
         )
         if not source_file(name).is_file()
     ]
@@ -159,6 +172,12 @@ def _mistakes(folder: Folder) -> list[str]:
         for name in (lab.image.sources if lab.image else ())
         if name not in names
     ]
+    if lab.image and bool(lab.image.script) == bool(lab.image.instead):
+        found.append("image: either a script, or instead of which image")
+    if lab.image and lab.image.instead:
+        name = lab.image.instead
+        if name not in {i.name for i in guestcc.read_images(tree())}:
+            found.append(f"image: no image {name!r} in images.toml")
     found += [
         f"wrong solution {wrong.name}: no file {edit.file!r}; "
         f"there are {', '.join(names)}"
@@ -168,7 +187,24 @@ def _mistakes(folder: Folder) -> list[str]:
     ]
     if len(set(names)) < len(names):
         found.append("two files have the same name")
+    if lab.cores:
+        found += _unknown(lab.cores)
     return found
+
+
+def _unknown(cores: Cores) -> list[str]:
+    from hv.zoo import records, wheats  # noqa: PLC0415 -- few labs need it
+
+    there = {
+        "wheat": {wheat.id for wheat in wheats()},
+        "bug": {bug.id for bug in records()},
+    }
+    return [
+        f"cores: the zoo has no {kind} {name!r}"
+        for kind, named in (("wheat", cores.wheats), ("bug", cores.bugs))
+        for name in named
+        if name not in there[kind]
+    ]
 
 
 def labs() -> list[Folder]:

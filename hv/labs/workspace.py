@@ -95,7 +95,8 @@ def contents(
     note = Note(folder.lab.number, folder.lab.name, student, hints)
     files = skeleton(folder)
     for given in folder.lab.given:
-        files[f"given/{Path(given).name}"] = source_file(given).read_text()
+        name = f"given/{_given(folder, given)}"
+        files[name] = source_file(given).read_text()
     files["handout.md"] = folder.handout.read_text()
     files["Makefile"] = _MAKEFILE
     files[NOTE] = _written(note)
@@ -104,6 +105,13 @@ def contents(
 
 def _written(note: Note) -> str:
     return msgspec.json.encode(note).decode() + "\n"
+
+
+def _given(folder: Folder, source: str) -> str:
+    """Return a source's name; with its folder's, if two are named so."""
+    name = Path(source).name
+    names = [Path(other).name for other in folder.lab.given]
+    return name if names.count(name) == 1 else "/".join(Path(source).parts[-2:])
 
 
 def note(place: Path) -> Note:

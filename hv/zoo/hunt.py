@@ -28,7 +28,7 @@ ROUND = 256  # programs of one strategy; a multiple of 64, which share a world
 EXECUTIONS = 200_000
 SHRINK = 600  # programs tried
 # What audits after each operation sees more, and takes three times as long.
-ORACLES, AUDIT_EVERY = 253, 6
+ORACLES, AUDIT_EVERY = 509, 6
 ONE, MANY = 5, 30  # seconds: a program, a round that does not end is a finding
 
 

@@ -5,6 +5,7 @@ which reads both pairs of tables in Python; and the counters of exits.
 """
 
 import random
+from functools import partial
 from itertools import product
 
 from hv.labs.kit import (
@@ -22,7 +23,6 @@ from hv.labs.kit import (
     TABLE,
     VIRTUAL,
     A,
-    D,
     Paged,
     R,
     U,
@@ -32,10 +32,8 @@ from hv.labs.kit import (
     pte,
 )
 from hv.labs.points import expect, points
-from hv.views.sv32 import Lookup
 
 GOOD = V | RWX | AD
-RIGHTS = R | W | X
 
 
 def mapped(style: str = "emulate") -> Paged:
@@ -46,32 +44,14 @@ def mapped(style: str = "emulate") -> Paged:
     return guest
 
 
-def value(lookup: Lookup) -> int:
-    """Return the entry that a lookup ends at, if it is valid; else 0."""
-    last = lookup.entries[-1] if lookup.entries else None
-    if last is None or last.value is None:
-        return 0
-    return last.value if last.value & V else 0
-
-
-def leaf(guest: Paged, va: int) -> int:
-    """Return the shadow's leaf for an address; 0 if it has none."""
-    found = guest.walk(va).real.lookup
-    return value(found) if found.result is not None else 0
-
-
 def shadowed(guest: Paged, va: int) -> str:
-    return "yes" if leaf(guest, va) else "no"
+    return "yes" if guest.shadow_leaf(va) else "no"
 
 
 def no_more_than(guest: Paged, va: int, what: str) -> None:
     """The shadow grants nothing that the guest's leaf does not grant."""
-    granted = value(guest.walk(va).own)
-    if not granted & D:
-        granted &= ~W
-    extra = leaf(guest, va) & RIGHTS & ~granted
     expect(
-        extra,
+        guest.excess(va),
         0,
         f"{what}: rights (R 2, W 4, X 8) that only the shadow's leaf has",
         guest.picture(va),
@@ -150,12 +130,16 @@ def test_rights() -> None:
                     which.fence()
                 what = f"flags {flags | more:#x}, sstatus {status:#x}"
                 expect(
-                    guest.load(DATA_VA), bare.load(DATA_VA), f"a load: {what}"
+                    guest.load(DATA_VA),
+                    bare.load(DATA_VA),
+                    f"a load: {what}",
+                    partial(guest.picture, DATA_VA),
                 )
                 expect(
                     guest.store(DATA_VA, 1),
                     bare.store(DATA_VA, 1),
                     f"a store: {what}",
+                    partial(guest.picture, DATA_VA, "store"),
                 )
                 no_more_than(guest, DATA_VA, what)
 
@@ -235,9 +219,11 @@ def test_random(seed: int) -> None:
                 which.cpu.set_reg("sstatus", status)
                 which.fence()
             what = f"entry {entry:#x}, sstatus {status:#x}, seed {seed}"
-            expect(guest.load(DATA_VA), bare.load(DATA_VA), f"a load: {what}")
-            got, right = guest.store(DATA_VA, 4), bare.store(DATA_VA, 4)
-            expect(got, right, f"a store: {what}")
+            tables = partial(guest.picture, DATA_VA)
+            got, right = guest.load(DATA_VA), bare.load(DATA_VA)
+            expect(got, right, f"a load: {what}", tables)
+            stored, well = guest.store(DATA_VA, 4), bare.store(DATA_VA, 4)
+            expect(stored, well, f"a store: {what}", tables)
             no_more_than(guest, DATA_VA, what)
         guest.load(MEGA_VA)
         expect(shadowed(guest, MEGA_VA), "yes", "a megapage is shadowed")

@@ -28,7 +28,7 @@ from tests.equivalence.lockstep import (
 )
 
 SANITIZED = bool(os.environ.get("HV_SANITIZED"))
-CHUNK = 250 if SANITIZED else 2500
+CHUNK = 250 if SANITIZED else 1200
 # The styles whose kernel does not know, as hv.h has them.
 NATIVE = ["EMULATE", "ASSIST", "NESTED"]
 SHADOWED = ["EMULATE", "ASSIST"]

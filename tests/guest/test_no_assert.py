@@ -14,7 +14,7 @@ import hv
 
 BASE = 0x8000_0000
 SIZE = 1 << 16
-GUESTS = {"ci": 150, "nightly": 5000}.get(
+GUESTS = {"ci": 100, "nightly": 5000}.get(
     os.environ.get("HV_TEST_PROFILE", "dev"), 60
 )
 CSRS = ["sstatus", "sie", "stvec", "sscratch", "sepc", "scause", "satp"]

@@ -10,7 +10,7 @@ from tests.equivalence.core import CData, Core
 MAGIC = b"HVP1"
 HEADER, RECORD = 16, 8
 TWIN, FILL, STRICT, UNFENCED = 1, 2, 8, 16
-AUDIT, EACH, ALL = 1, 2, 255
+AUDIT, EACH, ALL = 1, 2, 511
 STYLES = ("EMULATE", "PV", "ASSIST", "NESTED", "DIRECT")
 SYNCS = ("LAZY", "TRACE", "TRACE_STRICT", "TOLD")
 

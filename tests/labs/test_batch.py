@@ -3,6 +3,7 @@
 import csv
 import multiprocessing
 import os
+import re
 import signal
 import tarfile
 import zipfile
@@ -15,13 +16,15 @@ from typing import ClassVar
 
 import pytest
 
+from hv.cli import main
 from hv.errors import UsageError
 from hv.labs import batch, cut, workspace
-from hv.labs.batch import Batch
+from hv.labs.batch import Batch, OtherLabError
 from hv.labs.sandbox import Limits
 from hv.labs.spec import find
+from hv.labs.workers import dask, processes
 
-from .hostile import submission
+from .classes import Class, unexpected
 
 LAB = find(1)
 LIMITS = Limits(cpu=3, wall=200, deaths=2, loops=1)
@@ -33,61 +36,114 @@ def folder_of(place: Path, files: dict[str, str]) -> None:
         (place / name).write_text(text)
 
 
-def written(place: Path) -> Path:
-    """A class of every kind: folder, zip, tar, skeleton, broken, hostile."""
-    solution, wrong = cut.solution(LAB), LAB.lab.wrong
-    folder_of(place / "ada" / "lab1", solution)
-    folder_of(place / "bob", cut.wrong_solution(LAB, wrong[0]))
-    with zipfile.ZipFile(place / "cyd.zip", "w") as archive:
-        for name, text in cut.wrong_solution(LAB, wrong[1]).items():
-            archive.writestr(f"work/{name}", text)
-        archive.writestr("work/given/mmu.c", "not mine")
-    workspace.pack(cut.skeleton(LAB), place / "dan.tar")
-    (place / "eve.zip").write_bytes(b"no zip at all")
-    folder_of(place / "fay", {"mmu.c": "int x = ;", "tlb.c": ""})
-    folder_of(place / "gus", {"mmu.c": solution["mmu.c"]})
-    folder_of(place / "hal", submission("exit(0);", includes="stdlib.h"))
+def rows_of(
+    rows: list[batch.Row],
+) -> dict[str, tuple[int, tuple[str, ...], str]]:
+    return {row.student: (row.score, row.failed, row.note) for row in rows}
+
+
+def summary_says(out: Path, rows: list[batch.Row]) -> None:
+    """The two summaries are those of these rows."""
+    table = list(csv.DictReader(StringIO((out / "summary.csv").read_text())))
+    assert [
+        (r["student"], int(r["score"]), tuple(r["failed"].split()), r["note"])
+        for r in table
+    ] == [(r.student, r.score, r.failed, r.note) for r in rows]
+    page = (out / "summary.html").read_text()
+    cells = re.findall(r"<tr><td>(s\d+)<td>(\d+)/100<td>([\w ]*)<td>", page)
+    assert [(s, int(n), tuple(f.split())) for s, n, f in cells] == [
+        (r.student, r.score, r.failed) for r in rows
+    ]
+
+
+def test_a_class_of_20_and_a_worker_that_is_killed(tmp_path: Path) -> None:
+    place = tmp_path / "in"
+    made = Class(LAB, place, unlike=False).write(19)
+    made.append(Class(LAB, place, unlike=False).endless("s019"))
     (place / "readme.txt").write_text("no submission")
-    return place
-
-
-EXPECTED = {
-    "ada": 100,
-    "bob": 80,
-    "cyd": 85,
-    "dan": 5,
-    "eve": 0,
-    "fay": 0,
-    "gus": 0,
-    "hal": 5,
-}
-
-
-def test_a_class_is_graded_and_again_costs_nothing(tmp_path: Path) -> None:
-    place = written(tmp_path / "in")
     whole = Batch(LAB, place, tmp_path / "out", limits=LIMITS)
-    rows = {row.student: row for row in whole.run()}
-    scores = {name: row.score for name, row in rows.items()}
-    assert scores == EXPECTED | {"cyd": scores["cyd"]}
-    assert "walk_megapage" in rows["cyd"].failed
-    assert "cannot be read" in rows["eve"].note
-    assert "fay" in rows
-    assert "mmu.c:1: " in rows["fay"].note
-    assert rows["gus"].note == "tlb.c is missing"
-    text = (tmp_path / "out/summary.csv").read_text()
-    table = list(csv.DictReader(StringIO(text)))
-    assert [(r["student"], int(r["score"])) for r in table] == sorted(
-        scores.items()
-    )
-    assert "rights" in (tmp_path / "out/summary.html").read_text()
+    Killed.victims.clear()
+    rows = whole.run(pool=pool)
+    assert len(Killed.victims) == 1
+    assert not list(unexpected(made, rows_of(rows)))
+    summary_says(tmp_path / "out", rows)
 
     graded: list[batch.Row] = []
-    assert {r.student: r for r in whole.run(graded.append)} == rows
+    assert whole.run(graded.append) == rows
     assert not graded
-    (place / "bob/tlb.c").write_text("int x = ;")
-    again = {row.student: row for row in whole.run(graded.append)}
-    assert [row.student for row in graded] == ["bob"]
-    assert again["bob"].score == 0
+    (place / "s000/tlb.c").write_text("int x = ;")
+    again = whole.run(graded.append, processes(0))
+    assert [row.student for row in graded] == ["s000"]
+    assert [row.score for row in again[:1]] == [0]
+    assert again[1:] == rows[1:]
+
+
+@pytest.mark.nightly
+def test_a_class_of_200_and_workers_that_are_killed(tmp_path: Path) -> None:
+    made = Class(LAB, tmp_path / "in", unlike=True).write(200)
+    Killed.victims.clear()
+    rows = Batch(LAB, tmp_path / "in", tmp_path / "out").run(pool=pool)
+    assert len(Killed.victims) == 1
+    assert not list(unexpected(made, rows_of(rows)))
+    summary_says(tmp_path / "out", rows)
+
+
+def test_a_cluster_comes_to_the_same(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    made = Class(LAB, tmp_path / "in", unlike=False).write(3)
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+    ) as cluster:
+        rows = Batch(LAB, tmp_path / "in", tmp_path / "out").run(
+            pool=dask(cluster.scheduler_address)
+        )
+    assert not list(unexpected(made, rows_of(rows)))
+
+
+@pytest.mark.nightly
+def test_a_cluster_whose_worker_is_killed_loses_nothing(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    made = Class(LAB, tmp_path / "in", unlike=True).write(10)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        with distributed.Client(cluster) as client:
+            pids = list(client.run(os.getpid).values())
+
+        def kill(_: batch.Row) -> None:
+            if pids:
+                os.kill(pids.pop(), signal.SIGKILL)
+                pids.clear()
+
+        rows = Batch(LAB, tmp_path / "in", tmp_path / "out").run(
+            kill, dask(cluster.scheduler_address)
+        )
+    assert not pids
+    assert not list(unexpected(made, rows_of(rows)))
+
+
+def test_no_cluster_is_there(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    folder_of(tmp_path / "in/s", cut.solution(LAB))
+    whole = Batch(LAB, tmp_path / "in", tmp_path / "out")
+    with pytest.raises(UsageError, match=r"--dask tcp://127\.0\.0\.1:1"):
+        whole.run(pool=dask("tcp://127.0.0.1:1", timeout="1s"))
+
+
+def test_a_worker_with_another_version_of_the_lab() -> None:
+    with pytest.raises(OtherLabError, match="another version of lab 1"):
+        batch.one(1, "other tests", {}, 1, LIMITS)
+
+
+def test_a_cluster_or_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["lab", "batch", "1", str(tmp_path)]
+    assert main([*words, "--workers", "1", "--dask", "x"]) == 2
+    assert "--workers or --dask, not both" in capsys.readouterr().err
 
 
 class Dying(Executor):
@@ -108,7 +164,10 @@ class Dying(Executor):
         return future
 
 
-def fake(number: int, files: dict[str, str], *_: object) -> dict[str, object]:
+def fake(
+    number: int, tests: str, files: dict[str, str], *_: object
+) -> dict[str, object]:
+    assert tests
     return {
         "score": len(files["mmu.c"]),
         "full": number,
@@ -117,18 +176,54 @@ def fake(number: int, files: dict[str, str], *_: object) -> dict[str, object]:
     }
 
 
+def students(place: Path, count: int) -> Batch:
+    for i in range(count):
+        folder_of(place / f"in/s{i}", {"mmu.c": "x" * i, "tlb.c": ""})
+    return Batch(LAB, place / "in", place / "out")
+
+
 def test_a_dead_worker_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "one", fake)
-    for i in range(4):
-        folder_of(tmp_path / f"in/s{i}", {"mmu.c": "x" * i, "tlb.c": ""})
-    whole = Batch(LAB, tmp_path / "in", tmp_path / "out")
-    rows = whole.run(pool=Dying)
-    # Each pool does one job and dies; three are tried.
-    assert [row.score for row in rows[:3]] == [0, 1, 2]
-    assert rows[3].note == "its worker died"
-    assert [row.score for row in whole.run(pool=Dying)] == [0, 1, 2, 3]
+    whole = students(tmp_path, 6)
+    # Each pool does one job and dies.
+    assert [row.score for row in whole.run(pool=Dying)] == list(range(6))
+
+
+def test_a_submission_whose_worker_dies_every_time_has_no_grade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(
+        number: int, tests: str, files: dict[str, str], *rest: object
+    ) -> dict[str, object]:
+        if len(files["mmu.c"]) == 2:
+            raise BrokenProcessPool("killed")
+        return fake(number, tests, files, *rest)
+
+    monkeypatch.setattr(batch, "one", deadly)
+    whole = students(tmp_path, 4)
+    rows = whole.run(pool=processes(0))
+    assert [row.score for row in rows] == [0, 1, 0, 3]
+    assert rows[2].note == "its worker died"
+    monkeypatch.setattr(batch, "one", fake)
+    again = whole.run(pool=processes(0))
+    assert [row.score for row in again] == [0, 1, 2, 3]
+
+
+def test_what_a_computer_failed_at_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, object]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(batch, "one", full)
+    whole = students(tmp_path, 1)
+    (row,) = whole.run(pool=processes(0))
+    assert "No space left" in row.note
+    monkeypatch.setattr(batch, "one", fake)
+    (row,) = whole.run(pool=processes(0))
+    assert not row.note
 
 
 class Killed(ProcessPoolExecutor):
@@ -153,37 +248,6 @@ class Killed(ProcessPoolExecutor):
 
 def pool() -> Executor:
     return Killed(2, mp_context=multiprocessing.get_context("spawn"))
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("size", [20, 200])
-def test_a_large_class_and_a_worker_that_is_killed(
-    size: int, tmp_path: Path
-) -> None:
-    solution, wrong = cut.solution(LAB), LAB.lab.wrong
-    kinds = [solution, *(cut.wrong_solution(LAB, w) for w in wrong)]
-    for i in range(size):
-        student = tmp_path / f"in/s{i:03}"
-        if i % 10 == 9:
-            folder_of(student, {"mmu.c": f"broken {i};", "tlb.c": ""})
-            continue
-        files = dict(kinds[i % len(kinds)])
-        files["mmu.c"] += f"/* {i} */\n"  # each is compiled
-        folder_of(student, files)
-    Killed.victims.clear()
-    rows = Batch(LAB, tmp_path / "in", tmp_path / "out").run(pool=pool)
-    assert len(Killed.victims) == 1
-    assert len(rows) == size
-    for i, row in enumerate(rows):
-        if i % 10 == 9:
-            assert row.score == 0
-            assert "mmu.c:1: " in row.note
-        elif i % len(kinds) == 0:
-            assert row.score == 100
-        else:
-            lost = wrong[i % len(kinds) - 1].loses
-            assert set(lost) <= set(row.failed)
-            assert 0 < row.score < 100
 
 
 def test_a_student_twice(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def test_a_lab_holds_its_promises_on_paper(folder: spec.Folder) -> None:
 def test_an_installation_has_all_that_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no checkout around it, but two folders: see setup.py."""
-    for name in ("csrc", "labs"):
+    """It has no checkout around it, but some folders: see setup.py."""
+    for name in ("csrc", "guestkernel", "labs"):
         (tmp_path / name).symlink_to(sources.tree() / name)
     for module in (sources, spec):
         monkeypatch.setattr(module, "tree", lambda: tmp_path)
@@ -148,6 +148,11 @@ def test_given_files_are_for_reading(tmp_path: Path) -> None:
     workspace.start(spec.find(1), tmp_path)
     for path in (tmp_path / "given").iterdir():
         assert not path.stat().st_mode & stat.S_IWUSR
+
+
+def test_given_files_of_one_name_are_both_given() -> None:
+    names = workspace.contents(spec.find(6))
+    assert {"given/abi/pv.h", "given/kernel/pv.h", "given/priv.h"} <= set(names)
 
 
 def test_only_ordinary_files_are_submitted(tmp_path: Path) -> None:

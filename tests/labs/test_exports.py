@@ -139,6 +139,17 @@ def test_the_gradescope_zip_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert not (root / "source/course.key").exists()
 
 
+def test_what_is_compiled_once_can_be_compiled_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "prepare", "1"]) == 0
+    assert capsys.readouterr().out == "lab 1: hv's core\n"
+    pack(1, tmp_path / "one.zip", [])
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        setup = archive.read("setup.sh").decode()
+    assert setup.splitlines()[-1] == '"$root/hv/bin/hv" lab prepare 1'
+
+
 def test_the_zip_is_the_same_every_time(tmp_path: Path) -> None:
     wheel = tmp_path / "x-1-py3-none-any.whl"
     wheel.write_bytes(b"wheel")

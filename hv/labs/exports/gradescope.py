@@ -30,11 +30,9 @@ done
 python3 -m venv "$root/hv"
 "$root/hv/bin/python" -m pip install --quiet --no-index \\
     --find-links "$wheels" "microhv[$extras]"
-# What all submissions have in common is compiled now, and once.
+# What is compiled here is not compiled for each submission.
 export XDG_CACHE_HOME="$root/cache"
-"$root/hv/bin/hv" lab start {number} "$root/skeleton" >/dev/null
-"$root/hv/bin/hv" lab grade -C "$root/skeleton" --as json \\
-    -o "$root/skeleton.json"
+"$root/hv/bin/hv" lab prepare {number}
 """
 _RUN = """\
 #!/bin/sh
