@@ -32,7 +32,7 @@ SAN     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 .DELETE_ON_ERROR:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' \
 	    $(MAKEFILE_LIST)
 
 # ---- the environment --------------------------------------------------------
@@ -95,6 +95,7 @@ nightly: $(TEST) ## everything, with many more examples, then sanitized
 	$(MAKE) check-proofs
 	$(MAKE) coverage
 	$(MAKE) mutation
+	$(MAKE) docs-instructors docs-pdf check-links
 
 BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
@@ -103,8 +104,35 @@ bench: $(TEST) ## how fast, and what each style costs; notes it
 docs: $(TEST) $(VENV)/docs.stamp ## build the book (-n -W) and run what is in it
 	$(VENV)/bin/sphinx-build -q -n -W --keep-going -d build/doctrees \
 	    docs build/docs
+	$(PY) tools/check_book.py build/docs
 	$(VENV)/bin/pytest docs
 	@echo "open build/docs/index.html"
+
+docs-instructors: $(TEST) $(VENV)/docs.stamp ## the book with the solutions
+	$(VENV)/bin/sphinx-build -q -n -W --keep-going -t instructors \
+	    -d build/doctrees-instructors docs build/docs-instructors
+	$(PY) tools/check_book.py --instructors build/docs-instructors
+	@echo "open build/docs-instructors/index.html"
+
+# Sphinx makes LaTeX; latexmk makes a PDF of it, with XeLaTeX. Figures are SVG,
+# which ImageMagick's convert turns into what LaTeX can include.
+docs-pdf: $(TEST) $(VENV)/docs.stamp ## the book as a PDF, where there is LaTeX
+	@command -v latexmk >/dev/null && command -v xelatex >/dev/null || echo \
+	    'docs-pdf: no PDF is made, there is no latexmk or no xelatex here'
+	@! command -v latexmk >/dev/null || ! command -v xelatex >/dev/null || { \
+	    $(VENV)/bin/sphinx-build -q -b latex -t pdf -d build/doctrees-pdf \
+	        docs build/pdf && $(MAKE) -C build/pdf all-pdf && \
+	    echo 'open build/pdf/hv.pdf'; }
+
+# Links inside of the book are looked at whenever it is built. Those that lead
+# out of it belong to others: what is broken is printed, and breaks nothing here.
+OUTSIDE ?= https://docs.python.org/
+check-links: docs ## links, those that lead elsewhere too if there is a network
+	@$(PY) -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1], \
+	    timeout=20)' $(OUTSIDE) 2>/dev/null && { $(VENV)/bin/sphinx-build -q \
+	    -b linkcheck -d build/doctrees docs build/links || \
+	    echo 'check-links: see build/links/output.txt'; } || echo \
+	    'check-links: nothing outside was looked at, $(OUTSIDE) is not reached'
 
 # A second build of the core, checked at run time, imported instead of the
 # first. The leak checker would report the Python interpreter's own memory. That
@@ -220,7 +248,8 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs sanitize coverage \
+.PHONY: help guests demo test test-all nightly bench docs docs-instructors \
+    docs-pdf check-links sanitize coverage \
     mutation fuzzers check \
     check-python check-format check-tidy check-floors check-warnings \
     check-proofs check-analyze check-cppcheck format clean

@@ -32,9 +32,10 @@ extensions = [
     "docs.museum_pages",
     "docs.pictures",
     "docs.policies",
+    "docs.solved",
 ]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "_generated", "data"]
+exclude_patterns = ["_build", "_generated", "data", "solutions"]
 
 # A reference that leads nowhere stops the build (with -n -W). Python's own
 # types are no pages of ours, and the book must build without a network.
@@ -42,6 +43,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(typing|collections|pathlib|enum|types)\..*"),
     ("py:class", r"int|str|bytes|bool|float|None|Path|Iterator|Self"),
+    ("py:class", r"(os|re)\..*"),
+    # What the API's page leaves out, since nobody has to name it.
+    ("py:class", r"hv\.(host\.Host|guest\.Kept|console\.Runner|spec\..*)"),
+    ("py:class", r"hv\.facts\.Guest(Virt|Phys)"),
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -58,6 +63,11 @@ html_theme = "furo"
 html_title = "hv"
 html_static_path = ["_static"]
 html_copy_source = False
+
+# XeLaTeX, since pdfLaTeX has no letters but Latin ones.
+latex_engine = "xelatex"
+latex_documents = [("index", "hv.tex", "hv", author, "manual")]
+latex_show_urls = "footnote"
 
 # Copy what a person types, not the prompt and not the answer.
 copybutton_prompt_text = "$ "
@@ -90,3 +100,5 @@ def make_figures(app: "Sphinx") -> None:
 def setup(app: "Sphinx") -> None:
     """Let Sphinx call what this book needs before it reads a page."""
     app.connect("builder-inited", make_figures)
+    if app.tags.has("pdf"):
+        app.setup_extension("sphinx.ext.imgconverter")

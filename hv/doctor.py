@@ -2,11 +2,17 @@
 
 import shutil
 import sys
+import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from hv import images
 from hv.errors import CoreMissing, HvError
+
+LABS = ("C compiler", "guest compiler", "grader")
+BOOK = ("sphinx", "myst_parser", "furo", "sphinx_copybutton")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,20 @@ def examine() -> list[Check]:
         _compiler(),
         _lab_compiler(),
         _grader(),
+        _headers(),
+        _book(),
+        _program(("make",), "runs the targets of a checkout", "make"),
         _program(
-            "qemu-system-riscv32",
+            ("qemu-system-riscv32",),
             "runs the same kernels",
-            "apt install qemu-system-misc",
+            "qemu-system-misc",
         ),
-        _program("gdb-multiarch", "debugs them", "apt install gdb-multiarch"),
+        _program(("gdb-multiarch", "gdb"), "looks into hv", "gdb-multiarch"),
+        _program(("dtc",), "prints device trees", "device-tree-compiler"),
         _program(
-            "dtc", "prints device trees", "apt install device-tree-compiler"
+            ("latexmk",),
+            "makes the book's PDF",
+            "latexmk texlive-xetex texlive-latex-extra imagemagick",
         ),
     ]
 
@@ -126,12 +138,55 @@ def _grader() -> Check:
     return Check("grader", good=True, found=protection())
 
 
-def _program(name: str, use: str, remedy: str) -> Check:
-    path = shutil.which(name)
+def _headers() -> Check:
+    place = Path(sysconfig.get_path("include")) / "Python.h"
+    if not place.exists():
+        return Check(
+            "Python's headers",
+            good=False,
+            found="none (only needed to build hv)",
+            remedy="apt install python3-dev, or what your system calls it",
+            needed=False,
+        )
+    return Check("Python's headers", good=True, found=str(place.parent))
+
+
+def _book() -> Check:
+    missing = [name for name in BOOK if find_spec(name) is None]
+    if missing:
+        return Check(
+            "the book's tools",
+            good=False,
+            found=f"no {missing[0]} (only needed to build the book)",
+            remedy="`make docs` in a checkout; or pip install 'microhv[docs]'",
+            needed=False,
+        )
+    return Check("the book's tools", good=True, found=", ".join(BOOK))
+
+
+def _program(names: tuple[str, ...], use: str, package: str) -> Check:
+    """Look for a program that nothing stops without.
+
+    :param names: any of these will do.
+    :param package: what Debian and Ubuntu call what it is in.
+    """
+    path = next(filter(None, map(shutil.which, names)), None)
     return Check(
-        name,
+        names[0],
         good=path is not None,
         found=path or f"not found ({use})",
-        remedy="" if path else remedy,
+        remedy="" if path else f"apt install {package}",
         needed=False,
     )
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """Say in a line what all of it means for a person."""
+    missing = [c.what for c in checks if c.needed and not c.good]
+    if missing:
+        return f"hv does not work yet: {', '.join(missing)}."
+    good = {check.what for check in checks if check.good}
+    labs = [what for what in LABS if what not in good]
+    if labs:
+        return f"hv works. For the labs get: {', '.join(labs)}."
+    return "hv works, and so do the labs."

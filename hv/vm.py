@@ -192,7 +192,7 @@ class VM(Guest):
         """Return the guest frames that changed since the last call or start.
 
         Whoever wrote: the guest, its page tables' A and D bits, a device, the
-        hypervisor in its name, or :meth:`~hv.Guest.write`.
+        hypervisor in its name, or :meth:`hv.Memory.write`.
 
         :raises UsageError: if nothing is logged.
         """

@@ -35,7 +35,7 @@ WORKLOADS = {
     "thrash": "more pages than the TLB holds",
     "mixed": "some of everything",
 }
-# For kernels with several harts, and only run by name: see :data:`WORKLOADS`.
+# For kernels with several harts, and only run by name: see ``WORKLOADS``.
 PARALLEL = {
     "parallel": "processes that have nothing to do with each other",
     "locks": "processes that all want the same lock of their kernel",
@@ -169,8 +169,8 @@ def compare(
 
     :param kernels: images, by name; default: the shipped kernels.
     :param styles: which ways; default: all in which the images run.
-    :param workloads: default: all of :data:`WORKLOADS`; those of
-        :data:`PARALLEL` may be named as well.
+    :param workloads: default: all of ``WORKLOADS``; those of
+        ``PARALLEL`` may be named as well.
     :param engine: which interpreter; the counts are the same.
     :param scale: how much work each program does.
     :param costs: cycles per elementary step, by name, where not the default.

@@ -12,7 +12,7 @@ import hv
 if os.environ.get("HV_SANITIZED"):
     collect_ignore_glob = [
         "labs/*",  # private cores, which have sanitizers of their own
-        *("bench/*", "repo/*", "*/test_planted*.py"),
+        *("bench/*", "book/*", "install/*", "repo/*", "*/test_planted*.py"),
         # Programs at random are executed in hvp/; these are about finding bugs,
         # and about students, whose cores are built with sanitizers anyhow.
         *("fuzz/*", "isolation/*", "labs/*", "mutation/*", "zoo/*"),
@@ -24,7 +24,9 @@ if os.environ.get("HV_SANITIZED"):
     ]
 # What is planted is not what is measured.
 elif os.environ.get("HV_COVERAGE"):
-    collect_ignore_glob = ["bench/*", "repo/*", "*/test_planted*.py"]
+    collect_ignore_glob = [
+        *("bench/*", "book/*", "install/*", "repo/*", "*/test_planted*.py"),
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

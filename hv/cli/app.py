@@ -183,13 +183,14 @@ def version() -> None:
 @app.command()
 def doctor() -> int:
     """Say what is missing on this computer, and how to get it."""
-    from hv.doctor import examine  # noqa: PLC0415 -- lazily
+    from hv.doctor import examine, verdict  # noqa: PLC0415 -- lazily
 
     checks = examine()
     for check in checks:
         print(f"{check.mark:8} {check.what:18} {check.found}")
         if check.remedy:
             print(f"{'':8} {'':18} {check.remedy}")
+    print(verdict(checks))
     return 0 if all(check.good or not check.needed for check in checks) else 1
 
 

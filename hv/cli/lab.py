@@ -114,6 +114,25 @@ def _graded(
     """Grade a folder; with a number it need not be one that `start` made."""
     from hv.labs.points import plan
     from hv.labs.run import PUBLIC_SEED, grade
+
+    folder, files = _handed_in(place, number)
+    tests = [award.test for award in plan(folder.tests)]
+    if only and only not in tests:
+        raise UsageError(f"no test {only!r}; there are {', '.join(tests)}")
+    done = grade(
+        folder,
+        files,
+        only=only,
+        seed=PUBLIC_SEED if seed is None else seed,
+        sanitize=sanitize,
+    )
+    return folder, done
+
+
+def _handed_in(
+    place: Path, number: int | None
+) -> "tuple[Folder, dict[str, str]]":
+    """Return the lab that a folder is about, and the files of it."""
     from hv.labs.spec import find
     from hv.labs.workspace import NOTE, opened, submission
 
@@ -122,17 +141,18 @@ def _graded(
     else:
         _the_same(place, number)
         folder, _ = opened(place)
-    tests = [award.test for award in plan(folder.tests)]
-    if only and only not in tests:
-        raise UsageError(f"no test {only!r}; there are {', '.join(tests)}")
-    done = grade(
-        folder,
-        submission(folder, place),
-        only=only,
-        seed=PUBLIC_SEED if seed is None else seed,
-        sanitize=sanitize,
-    )
-    return folder, done
+    return folder, submission(folder, place)
+
+
+def _refused(number: int, why: str) -> "tuple[Folder, Grade]":
+    """Grade what cannot be read: no points, and the reason."""
+    from hv.labs.points import plan
+    from hv.labs.run import Grade, Result
+    from hv.labs.spec import find
+
+    folder = find(number)
+    results = tuple(Result(a, good=False) for a in plan(folder.tests))
+    return folder, Grade(number, folder.lab.title, results, why)
 
 
 def _status(done: "Grade") -> int:
@@ -192,21 +212,45 @@ def grade(
     from hv.labs import report
     from hv.labs.exports import export
     from hv.labs.run import hidden_seed
-    from hv.labs.workspace import note
+    from hv.labs.workspace import hints_taken, note
 
+    place = _meant(place, number)
     seed = None
     if key := _key(key_file):
         of = note(place).lab if number is None else number
         seed = hidden_seed(key, student, of)
     facts = dict(_pair(text) for text in about)
-    _, done = _graded(place, seed=seed, number=number, sanitize=sanitize)
-    shown = report.text(done) if form == "text" else export(done, form, facts)
+    try:
+        _handed_in(place, number)
+    except UsageError as error:
+        # A platform waits for a file, and shows the student what is in it.
+        if out is None or number is None:
+            raise
+        folder, done = _refused(number, str(error))
+    else:
+        folder, done = _graded(
+            place, seed=seed, number=number, sanitize=sanitize
+        )
+    if form == "text":
+        shown = report.text(done)
+    else:
+        shown = export(done, form, facts, hints_taken(folder, place))
     if out is None:
         print(shown, end="")
         return _status(done)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(shown)
     return 0
+
+
+def _meant(place: Path, number: int | None) -> Path:
+    """Return lab1/ where `hv lab grade 1` is typed beside it."""
+    from hv.labs.workspace import NOTE
+
+    beside = place / f"lab{number}"
+    if (beside / NOTE).exists() and not (place / NOTE).exists():
+        return beside
+    return place
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -235,6 +279,7 @@ def replay(*, number: int, test: str, place: Path, seed: int | None) -> int:
     """Run one TEST of lab NUMBER again, exactly as it ran."""
     from hv.labs import report
 
+    place = _meant(place, number)
     _the_same(place, number)
     _, done = _graded(place, test, seed)
     print(report.text(done), end="")
@@ -246,8 +291,11 @@ def replay(*, number: int, test: str, place: Path, seed: int | None) -> int:
 @_HERE
 @click.option("--step", type=click.IntRange(1, 3), default=1, show_default=True)
 def hint(*, part: str | None, place: Path, step: int) -> None:
-    """Show a hint: 1 where to look, 2 the idea, 3 almost the code."""
-    from hv.labs.workspace import opened
+    """Show a hint: 1 where to look, 2 the idea, 3 almost the code.
+
+    Your instructor can see which ones you took. They cost nothing.
+    """
+    from hv.labs.workspace import opened, take_hint
 
     folder, _ = opened(place)
     parts = {p.name: p for p in folder.lab.part}
@@ -257,6 +305,7 @@ def hint(*, part: str | None, place: Path, step: int) -> None:
         return
     if part not in parts:
         raise UsageError(f"no part {part!r}; there are {', '.join(parts)}")
+    take_hint(place, part, step)
     print(parts[part].hints[step - 1])
     if step < 3:
         print(f"(more: hv lab hint {part} --step {step + 1})")
@@ -289,10 +338,14 @@ def submit(*, place: Path, out: Path | None) -> None:
 @click.option("--once", is_flag=True, hidden=True)
 def watch(*, place: Path, once: bool) -> None:
     """Grade again whenever you save; end with Ctrl-C."""
+    from rich.console import Console
+
     from hv.labs.workspace import opened, submission
 
     folder, _ = opened(place)
+    screen = Console()
     before: dict[str, str] | None = None
+    last: Grade | None = None
     while True:
         try:
             now = submission(folder, place)
@@ -300,22 +353,29 @@ def watch(*, place: Path, once: bool) -> None:
             now = before or {}
         if now != before and now:
             before = now
-            print(_brief(place), flush=True)
+            with screen.status("grading ..."):  # on a terminal alone
+                _, done = _graded(place)
+            print(_brief(done, last), flush=True)
+            last = done
         if once:
             return
         time.sleep(_PAUSE)
 
 
-def _brief(place: Path) -> str:
+def _brief(done: "Grade", last: "Grade | None") -> str:
+    """Say how far a student is, what has changed, and what comes next."""
     from hv.labs import report
 
-    _, done = _graded(place)
     lines = [report.bar(done)]
+    if last is not None:
+        lines[0] += report.changed(last, done)
     failed = report.first_failure(done)
     if done.broken:
         lines.append(done.broken)
     elif failed is not None:
         lines += [f"next: {failed.award.title}", failed.message]
+    else:
+        lines.append("all points: `hv lab submit` packs your files")
     return "\n".join(lines)
 
 

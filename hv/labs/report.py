@@ -44,6 +44,20 @@ def bar(grade: Grade) -> str:
     return f"[{marks}] {grade.score}/{grade.full}"
 
 
+def changed(last: Grade, now: Grade) -> str:
+    """Return what to add to a bar: points won or lost, and by which tests."""
+    before = {result.award.test: result.good for result in last.results}
+    won = [r.award.test for r in now.results if r.good > before[r.award.test]]
+    lost = [r.award.test for r in now.results if r.good < before[r.award.test]]
+    points = now.score - last.score
+    parts = [
+        *([f"{points:+}"] if points else []),
+        *([f"now good: {', '.join(won)}"] if won else []),
+        *([f"no longer: {', '.join(lost)}"] if lost else []),
+    ]
+    return f"  {'; '.join(parts)}" if parts else ""
+
+
 def first_failure(grade: Grade) -> Result | None:
     """Return the first test that failed: the one to look at."""
     return next((r for r in grade.results if not r.good), None)

@@ -52,6 +52,7 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lab: int
     name: str
     student: str = ""
+    hints: tuple[str, ...] = ()  #: taken, in order: "walk 2" is a part's second
 
 
 def start(
@@ -62,7 +63,7 @@ def start(
     :param force: put the skeleton in the place of the student's files.
     :raises UsageError: that would overwrite a file.
     """
-    content = contents(folder, student)
+    content = contents(folder, student, hints_taken(folder, place))
     theirs = {source.name for source in folder.lab.file}
     there = [n for n in sorted(theirs) if (place / n).exists()]
     if there and not force:
@@ -83,20 +84,27 @@ def start(
     return written
 
 
-def contents(folder: Folder, student: str = "") -> dict[str, str]:
+def contents(
+    folder: Folder, student: str = "", hints: tuple[str, ...] = ()
+) -> dict[str, str]:
     """Return a new folder's files, by name: the same every time.
 
+    :param hints: that were taken before, in a folder that is made anew.
     :raises UsageError: the skeleton cannot be cut.
     """
-    note = Note(folder.lab.number, folder.lab.name, student)
+    note = Note(folder.lab.number, folder.lab.name, student, hints)
     files = skeleton(folder)
     for given in folder.lab.given:
         name = f"given/{_given(folder, given)}"
         files[name] = source_file(given).read_text()
     files["handout.md"] = folder.handout.read_text()
     files["Makefile"] = _MAKEFILE
-    files[NOTE] = msgspec.json.encode(note).decode() + "\n"
+    files[NOTE] = _written(note)
     return files
+
+
+def _written(note: Note) -> str:
+    return msgspec.json.encode(note).decode() + "\n"
 
 
 def _given(folder: Folder, source: str) -> str:
@@ -120,6 +128,40 @@ def note(place: Path) -> Note:
         ) from None
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def hints_taken(folder: Folder, place: Path) -> tuple[str, ...]:
+    """Return which hints of a lab were taken in a folder; none if it is none.
+
+    What the note says is the student's to change: only what could be there
+    counts, and it never decides about points.
+    """
+    try:
+        found = note(place)
+    except UsageError:
+        return ()
+    there = {
+        f"{part.name} {step + 1}"
+        for part in folder.lab.part
+        for step in range(len(part.hints))
+    }
+    taken = [hint for hint in found.hints if hint in there]
+    return tuple(dict.fromkeys(taken)) if found.lab == folder.lab.number else ()
+
+
+def take_hint(place: Path, part: str, step: int) -> None:
+    """Note that a hint was taken; once is enough.
+
+    :raises UsageError: the folder is none of a lab, or cannot be written.
+    """
+    found, name = note(place), f"{part} {step}"
+    if name in found.hints:
+        return
+    now = msgspec.structs.replace(found, hints=(*found.hints, name))
+    try:
+        (place / NOTE).write_text(_written(now))
+    except OSError as error:
+        raise UsageError(f"{place / NOTE}: {error.strerror}") from None
 
 
 def opened(place: Path) -> tuple[Folder, Note]:

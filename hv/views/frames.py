@@ -51,7 +51,7 @@ MARKS = {
 class Owner:
     """Somebody on the map.
 
-    :param number: as in :attr:`hv.Frame.owner`.
+    :param number: as in ``Frame.owner``.
     :param letter: on the map.
     """
 
@@ -65,7 +65,7 @@ class Run:
     """Frames side by side, of one owner and one use.
 
     :param first: the first machine frame.
-    :param owner: as in :attr:`hv.Frame.owner`.
+    :param owner: as in ``Frame.owner``.
     :param serves: the VM that tables of the hypervisor are for; else 0.
     """
 

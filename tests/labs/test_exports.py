@@ -116,6 +116,9 @@ def test_the_gradescope_zip_runs_in_an_empty_folder(tmp_path: Path) -> None:
     wrong = cut.wrong_solution(folder, folder.lab.wrong[0])
     for name, text in wrong.items():
         (root / "submission" / name).write_text(text)
+    users = [{"email": name, "id": 1, "name": "x"} for name in ("zoe", "ada")]
+    metadata = msgspec.json.encode({"id": 7, "users": users})
+    (root / "submission_metadata.json").write_bytes(metadata)
     environment = {
         "AUTOGRADER": str(root),
         "HV": f"{sys.executable} -m hv",
@@ -132,7 +135,7 @@ def test_the_gradescope_zip_runs_in_an_empty_folder(tmp_path: Path) -> None:
     )
     lost = [t for t in found.tests or [] if t.status == "failed"]
     assert lost[0].name == "rights: U, S, SUM, MXR"
-    assert f"--seed {hidden_seed('secret', '', 1)}" in lost[0].output
+    assert f"--seed {hidden_seed('secret', 'ada', 1)}" in lost[0].output
     assert not (root / "source/course.key").exists()
 
 
@@ -144,7 +147,7 @@ def test_what_is_compiled_once_can_be_compiled_before(
     pack(1, tmp_path / "one.zip", [])
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         setup = archive.read("setup.sh").decode()
-    assert setup.splitlines()[-1] == "hv lab prepare 1"
+    assert setup.splitlines()[-1] == '"$root/hv/bin/hv" lab prepare 1'
 
 
 def test_the_zip_is_the_same_every_time(tmp_path: Path) -> None:

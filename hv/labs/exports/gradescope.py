@@ -1,6 +1,7 @@
 """Gradescope: ``results.json``, and the zip that an assignment is made from.
 
-The format: https://gradescope-autograders.readthedocs.io/en/latest/specs/ .
+The format: https://gradescope-autograders.readthedocs.io/en/latest/specs/ , and
+``submission_metadata/`` there, which says who a submission is of.
 The zip holds ``setup.sh``, which Gradescope runs once when it builds its image
 (the wheels are in the zip: no network), and ``run_autograder``, which it runs
 for every submission in ``/autograder``.
@@ -16,33 +17,53 @@ from hv.labs.run import Grade
 _SETUP = """\
 #!/bin/sh
 # Run once, when the image is built. Everything that is needed is beside it,
-# but Python 3.11 and a C compiler: choose a base image that has them.
+# but Python 3.11 with its venv module and a C compiler: choose a base image
+# that has them, or a wheel of ziglang, which is a compiler.
 set -e
-here=$(dirname "$0")
-python3 -m pip install --no-index --find-links "$here/wheels" \\
-    "microhv[labs]"
+root=${{AUTOGRADER:-/autograder}}
+wheels=$root/source/wheels
+extras=labs
+for wheel in "$wheels"/ziglang-*.whl; do
+    if [ -f "$wheel" ]; then extras=labs,guests; fi
+done
+# An environment of its own: pip refuses to change that of newer systems.
+python3 -m venv "$root/hv"
+"$root/hv/bin/python" -m pip install --quiet --no-index \\
+    --find-links "$wheels" "microhv[$extras]"
 # What is compiled here is not compiled for each submission.
-hv lab prepare {number}
+export XDG_CACHE_HOME="$root/cache"
+"$root/hv/bin/hv" lab prepare {number}
 """
 _RUN = """\
 #!/bin/sh
 # Run for every submission. The results are written whatever happens.
 root=${{AUTOGRADER:-/autograder}}
+export XDG_CACHE_HOME="$root/cache"
 cd "$root" || exit 1
 exec 3< /dev/null
 if [ -f source/course.key ]; then
     exec 3< source/course.key
     rm -f source/course.key   # the submission must not read it
 fi
-${{HV:-hv}} lab grade {number} -C submission --key-file /dev/fd/3 \\
-    --as gradescope -o results/results.json 3<&3
+# Every student has a variant of their own, and so has a group.
+python=hv/bin/python
+[ -x "$python" ] || python=python3
+student=$("$python" -c 'import json
+users = json.load(open("submission_metadata.json"))["users"]
+print(min(user["email"] for user in users))' 2> /dev/null)
+${{HV:-hv/bin/hv}} lab grade {number} -C submission --key-file /dev/fd/3 \\
+    --student "$student" --as gradescope -o results/results.json 3<&3
 test -f results/results.json
 """
 
 
-def results(grade: Grade) -> dict[str, object]:
-    """Return what goes into ``results.json``."""
-    tests = [
+def results(grade: Grade, hints: Sequence[str] = ()) -> dict[str, object]:
+    """Return what goes into ``results.json``.
+
+    :param hints: that were taken; Gradescope shows a hidden test to
+        instructors alone.
+    """
+    tests: list[dict[str, object]] = [
         {
             "number": str(number),
             "name": result.award.title,
@@ -55,6 +76,17 @@ def results(grade: Grade) -> dict[str, object]:
         }
         for number, result in enumerate(grade.results, 1)
     ]
+    if hints:
+        tests.append(
+            {
+                "name": "hints taken",
+                "score": 0,
+                "max_score": 0,
+                "output": "\n".join(hints),
+                "output_format": "text",
+                "visibility": "hidden",
+            }
+        )
     return {
         "output": grade.broken,
         "output_format": "text",

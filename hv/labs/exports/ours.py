@@ -1,9 +1,11 @@
 """Our own JSON, for scripts."""
 
+from collections.abc import Sequence
+
 from hv.labs.run import Grade
 
 
-def plain(grade: Grade) -> dict[str, object]:
+def plain(grade: Grade, hints: Sequence[str] = ()) -> dict[str, object]:
     """Return a grade as our own JSON: everything, nothing twice."""
     return {
         "lab": grade.number,
@@ -11,6 +13,7 @@ def plain(grade: Grade) -> dict[str, object]:
         "score": grade.score,
         "full": grade.full,
         "broken": grade.broken,
+        "hints": list(hints),
         "tests": [
             {
                 "test": result.award.test,
