@@ -172,6 +172,22 @@ static bool tlb_ok(hv_host *host, uint32_t id, uint32_t *va)
     return true;
 }
 
+/* A hart that is in a guest of which all has been forgotten since (tag.h), has
+ * been told: it comes into the hypervisor before the next instruction. */
+static bool told(hv_host *host, uint32_t id)
+{
+    const struct vcpu *current = host->hal.hyp.cpu[id].current;
+    const struct tag  *tag;
+
+    if (!current || !current->entered || host->hal.waiting[id])
+        return true;
+    tag = current->root ? &current->root->tag : NULL;
+    if (current->vm->style->paging == &paging_stage2)
+        tag = &current->vmid;
+    return !tag || tag->vm == current->vm->tags ||
+           machine_msip(host->machine, id);
+}
+
 int host_audit(hv_host *host, char *why, size_t n)
 {
     uint32_t    frame = 0, va = 0;
@@ -185,13 +201,19 @@ int host_audit(hv_host *host, char *why, size_t n)
         host_say(why, n, "%s (frame %05x)", bad, (unsigned)frame);
         return HV_ERR_AUDIT;
     }
-    for (uint32_t i = 0; i < host->config.harts; i++)
+    for (uint32_t i = 0; i < host->config.harts; i++) {
+        if (!told(host, i)) {
+            host_say(why, n, "P10: hart %u goes on with what it was to forget",
+                     (unsigned)i);
+            return HV_ERR_AUDIT;
+        }
         if (!tlb_ok(host, i, &va)) {
             host_say(why, n,
                      "P10: the TLB has an entry that no table has (va %08x)",
                      (unsigned)va);
             return HV_ERR_AUDIT;
         }
+    }
     return HV_OK;
 }
 

@@ -60,7 +60,7 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
                 return HV_ERR_STATE;
             continue;
         }
-        if (pcpu->hyp->current != vcpu)
+        if (pcpu->hyp->current && pcpu->hyp->current != vcpu)
             hart->reserved = false; /* as the trap of a switch would do */
         if (!hyp_switch_to(pcpu, vcpu))
             return HV_ERR_STATE;

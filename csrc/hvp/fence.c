@@ -45,20 +45,23 @@ void hvp_owe_unknown(struct hvp_vm *vm)
     hvp_owe(vm, false, 0);
 }
 
-static void fence_all(struct hvp_run *run, struct hvp_act *act)
+/* Of what it owes and no more: one page, or everything. A call names a range of
+ * bytes; here it begins in the page before, for those who count pages. */
+static void fence(struct hvp_run *run, struct hvp_act *act, bool one)
 {
-    struct hvp_act        kernel = *act;
-    struct hvp_vcpu      *vcpu = &act->vm->vcpu[act->vcpu];
-    static const uint32_t all[4];
-    int32_t               error;
-    bool                  done;
+    struct hvp_act   kernel = *act;
+    struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
+    const uint32_t   arg[4] = { one ? vcpu->owes_va - 16 : 0, one ? 32 : 0 };
+    int32_t          error;
+    bool             done;
 
     kernel.kernel = true;
     if (act->vm->pv) {
-        done = hvp_call(run, &kernel, SBI_EXT_HV, HCALL_fence, all, &error) &&
+        done = hvp_call(run, &kernel, SBI_EXT_HV, HCALL_fence, arg, &error) &&
                error == 0;
     } else {
-        hvp_do(run, &kernel, HVP_SLOT_SFENCE_ALL, 0, 0);
+        hvp_do(run, &kernel, one ? HVP_SLOT_SFENCE : HVP_SLOT_SFENCE_ALL,
+               vcpu->owes_va, 0);
         done = run->last.done && !run->last.trapped;
     }
     if (done)
@@ -71,7 +74,7 @@ void hvp_pay(struct hvp_run *run, struct hvp_act *act)
 
     if ((owes == HVP_OWES_ONE || owes == HVP_OWES_ALL) &&
         !(run->flags & HVP_UNFENCED))
-        fence_all(run, act);
+        fence(run, act, owes == HVP_OWES_ONE);
 }
 
 void hvp_op_do_sfence(struct hvp_run *run, struct hvp_act *act)

@@ -37,13 +37,23 @@ void hvp_trace_untimed(struct hvp_run *run)
         until_here(run, i);
 }
 
-/* What it sees of tables that it changed without a fence is as the machine
- * likes, and may depend on who ran meanwhile. So in a twin it makes the fence;
+/* Whether a budget or a cap is used up is a matter of time. */
+static bool parked(struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct vm *vm = hvp_live(run, act->vm);
+
+    return vm && vm->vcpu[act->vcpu].sched.parked;
+}
+
+/* What one sees of tables that it changed without a fence is as the machine
+ * likes, and may depend on who ran meanwhile: in a twin it makes the fence, and
  * who cannot, or will not, is not compared from here on. */
 void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act)
 {
     const struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
 
+    if (parked(run, act))
+        until_here(run, act->place);
     if (!(run->flags & HVP_TWIN) || vcpu->owes < HVP_OWES_ALL)
         return;
     hvp_pay(run, act);
@@ -85,7 +95,7 @@ void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
     const struct hvp_outcome *last = &run->last;
     uint64_t                  hash = hvp_mix(1, act->record->op);
 
-    if ((run->disturbed || knows_time(act)) && !timed(run))
+    if ((run->disturbed || parked(run, act) || knows_time(act)) && !timed(run))
         until_here(run, act->place);
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);
