@@ -60,10 +60,11 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
                 return HV_ERR_STATE;
             continue;
         }
-        if (pcpu->hyp->current && pcpu->hyp->current != vcpu)
-            hart->reserved = false; /* as the trap of a switch would do */
+        const struct vcpu *last = pcpu->hyp->current;
         if (!hyp_switch_to(pcpu, vcpu))
             return HV_ERR_STATE;
+        if (last && last != vcpu)
+            hart->reserved = false; /* as the trap of a switch would do */
         hyp_deliver(pcpu);
         if (vcpu->on && hyp_steps(vcpu, hart) == before &&
             hart_step(hart) == HART_TRAP_M) {

@@ -101,12 +101,12 @@ static uint64_t slots_pad(const struct hyp_cpu *cpu)
     return cpu->ticked * cpu->hyp->tick + PAD;
 }
 
-/* Its VM will have a turn. */
-static bool has_slot(const struct vcpu *vcpu)
+/* Its VM will have a turn: by the present table, or the one that is to come. */
+static bool has_slot(const struct vcpu *vcpu, uint64_t now)
 {
     const struct slot_table *table = vcpu->vm->hyp->sched.table;
 
-    for (uint32_t which = 0; which < 2; which++)
+    for (uint32_t which = now >= table[1].begins; which < 2; which++)
         for (uint32_t i = 0; i < table[which].nr; i++)
             if (table[which].slot[i].vm == vcpu->vm->id)
                 return true;
@@ -114,24 +114,25 @@ static bool has_slot(const struct vcpu *vcpu)
 }
 
 /* Is there nobody for whom slots have to go on, on this hart? */
-static bool quiet(const struct hyp_cpu *cpu)
+static bool quiet(const struct hyp_cpu *cpu, uint64_t now)
 {
     const struct vcpu *timer = cpu->hyp->timers, *waits = cpu->queue.head;
 
-    while (timer && (timer->sched.home != cpu || !has_slot(timer)))
+    while (timer && (timer->sched.home != cpu || !has_slot(timer, now)))
         timer = timer->timer_next;
-    while (waits && !has_slot(waits))
+    while (waits && !has_slot(waits, now))
         waits = waits->sched.next;
     return !timer && !cpu->current && !waits;
 }
 
 static uint64_t slots_next(const struct hyp_cpu *cpu)
 {
-    struct turn turn = turn_at(cpu->hyp, hal_time(cpu->pcpu));
+    uint64_t    now = hal_time(cpu->pcpu);
+    struct turn turn = turn_at(cpu->hyp, now);
 
-    if (quiet(cpu))
+    if (quiet(cpu, now))
         return TIME_NEVER;
-    return turn.start == cpu->ticked ? turn.end : hal_time(cpu->pcpu);
+    return turn.start == cpu->ticked ? turn.end : now;
 }
 
 /* By how much it begins later than it should; one that was not waited for, by
