@@ -45,7 +45,7 @@ void hvp_owe_unknown(struct hvp_vm *vm)
     hvp_owe(vm, false, 0);
 }
 
-/* Of what it owes and no more: one page, or everything. A call names a range of
+/* Of one page, or of everything, which is never too little. A call names a range of
  * bytes; here it begins in the page before, for those who count pages. */
 static void fence(struct hvp_run *run, struct hvp_act *act, bool one)
 {
@@ -74,7 +74,7 @@ void hvp_pay(struct hvp_run *run, struct hvp_act *act)
 
     if ((owes == HVP_OWES_ONE || owes == HVP_OWES_ALL) &&
         !(run->flags & HVP_UNFENCED))
-        fence(run, act, owes == HVP_OWES_ONE);
+        fence(run, act, owes == HVP_OWES_ONE && run->single);
 }
 
 void hvp_op_do_sfence(struct hvp_run *run, struct hvp_act *act)

@@ -151,9 +151,10 @@ struct hvp_run {
     struct hvp_context *context;
     hv_host            *host;
     uint32_t            oracles, flags, world, secret, fill;
-    bool                ample; /* many shadow tables */
-    bool                edf;   /* ... as policy, where it would be rr */
-    uint32_t            index; /* of the record being executed */
+    bool                ample;  /* many shadow tables */
+    bool                edf;    /* ... as policy, where it would be rr */
+    bool                single; /* who owes the fence of a page, makes that */
+    uint32_t            index;  /* of the record being executed */
     uint32_t            serials;
     uint32_t            ids[HVP_IDS], nr_ids; /* that VMs have had */
     struct hvp_vm       vm[HVP_VMS];

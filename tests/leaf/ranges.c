@@ -109,7 +109,7 @@ static bool check_copies(struct leaf *out, struct vm *vm)
                                      9, 4095, 4096, 4097, 8192, 8200 };
     static uint8_t        flat[PAGES * PAGE_SIZE];
 
-    memset(flat, 0, sizeof(flat)); /* as the VM's memory is */
+    memset(flat, 0, sizeof(flat));           /* as the VM's memory is */
     for (uint32_t page = PAGES; page-- > 0;) /* neighbours are strangers */
         vm_write(vm, NULL, (gpa_t){ RAM_BASE + (page ^ 1) * PAGE_SIZE }, "", 1);
     for (uint32_t edge = 1; edge <= PAGES; edge++)
