@@ -11,7 +11,6 @@ import hv
 # not; a planted bug that is found is found; and the tools are not ours.
 if os.environ.get("HV_SANITIZED"):
     collect_ignore_glob = [
-        "labs/*",  # private cores, which have sanitizers of their own
         *("bench/*", "book/*", "install/*", "repo/*", "*/test_planted*.py"),
         # Programs at random are executed in hvp/; these are about finding bugs,
         # and about students, whose cores are built with sanitizers anyhow.
