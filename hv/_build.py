@@ -12,16 +12,6 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
-FLOORS = (
-    "hvp",
-    "api",
-    "machine",
-    "dev",
-    "hyp",
-    "sched",
-    "audit",
-    "port",
-)
 HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 
@@ -56,8 +46,7 @@ def sources() -> list[str]:
     """
     return [
         path.relative_to(ROOT).as_posix()
-        for floor in FLOORS
-        for path in sorted((CSRC / floor).glob("*.c"))
+        for path in sorted(CSRC.glob("*/*.c"))
         if path.name != "bare.c" and not path.stem.endswith("_code")
     ]
 

@@ -40,16 +40,6 @@ __all__ = [
     "sources",
 ]
 
-FLOORS = (
-    "hvp",
-    "api",
-    "machine",
-    "dev",
-    "hyp",
-    "sched",
-    "audit",
-    "port",
-)
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
 PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -119,8 +109,7 @@ def sources() -> dict[str, str]:
     csrc = source_folder()
     return {
         path.relative_to(csrc).as_posix(): path.read_text()
-        for floor in FLOORS
-        for path in sorted((csrc / floor).glob("*.c"))
+        for path in sorted(csrc.glob("*/*.c"))
         if path.name != "bare.c" and not path.stem.endswith("_code")
     }
 

@@ -18,19 +18,10 @@ from pathlib import Path
 
 from hv.fuzz import Record, ops
 from hv.fuzz.format import Program, encode
+from hv.zoo.builder import sources as core_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
-FLOORS = (
-    "hvp",
-    "api",
-    "machine",
-    "dev",
-    "hyp",
-    "sched",
-    "audit",
-    "port",
-)
 FLAGS = ("-std=c11", "-O1", "-g", "-DFW_NATIVE=1", f"-I{CSRC}")
 PLAIN = ("-DHVP_MAIN",)
 GUIDED = ("-fsanitize=fuzzer,address,undefined",)
@@ -44,12 +35,7 @@ DRIVERS = (
 
 def sources() -> list[str]:
     """Return the C files of the hosted core, and the driver."""
-    files = [
-        str(path)
-        for floor in FLOORS
-        for path in sorted((CSRC / floor).glob("*.c"))
-        if path.name != "bare.c" and not path.stem.endswith("_code")
-    ]
+    files = [str(CSRC / name) for name in core_sources()]
     return [*files, str(Path(__file__).with_name("driver.c"))]
 
 
