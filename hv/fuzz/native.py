@@ -19,7 +19,8 @@ from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
 from hv.sources import declarations
 
-ALL_ORACLES = 511
+ALL_ORACLES = 511  # of enum hvp_oracle
+ALL_BUT_EACH = ALL_ORACLES & ~2  # ... not the audit after each operation
 AUDIT_EVERY = 32
 MAP = 1 << 16  # HVP_MAP
 WHEAT = "wheat"

@@ -37,7 +37,7 @@ from hv.labs.seen import Host, Step
 
 PREFIX = "check_"
 QUIET = 0  # no oracle of hv's own: only the student's checks look
-LOUD = 253  # all of them ...
+LOUD = native.ALL_BUT_EACH  # all of them ...
 EACH = 1  # ... after each operation
 _TWICE = 2 + 1  # flags of programs that are run twice: fill, twin
 # Seconds of the processor that one call of a check may take: a last resort, as
