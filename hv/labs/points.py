@@ -12,6 +12,7 @@ what was expected, what came, and what the tables say.
 """
 
 import ast
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,25 @@ def expect(
             f"  got       {_shown(got)}",
             *(line if isinstance(line, str) else line() for line in context),
         )
+
+
+def answered(
+    answers: Path, name: str, happened: object, *, otherwise: str
+) -> None:
+    """Fail the test unless a student's answer is so; what is so, is not told.
+
+    :param answers: the student's file of answers, TOML.
+    :param otherwise: what is said of a wrong one, and what to do.
+    :raises Failed: it is wrong, or there is none.
+    """
+    try:
+        given = tomllib.loads(answers.read_text())
+    except tomllib.TOMLDecodeError as error:
+        fail(f"{answers.name}: {error}")
+    if name not in given:
+        fail(f"{answers.name}: {name} has no answer yet")
+    if given[name] != happened:
+        fail(f"{name}: {given[name]!r} {otherwise}")
 
 
 def _shown(value: object) -> str:

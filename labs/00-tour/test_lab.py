@@ -1,12 +1,11 @@
 """Lab 0: a kernel of a page, run step by step; and what was predicted of it."""
 
 import random
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hv.labs.points import expect, fail, points
+from hv.labs.points import answered, expect, fail, points
 from hv.machine import Machine
 
 BUDGET = 10_000  # instructions from one place to the next
@@ -114,15 +113,10 @@ def test_whole(image: Path) -> None:
 
 
 def predicted(work: Path, name: str, happened: object) -> None:
-    """Compare a prediction with what a run shows, which it does not tell."""
-    try:
-        answers = tomllib.loads((work / "answers.toml").read_text())
-    except tomllib.TOMLDecodeError as error:
-        fail(f"answers.toml: {error}")
-    if name not in answers:
-        fail(f"answers.toml: {name} has no answer yet")
-    if answers[name] != happened:
-        fail(f"{name}: {answers[name]!r} is not what happens; run it and look")
+    answered(
+        *(work / "answers.toml", name, happened),
+        otherwise="is not what happens; run it and look",
+    )
 
 
 @points(5, "predicted: where it starts, how often it goes to M")

@@ -8,7 +8,6 @@ witness is believed when it is seen to be one.
 import importlib.util
 import random
 import sys
-import tomllib
 import traceback
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,7 +21,7 @@ from hv.labs.computers import (
     Sin,
     State,
 )
-from hv.labs.points import expect, fail, points
+from hv.labs.points import answered, expect, fail, points
 
 INNOCUOUS = """
 add a1, a2, a0 | mul a1, a2, a0 | auipc a1, 0 | lw a1, 0(a0) | sw a2, 0(a0) |
@@ -355,15 +354,10 @@ def test_verdict_any(work: Path, seed: int) -> None:
 
 
 def predicted(work: Path, name: str, happened: object) -> None:
-    """Compare a prediction with what is so, which is not told."""
-    try:
-        answers = tomllib.loads((work / "answers.toml").read_text())
-    except tomllib.TOMLDecodeError as error:
-        fail(f"answers.toml: {error}")
-    if name not in answers:
-        fail(f"answers.toml: {name} has no answer yet")
-    if answers[name] != happened:
-        fail(f"{name}: {answers[name]!r} is not so; do the experiment")
+    answered(
+        *(work / "answers.toml", name, happened),
+        otherwise="is not so; do the experiment",
+    )
 
 
 def promises(computer: Computer) -> tuple[bool, bool]:
