@@ -22,14 +22,13 @@ bool audit_owned(struct audit *a, uint32_t hfn, uint32_t owner);
 /* One reference more, and one use if `use`. */
 void audit_count(struct audit *a, uint32_t hfn, bool use);
 
-/* Begin to look at the table in this frame: what is no entry of it is looked at
- * as well, but most tables are nearly empty. */
+/* Begin to look at the entries of the table in this frame, of which most are 0;
+ * whoever opens another one meanwhile opens this one again. */
 void audit_open(struct audit *a, hfn_t table);
 /* Its next entry that is not 0, from this one on; PT_ENTRIES: none. */
 uint32_t audit_next(const struct audit *a, uint32_t from);
 
-/* traced.c, stage2.c, direct.c: what does not add up, or
- * NULL. */
+/* traced.c, stage2.c, direct.c: what does not add up, or NULL. */
 const char *audit_traced(struct audit *a, struct vm *vm,
                          const struct shadow *shadow);
 const char *audit_stage2(struct audit *a, struct vm *vm);
