@@ -36,8 +36,10 @@ enum hvp_flags {
 
 /* Bits of `world`: VMs less one (0-1), memory (2-3: tight to ample), harts
  * (4: 1 or 2), style of VM 1 (5-7) and of the others (8-10, modulo), lazy,
- * traced or told (11-12), policy (13-14), over-commit (15). Bit 16 of `seed`:
- * as many shadow tables as a VM can use, not just enough. */
+ * traced or told (11-12), policy (13-14), over-commit (15). Bits of `seed`: as
+ * many shadow tables as a VM can use, not just enough (16); edf where the policy
+ * is round robin (17); who owes the fence of one page makes that one, not a
+ * whole one (18). */
 
 enum hvp_feature { /* of `seed`, bits 0-15: what a generator draws from */
                    HVP_FEATURE_BASE = 1,

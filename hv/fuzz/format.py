@@ -105,7 +105,7 @@ class Program:
     :param flags: of ``enum hvp_flags``.
     :param world: the host and its VMs, see ``WORLD``.
     :param features: what a generator was to draw from.
-    :param seed: 16 bits of chance.
+    :param seed: bits 16 to 31 of the header's ``seed``: see hvp.h.
     :param build: what builds a state.
     :param vary: what only the second run of a twin does.
     :raises UsageError: if a number does not fit its field, or there are more
