@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hv import zoo
 from tests.equivalence import core
 from tests.equivalence.core import Core, build, good_core, planted
 from tests.hvp.programs import Programs
@@ -29,6 +30,8 @@ class Found:
 
     def core(self) -> Core:
         """Build the core that has the bug."""
+        if self.record == "zoo":
+            return Core(zoo.build(self.bug))
         for bug in records(self.record):
             if bug["name"] == self.bug:
                 return Core(
