@@ -19,6 +19,7 @@ from hv.cli import options
 from hv.cli.back import back
 from hv.cli.bench import bench
 from hv.cli.compare import compare
+from hv.cli.covert import covert
 from hv.cli.explore import explore
 from hv.cli.fuzz import fuzz
 from hv.cli.lab import lab
@@ -76,7 +77,7 @@ app.add_command(gantt)
 app.add_command(explore)
 app.add_command(zoo)
 app.add_command(fuzz)
-app.add_command(replay)
+app.add_command(covert)
 app.add_command(lab)
 
 
