@@ -127,7 +127,10 @@ static void compose(struct generator *g, bool built)
     uint32_t nbuild = built ? draw_prefix(g) : 0;
     uint32_t before = g->at;
 
-    if (g->to[4] & HVP_TWIN) {
+    /* Who does more takes more time: for all to be the same, time included, the
+     * first VM must differ in its secrets alone. */
+    if ((g->to[4] & HVP_TWIN) &&
+        (!(g->to[4] & HVP_STRICT) || hvp_chance(&g->random, 30))) {
         uint32_t vms = g->taste.vms;
 
         g->taste.vms = 1; /* the first VM has the secrets */

@@ -4,8 +4,9 @@
  * a load see. Two runs in which one VM has other secrets, or does more, must
  * agree in what the others see; but for time, in a schedule that shares it. So
  * what a VM sees counts until time decides it: until an interrupt has come to
- * it, or the scheduler has run. With fixed slots and the same operations, time
- * is the same as well. */
+ * it, or the scheduler has run. With fixed slots and the same operations, who
+ * runs when is the same as well; but not what a clock says, since operations are
+ * executed as they come, and not in their VM's slot. */
 #include "hvp/run.h"
 #include <string.h>
 
@@ -84,6 +85,8 @@ static uint32_t got_in(const struct hvp_act *act)
     case HVP_amo:
     case HVP_lr:
     case HVP_sc:
+    case HVP_csr_read:
+    case HVP_csr_write:
         return 7;
     default:
         return 0;
@@ -95,12 +98,13 @@ void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
     const struct hvp_outcome *last = &run->last;
     uint64_t                  hash = hvp_mix(1, act->record->op);
 
-    if ((run->disturbed || parked(run, act) || knows_time(act)) && !timed(run))
+    if (knows_time(act) ||
+        ((run->disturbed || parked(run, act)) && !timed(run)))
         until_here(run, act->place);
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);
     hash = hvp_mix(hash, last->tval);
-    if (act->record->op <= HVP_sc && last->done && !run->timely)
+    if (last->done && !run->timely)
         hash = hvp_mix(hash, hvp_reg(run, act, got_in(act)));
     run->trace->seen[run->index] = hash;
     run->trace->who[run->index] = (uint8_t)(act->place + 1);
