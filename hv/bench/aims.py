@@ -195,6 +195,28 @@ RESETS = Aim(
     what="a page of 512 to a page of 32, put back",
     better="less",
 )
+_OPERATION = (
+    "an operation sets registers, enters a guest through the API and leaves it "
+    "by an exit, and then its end is hashed and its world put back: some "
+    "microseconds each, where this aim has ten of them for all 64"
+)
+PROGRAMS = _cost(
+    "programs",
+    "hypervisor programs of 64 operations, no oracle",
+    unit="/s",
+    aim=100_000,
+    why=_OPERATION,
+)
+PROGRAMS_LOOKED_AT = _cost(
+    "programs-all", "the same with every oracle but `each`", unit="/s"
+)
+PAIRS = _cost(
+    "program-pairs",
+    "pairs of runs of 64 operations, compared",
+    unit="/s",
+    aim=20_000,
+    why=f"two runs each, and what each VM saw is compared: {_OPERATION}",
+)
 EXIT = _cost(
     "python-exit",
     "exit to Python and back",

@@ -6,6 +6,7 @@ measured with it.
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from hv.bench.machines import HEADROOM, guest_for, prepare
 from hv.bench.programs import MEMORY, image_of, styles_of
 from hv.bench.report import Figure, Skip
 from hv.core import ffi, lib
+from hv.fuzz import native, ops
+from hv.fuzz.format import decode, encode
 
 ENGINE = "fast"
+OPERATIONS = 64  # of a program
+WORLD = 64  # seeds of the generator that share one
 MIB = 1 << 20
 
 # Guests of a few instructions, for memory that a megabyte is plenty for.
@@ -82,6 +87,12 @@ def _costs() -> Iterator[tuple[aims.Aim, Measurement]]:
         aims.RESETS,
         lambda k: reset_page(512, 50 * k) / reset_page(32, 500 * k),
     )
+    yield aims.PROGRAMS, lambda k: programs(50 * k, oracles=0)
+    yield (
+        aims.PROGRAMS_LOOKED_AT,
+        lambda k: programs(20 * k, oracles=native.ALL_BUT_EACH),
+    )
+    yield aims.PAIRS, lambda k: programs(20 * k, oracles=0, twin=True)
     yield aims.EXIT, lambda k: exits(20_000 * k, api=False)
     yield aims.EXIT_API, lambda k: exits(5_000 * k, api=True)
 
@@ -194,6 +205,45 @@ def reset(pages: int, times: int) -> float:
 def reset_page(pages: int, times: int) -> float:
     """Return what each page adds to that, in nanoseconds."""
     return (reset(pages, times) - reset(0, times)) / pages
+
+
+def of_length(operations: int, seed: int, *, twin: bool) -> bytes:
+    """Return a program of g3 that has just so many operations.
+
+    :param twin: whether it is run twice, with other secrets in its first VM.
+    """
+    program = decode(native.generate("g3", seed))
+    records = program.records
+    while len(records) < operations:  # seeds of 64 share a world
+        seed += 1
+        records += decode(native.generate("g3", seed)).records
+    return encode(
+        replace(
+            program.with_records(records[:operations], 0, 0),
+            flags=ops.flags()["twin"] if twin else 0,
+        )
+    )
+
+
+def programs(times: int, *, oracles: int, twin: bool = False) -> float:
+    """Return how many programs of 64 operations are executed per second.
+
+    Of eight worlds, which are made before.
+    """
+    batch = [
+        of_length(OPERATIONS, seed + world * WORLD, twin=twin)
+        for world in range(8)
+        for seed in range(0, WORLD, WORLD // 8)
+    ]
+    with native.wheat().context(oracles=oracles) as context:
+        for program in batch:
+            context.execute(program)
+
+        def work() -> None:
+            for i in range(times):
+                context.execute(batch[i % len(batch)])
+
+        return 1e9 / _nanoseconds(work, times)
 
 
 def exits(times: int, *, api: bool) -> float:
