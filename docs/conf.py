@@ -66,8 +66,10 @@ html_copy_source = False
 
 # XeLaTeX, since pdfLaTeX has no letters but Latin ones.
 latex_engine = "xelatex"
+latex_use_xindy = False  # makeindex comes with every LaTeX
 latex_documents = [("index", "hv.tex", "hv", author, "manual")]
 latex_show_urls = "footnote"
+latex_elements = {"extraclassoptions": "openany,oneside"}
 
 # Copy what a person types, not the prompt and not the answer.
 copybutton_prompt_text = "$ "
