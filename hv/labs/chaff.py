@@ -15,12 +15,8 @@ The workload is hypervisor programs. To see a host between two operations, a
 program is executed once for each of its beginnings: it is the same every time.
 """
 
-import importlib.util
-import signal
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -29,22 +25,18 @@ from hv.errors import UsageError
 from hv.fuzz import native
 from hv.fuzz.format import Program, Record, encode
 from hv.fuzz.native import Context
-from hv.fuzz.text import parse
 from hv.fuzz.verdict import Verdict
 from hv.labs.chaff_cores import GOOD, forget_reached, reached
+from hv.labs.difference import difference
 from hv.labs.look import look
+from hv.labs.patience import Endless, patience
+from hv.labs.readers import Check, raised
 from hv.labs.seen import Host, Step
 
-PREFIX = "check_"
 QUIET = 0  # no oracle of hv's own: only the student's checks look
 LOUD = native.ALL_BUT_EACH  # all of them ...
 EACH = 1  # ... after each operation
 _TWICE = 2 + 1  # flags of programs that are run twice: fill, twin
-# Seconds of the processor that one call of a check may take: a last resort, as
-# it takes less than a thousandth. So one that loops costs itself alone.
-PATIENCE = 5.0
-
-Check = Callable[[Step], str | None]
 
 
 class Stage(StrEnum):
@@ -94,82 +86,6 @@ class Trial:
     where: Place | None = None  #: if it was triggered: where first ...
     differs: str = ""  #: ... and what is not as on the good core
     unheard: tuple[Alarm, ...] = ()  #: of checks that do not count
-
-
-# ---- what students write ----------------------------------------------------
-
-
-class Endless(Exception):  # noqa: N818 -- what happened
-    """Say that a check did not come to an end."""
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Raise Endless in what takes too long, where the system can do that."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise Endless("it does not come to an end")
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
-def read_checks(path: Path) -> dict[str, Check]:
-    """Return the functions of a file whose names begin with ``check_``.
-
-    It is executed: do this only where a submission may run.
-
-    :raises UsageError: it is no Python; the message has file and line.
-    """
-    spec = importlib.util.spec_from_file_location("submitted_checks", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path.name} cannot be read")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        with _patience():
-            spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UsageError(f"{path.name}:{error.lineno}: {error.msg}") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 -- a student's
-        raise UsageError(_raised(error, path.name)) from None
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if name.startswith(PREFIX) and callable(value)
-    }
-
-
-def read_attack(path: Path, most: int) -> Program:
-    """Return the program that a file has as text.
-
-    :param most: operations.
-    :raises UsageError: it has none, or one too long; with file and line.
-    """
-    try:
-        program = parse(path.read_text(errors="replace"))
-    except UsageError as error:
-        raise UsageError(f"{path.name}, {error}") from None
-    if len(program.records) > most:
-        raise UsageError(
-            f"{path.name} has {len(program.records)} operations; "
-            f"{most} are enough"
-        )
-    return program
-
-
-def _raised(error: BaseException, file: str) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    mine = [f for f in frames if Path(f.filename).name == file]
-    where = f"{file}:{mine[-1].lineno}: " if mine else ""
-    return f"{where}{type(error).__name__}: {error}"
 
 
 # ---- executing ---------------------------------------------------------------
@@ -225,55 +141,6 @@ def _step(record: Record, actor: int, before: Host, now: Host) -> Step:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where two hosts are not the same."""
-
-    where: str
-    good: str
-    bad: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.bad}; on the good core: {self.good}"
-
-
-def difference(good: object, bad: object, where: str = "") -> Difference | None:
-    """Return the first place in which two values differ; None: in none."""
-    if good == bad:
-        return None
-    if is_dataclass(good) and type(good) is type(bad):
-        pairs = [
-            (f.name, getattr(good, f.name), getattr(bad, f.name))
-            for f in fields(good)
-        ]
-    elif isinstance(good, Mapping) and isinstance(bad, Mapping):
-        keys = sorted({*good, *bad}, key=str)
-        pairs = [(_name(key), good.get(key), bad.get(key)) for key in keys]
-    elif (
-        isinstance(good, tuple)
-        and isinstance(bad, tuple)
-        and len(good) == len(bad)
-    ):
-        pairs = [
-            (str(i), *both)
-            for i, both in enumerate(zip(good, bad, strict=True))
-        ]
-    else:
-        return Difference(where, _name(good), _name(bad))
-    found = (
-        difference(one, other, f"{where}.{name}" if where else name)
-        for name, one, other in pairs
-    )
-    return next((f for f in found if f), None)
-
-
-def _name(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value > 999:
-        return f"{value:#x}"
-    text = str(value)
-    return text if len(text) < 60 else f"{text[:57]}..."
-
-
 def _begin(context: Context, program: Program, path: Path) -> None:
     """Make the program's world, and note from there on what is reached."""
     context.execute(encode(program.with_records((), 0, 0)))
@@ -309,7 +176,7 @@ class Suite:
     def _call(self, name: str, step: Step) -> str | None:
         if name in self._endless:
             raise Endless("it did not come to an end before")
-        with _patience():
+        with patience():
             return self.checks[name](step)
 
     def _ask(
@@ -322,7 +189,7 @@ class Suite:
                 if isinstance(error, Endless):
                     self._endless.add(name)
                 yield Alarm(
-                    name, core, place, _raised(error, self._file), raised=True
+                    name, core, place, raised(error, self._file), raised=True
                 )
             else:
                 if says is not None:

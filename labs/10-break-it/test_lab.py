@@ -16,13 +16,12 @@ from hv.labs.chaff import (
     Suite,
     Trial,
     attack,
-    difference,
-    read_attack,
-    read_checks,
     steps,
 )
 from hv.labs.chaff_cores import GOOD
+from hv.labs.difference import difference
 from hv.labs.points import Failed, fail, points
+from hv.labs.readers import read_attack, read_checks
 from hv.zoo import classes, record
 
 WHEATS = ("W01", "W02", "W03", "W06", "W07")

@@ -7,16 +7,11 @@ import pytest
 
 from hv.errors import UsageError
 from hv.fuzz.text import parse
-from hv.labs import chaff, cut, spec
-from hv.labs.chaff import (
-    Stage,
-    Suite,
-    attack,
-    difference,
-    read_attack,
-    read_checks,
-)
+from hv.labs import cut, patience, spec
+from hv.labs.chaff import Stage, Suite, attack
 from hv.labs.chaff_cores import GOOD, cores, probed
+from hv.labs.difference import difference
+from hv.labs.readers import read_attack, read_checks
 from hv.labs.run import grade
 from hv.labs.seen import SHARED, Step
 from hv.zoo import Edit, record
@@ -129,7 +124,7 @@ def loops(step: Step) -> str | None:
 def test_a_check_that_loops_costs_itself_alone(
     built: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chaff, "PATIENCE", 0.2)
+    monkeypatch.setattr(patience, "PATIENCE", 0.2)
     suite = Suite({"loops": loops, "owners": owners}, built, [CREATE])
     (alarm,) = suite.false_alarms(["W01"])
     assert alarm.check == "loops"
