@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from hv.cli import options
+from hv.cli import lab_staff, options
+from hv.cli.lab_staff import KEY, course_key
 from hv.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,17 +27,21 @@ _HERE = click.option(
     default=Path(),
     help="The lab's folder; by default where you are.",
 )
-_KEY = click.option(
-    "--key-file",
-    type=click.Path(path_type=Path),
-    help="The course's key, for hidden variants; students do not have it.",
-)
 _PAUSE = 0.5  # seconds between looks at the files
 
 
 @click.group()
 def lab() -> None:
     """Do a lab of the course: start it, grade it, get hints."""
+
+
+for command in (
+    lab_staff.prepare,
+    lab_staff.check,
+    lab_staff.batch,
+    lab_staff.gradescope,
+):
+    lab.add_command(command)
 
 
 @lab.command("list")
@@ -190,7 +196,7 @@ def _the_same(place: Path, number: int | None) -> None:
     metavar="NAME=VALUE",
     help="What Classroom 50 wants to know besides.",
 )
-@_KEY
+@KEY
 @click.option("--student", default="", metavar="ID", help="Whose variant.")
 @click.option(
     "--sanitize",
@@ -216,7 +222,7 @@ def grade(
 
     place = _meant(place, number)
     seed = None
-    if key := _key(key_file):
+    if key := course_key(key_file):
         of = note(place).lab if number is None else number
         seed = hidden_seed(key, student, of)
     facts = dict(_pair(text) for text in about)
@@ -258,16 +264,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--about {text}: NAME=VALUE would be right")
     return name, value
-
-
-def _key(path: Path | None) -> str:
-    """Return the course's key; empty if there is none."""
-    if path is None:
-        return ""
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
 
 
 @lab.command()
@@ -334,150 +330,42 @@ def submit(*, place: Path, out: Path | None) -> None:
 
 
 @lab.command()
+@click.argument("number", type=int, required=False)
 @_HERE
-@click.option("--once", is_flag=True, hidden=True)
-def watch(*, place: Path, once: bool) -> None:
+@click.option("--once", is_flag=True, help="Grade what is there, and end.")
+def watch(*, number: int | None, place: Path, once: bool) -> None:
     """Grade again whenever you save; end with Ctrl-C."""
     from rich.console import Console
 
-    from hv.labs.workspace import opened, submission
+    from hv.labs.run import grade as graded
+    from hv.labs.watch import Show
+    from hv.labs.watch import watch as follow
+    from hv.labs.workspace import hints_taken, opened, submission
 
+    place = _meant(place, number)
+    _the_same(place, number)
     folder, _ = opened(place)
-    screen = Console()
-    before: dict[str, str] | None = None
-    last: Grade | None = None
+    first = submission(folder, place)
+    follow(
+        [first] if once else _looks(folder, place),
+        lambda files, tell: graded(folder, files, tell=tell),
+        Show(
+            folder,
+            Console(),
+            lambda: hints_taken(folder, place),
+            "" if place == Path() else f" -C {place}",
+        ),
+    )
+
+
+def _looks(folder: "Folder", place: Path) -> "Iterator[dict[str, str]]":
+    """Return a student's files, twice a second, for ever."""
+    from hv.labs.workspace import submission
+
     while True:
         try:
-            now = submission(folder, place)
+            files = submission(folder, place)
         except UsageError:  # an editor may be between removing and writing
-            now = before or {}
-        if now != before and now:
-            before = now
-            with screen.status("grading ..."):  # on a terminal alone
-                _, done = _graded(place)
-            print(_brief(done, last), flush=True)
-            last = done
-        if once:
-            return
+            files = {}
+        yield files
         time.sleep(_PAUSE)
-
-
-def _brief(done: "Grade", last: "Grade | None") -> str:
-    """Say how far a student is, what has changed, and what comes next."""
-    from hv.labs import report
-
-    lines = [report.bar(done)]
-    if last is not None:
-        lines[0] += report.changed(last, done)
-    failed = report.first_failure(done)
-    if done.broken:
-        lines.append(done.broken)
-    elif failed is not None:
-        lines += [f"next: {failed.award.title}", failed.message]
-    else:
-        lines.append("all points: `hv lab submit` packs your files")
-    return "\n".join(lines)
-
-
-@lab.command()
-@click.argument("number", type=int)
-def prepare(*, number: int) -> None:
-    """Compile what grading lab NUMBER needs, so that the first is as fast."""
-    from hv.labs import build, cut
-    from hv.labs.chaff_cores import cores
-    from hv.labs.spec import find
-
-    folder = find(number)
-    files = cut.solution(folder)
-    build.core(folder, files)
-    build.image(folder, files)
-    count = len(cores(folder))
-    beside = f", and {count} cores to judge with" if count else ""
-    print(f"lab {number}: hv's core{beside}")
-
-
-@lab.command()
-@click.argument("number", type=int)
-@click.option("--quick", is_flag=True, help="Run nothing.")
-def check(*, number: int, quick: bool) -> int:
-    """For authors: look whether lab NUMBER holds what a lab promises."""
-    from hv.labs import check as gates
-    from hv.labs.spec import find
-
-    folder = find(number)
-    which = gates.static if quick else gates.all_gates
-    wrong = 0
-    for mistake in which(folder):
-        print(f"lab {number}: {mistake}")
-        wrong += 1
-    if not wrong:
-        print(f"lab {number}: all gates passed")
-    return 1 if wrong else 0
-
-
-@lab.command()
-@click.argument("number", type=int)
-@click.argument("submissions", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("graded"),
-    show_default=True,
-    help="Where grades and summary go.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 256),
-    metavar="N",
-    help="Processes; 0: this one. Default: one for each processor.",
-)
-@click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
-@_KEY
-def batch(
-    *,
-    number: int,
-    submissions: Path,
-    out: Path,
-    workers: int | None,
-    dask: str | None,
-    key_file: Path | None,
-) -> None:
-    """Grade a folder of SUBMISSIONS; start it again to go on."""
-    import os
-
-    from hv.labs import workers as pools
-    from hv.labs.batch import Batch
-    from hv.labs.spec import find
-
-    if dask is not None and workers is not None:
-        raise UsageError("--workers or --dask, not both")
-    count = workers if workers is not None else os.cpu_count() or 1
-    whole = Batch(find(number), submissions, out, key=_key(key_file))
-    rows = whole.run(
-        lambda row: print(f"{row.student}: {row.score}/{row.full}", flush=True),
-        pools.processes(count) if dask is None else pools.dask(dask),
-    )
-    print(f"{len(rows)} submissions; {out / 'summary.html'}")
-
-
-@lab.command()
-@click.argument("number", type=int)
-@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--wheels",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder of wheels for the image, which has no network.",
-)
-@_KEY
-def gradescope(
-    *, number: int, out: Path, wheels: Path | None, key_file: Path | None
-) -> None:
-    """Write the zip of a Gradescope assignment for lab NUMBER."""
-    from hv.labs.exports.gradescope import pack
-    from hv.labs.spec import find
-
-    find(number)
-    found = sorted(wheels.glob("*.whl")) if wheels else []
-    pack(number, out, found, _key(key_file))
-    print(f"{out}: setup.sh, run_autograder, {len(found)} wheels")

@@ -10,6 +10,7 @@
 from collections.abc import Iterator
 
 from hv.labs import cut
+from hv.labs.points import plan
 from hv.labs.run import Grade, grade
 from hv.labs.spec import Folder, Wrong
 
@@ -31,6 +32,12 @@ def static(folder: Folder) -> Iterator[str]:
         yield "three typical wrong solutions at least"
     for wrong in lab.wrong:
         cut.wrong_solution(folder, wrong)
+    tests = {award.test for award in plan(folder.tests)}
+    named = {test for part in lab.part for test in part.tests}
+    for test in sorted(tests - named):
+        yield f"test {test} belongs to no part: who fails it gets no hint"
+    for test in sorted(named - tests):
+        yield f"a part names the test {test}, which is not there"
 
 
 def solved(folder: Folder) -> Iterator[str]:

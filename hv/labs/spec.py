@@ -45,6 +45,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     title: str
     hints: tuple[str, str, str]
+    tests: tuple[str, ...] = ()  #: about it: whose failure these hints help
 
 
 class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -128,6 +128,15 @@ def test_what_is_wrong_in_a_lab_is_said(
         spec.read(copied(spec.find(1), tmp_path, old, new))
 
 
+def test_a_test_without_a_part_and_a_part_without_a_test(
+    tmp_path: Path,
+) -> None:
+    old, new = 'tests = ["rights"]', 'tests = ["left"]'
+    left, right = static(spec.read(copied(spec.find(1), tmp_path, old, new)))
+    assert left == "test rights belongs to no part: who fails it gets no hint"
+    assert right == "a part names the test left, which is not there"
+
+
 def test_a_folder_is_made_once(tmp_path: Path) -> None:
     folder = spec.find(1)
     place = tmp_path / "lab1"

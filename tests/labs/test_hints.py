@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hv.cli import main
-from hv.labs import report, workspace
+from hv.labs import workspace
 from hv.labs.exports import export
 from hv.labs.exports.classroom50 import ABOUT
 from hv.labs.points import Award
@@ -101,53 +101,3 @@ def test_platforms_that_show_students_everything_are_not_told() -> None:
 @pytest.mark.parametrize("form", ["gradescope", "junit"])
 def test_without_hints_nothing_is_said_of_them(form: str) -> None:
     assert "hints" not in export(graded(a=True), form, {})
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "says"),
-    [
-        ({"a": False, "b": False}, {"a": True, "b": False}, "+10; now good: a"),
-        (
-            {"a": True, "b": False},
-            {"a": False, "b": False},
-            "-10; no longer: a",
-        ),
-        (
-            {"a": True, "b": False},
-            {"a": False, "b": True},
-            "now good: b; no longer: a",
-        ),
-        ({"a": True, "b": False}, {"a": True, "b": False}, ""),
-    ],
-)
-def test_who_watches_is_told_what_has_changed(
-    before: dict[str, bool], after: dict[str, bool], says: str
-) -> None:
-    assert report.changed(graded(**before), graded(**after)).strip() == says
-
-
-def test_watching_grades_again_when_a_file_is_saved(
-    lab: tuple[Folder, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder, place = lab
-    grades = iter([graded(a=False, b=False), graded(a=True, b=True)])
-    monkeypatch.setattr("hv.cli.lab._graded", lambda _: (folder, next(grades)))
-    naps = []
-
-    def nap(_: float) -> None:
-        naps.append(1)
-        if len(naps) == 2:  # a look at which nothing had changed comes first
-            with (place / "mmu.c").open("a") as file:
-                file.write("/* saved */\n")
-        if len(naps) == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("time.sleep", nap)
-    assert main(["lab", "watch", "-C", str(place)]) == 130
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == f"[{'-' * 30}] 0/20"
-    assert shown[1] == "next: A"
-    assert f"[{'#' * 30}] 20/20  +20; now good: a, b" in shown
-    assert shown[-1] == "all points: `hv lab submit` packs your files"

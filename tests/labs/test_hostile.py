@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hv.labs.build import sanitizer
+from hv.labs.process import Event
 from hv.labs.run import Grade, grade
 from hv.labs.sandbox import Limits, protection
 
@@ -55,10 +56,21 @@ def test_a_loop_is_ended() -> None:
 
 def test_a_crash_costs_the_test_that_ran() -> None:
     code = "if (rights.mxr && rights.sum) *(volatile int *)8 = 1;"
-    done = grade(LAB, submission(code), limits=replace(QUICK, deaths=2))
+    told = list[Event]()
+    done = grade(
+        *(LAB, submission(code)),
+        limits=replace(QUICK, deaths=2),
+        tell=told.append,
+    )
     lost = [r.award.test for r in done.results if not r.good]
     assert lost == ["rights"]
     assert "segmentation fault" in messages(done)
+    tests = [result.award.test for result in done.results]
+    assert told[0] == Event("")
+    assert [e.test for e in told if e.good is None] == ["", *tests]
+    assert {e.test: e.good for e in told if e.good is not None} == {
+        result.award.test: result.good for result in done.results
+    }
 
 
 def test_a_printed_score_is_no_score() -> None:
