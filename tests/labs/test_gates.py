@@ -1,9 +1,15 @@
 """Each lab holds what a lab promises: solution, skeleton, wrong solutions."""
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 
-from hv.labs import check, cut, spec
+from hv.labs import build, check, cut, spec
 from hv.labs.run import grade
+
+Files = Mapping[str, str]
 
 ALL = spec.labs()
 each = pytest.mark.parametrize("folder", ALL, ids=lambda f: f.path.name)
@@ -37,11 +43,30 @@ def test_a_wrong_solution_loses_what_it_should(
     assert not list(check.caught(folder, wrong))
 
 
+def alike(folder: spec.Folder, works: Sequence[Files], repeats: int) -> None:
+    """Grade all works so often, two at a time: each is the other's load."""
+    for work in works:
+        build.core(folder, work)
+        build.image(folder, work)
+    with ThreadPoolExecutor(2) as pool:
+        grades = list(pool.map(partial(grade, folder), [*works] * repeats))
+    for number in range(len(works)):
+        first, *others = grades[number :: len(works)]
+        assert others == [first] * (repeats - 1)  # messages, too
+    assert grades[0].score == grades[0].full
+    assert all(done.score < done.full for done in grades[1 : len(works)])
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])  # these take a second
+def test_the_score_is_the_same_in_ten_grades_under_load(number: int) -> None:
+    folder = spec.find(number)
+    wrong = folder.lab.wrong[-1]
+    works = [cut.solution(folder), cut.wrong_solution(folder, wrong)]
+    alike(folder, works, 5)
+
+
 @pytest.mark.nightly
 @each
 def test_the_score_is_the_same_every_time(folder: spec.Folder) -> None:
-    for files in (
-        cut.solution(folder),
-        *(cut.wrong_solution(folder, w) for w in folder.lab.wrong[:2]),
-    ):
-        assert len({grade(folder, files) for _ in range(10)}) == 1
+    wrong = [cut.wrong_solution(folder, w) for w in folder.lab.wrong[:2]]
+    alike(folder, [cut.solution(folder), *wrong], 10)
