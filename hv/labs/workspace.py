@@ -131,15 +131,19 @@ def note(place: Path) -> Note:
 
 
 def hints_taken(folder: Folder, place: Path) -> tuple[str, ...]:
-    """Return which hints of a lab were taken in a folder; none if it is none.
-
-    What the note says is the student's to change: only what could be there
-    counts, and it never decides about points.
-    """
+    """Return which hints of a lab were taken in a folder, if it is one."""
     try:
-        found = note(place)
+        return hints_noted(folder, note(place))
     except UsageError:
         return ()
+
+
+def hints_noted(folder: Folder, found: Note) -> tuple[str, ...]:
+    """Return which hints of a lab a note says were taken.
+
+    What it says is the student's to change: only what could be there counts,
+    and it never decides about points.
+    """
     there = {
         f"{part.name} {step + 1}"
         for part in folder.lab.part

@@ -18,10 +18,11 @@ import pytest
 
 from hv.cli import main
 from hv.errors import UsageError
-from hv.labs import batch, cut, workspace
+from hv.labs import batch, cut, submissions, summary, workspace
 from hv.labs.batch import Batch, OtherLabError
 from hv.labs.sandbox import Limits
 from hv.labs.spec import find
+from hv.labs.summary import Row
 from hv.labs.workers import dask, processes
 
 from .classes import Class, unexpected
@@ -37,12 +38,12 @@ def folder_of(place: Path, files: dict[str, str]) -> None:
 
 
 def rows_of(
-    rows: list[batch.Row],
+    rows: list[Row],
 ) -> dict[str, tuple[int, tuple[str, ...], str]]:
     return {row.student: (row.score, row.failed, row.note) for row in rows}
 
 
-def summary_says(out: Path, rows: list[batch.Row]) -> None:
+def summary_says(out: Path, rows: list[Row]) -> None:
     """The two summaries are those of these rows."""
     table = list(csv.DictReader(StringIO((out / "summary.csv").read_text())))
     assert [
@@ -68,7 +69,7 @@ def test_a_class_of_20_and_a_worker_that_is_killed(tmp_path: Path) -> None:
     assert not list(unexpected(made, rows_of(rows)))
     summary_says(tmp_path / "out", rows)
 
-    graded: list[batch.Row] = []
+    graded: list[Row] = []
     assert whole.run(graded.append) == rows
     assert not graded
     (place / "s000/tlb.c").write_text("int x = ;")
@@ -113,7 +114,7 @@ def test_a_cluster_whose_worker_is_killed_loses_nothing(tmp_path: Path) -> None:
         with distributed.Client(cluster) as client:
             pids = list(client.run(os.getpid).values())
 
-        def kill(_: batch.Row) -> None:
+        def kill(_: Row) -> None:
             if pids:
                 os.kill(pids.pop(), signal.SIGKILL)
                 pids.clear()
@@ -254,7 +255,7 @@ def test_a_student_twice(tmp_path: Path) -> None:
     folder_of(tmp_path / "ada", {})
     workspace.pack({}, tmp_path / "ada.tar")
     with pytest.raises(UsageError, match="two submissions of ada"):
-        batch.entries(tmp_path)
+        submissions.entries(tmp_path)
 
 
 def test_a_file_that_is_there_twice_or_huge(tmp_path: Path) -> None:
@@ -262,11 +263,11 @@ def test_a_file_that_is_there_twice_or_huge(tmp_path: Path) -> None:
         archive.writestr("1/mmu.c", "")
         archive.writestr("2/mmu.c", "")
     with pytest.raises(UsageError, match=r"mmu\.c is there twice"):
-        batch.read(LAB, tmp_path / "a.zip")
+        submissions.read(LAB, tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "b.zip", "w", 8) as archive:
         archive.writestr("mmu.c", " " * (2 << 20))
     with pytest.raises(UsageError, match="is larger than"):
-        batch.read(LAB, tmp_path / "b.zip")
+        submissions.read(LAB, tmp_path / "b.zip")
 
 
 def test_links_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
@@ -274,16 +275,16 @@ def test_links_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
         link = tarfile.TarInfo("mmu.c")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         archive.addfile(link)
-    assert batch.read(LAB, tmp_path / "a.tar") == {}
+    assert submissions.read(LAB, tmp_path / "a.tar") == {}
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula() -> None:
-    row = batch.Row("=1+1", 1, 2, "@x", ())
-    assert batch.as_csv([row]).splitlines()[1] == "'=1+1,1,2,,'@x"
+    row = Row("=1+1", 1, 2, "@x", ())
+    assert summary.as_csv([row]).splitlines()[1] == "'=1+1,1,2,,,'@x"
 
 
 def test_a_page_takes_no_name_for_markup() -> None:
-    row = batch.Row("<script>", 1, 2, "<b>", ())
-    page = batch.as_html(LAB, [row])
+    row = Row("<script>", 1, 2, "<b>", ())
+    page = summary.as_html(LAB, [row])
     assert "<script>" not in page
     assert "<b>" not in page

@@ -1,6 +1,8 @@
 """Which hints were taken is noted, shown to instructors, and costs nothing."""
 
+import csv
 import json
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -8,12 +10,14 @@ import msgspec
 import pytest
 
 from hv.cli import main
-from hv.labs import workspace
+from hv.labs import batch, cut, workspace
 from hv.labs.exports import export
 from hv.labs.exports.classroom50 import ABOUT
+from hv.labs.exports.ours import plain
 from hv.labs.points import Award
 from hv.labs.run import Grade, Result
 from hv.labs.spec import Folder, find
+from hv.labs.workers import processes
 
 from .schemas import Classroom50, Gradescope, PrairieLearn
 
@@ -101,3 +105,69 @@ def test_platforms_that_show_students_everything_are_not_told() -> None:
 @pytest.mark.parametrize("form", ["gradescope", "junit"])
 def test_without_hints_nothing_is_said_of_them(form: str) -> None:
     assert "hints" not in export(graded(a=True), form, {})
+
+
+def noted(folder: Folder, *hints: str, lab: int = 1) -> str:
+    note = workspace.Note(lab, folder.lab.name, "ada", hints)
+    return msgspec.json.encode(note).decode()
+
+
+def handed_in(folder: Folder, place: Path) -> dict[str, tuple[str, ...]]:
+    """Write a class of submissions; return which hints each has noted."""
+    files = cut.skeleton(folder)
+    good = noted(folder, "walk 1", "fence 2")
+    notes = {
+        "ada": good,
+        "bob": noted(folder, "walk 9", "<b>", "walk 1", "walk 1"),
+        "cem": noted(folder, "walk 1", lab=2),
+        "dan": "no JSON",
+        "eve": good + " " * workspace.LARGEST,
+    }
+    (place / "fay").mkdir(parents=True)  # a folder, and no note
+    for name, text in files.items():
+        (place / "fay" / name).write_text(text)
+    for student, text in notes.items():
+        with_note = files | {workspace.NOTE: text}
+        workspace.pack(with_note, place / f"{student}.tar")
+    with zipfile.ZipFile(place / "gus.zip", "w") as archive:
+        for name, text in (files | {workspace.NOTE: good}).items():
+            archive.writestr(f"lab1/{name}", text)
+        archive.writestr(f"copy/{workspace.NOTE}", good)  # which one?
+    return {
+        "ada": ("walk 1", "fence 2"),
+        "bob": ("walk 1",),
+        **dict.fromkeys(("cem", "dan", "eve", "fay", "gus"), ()),
+    }
+
+
+def test_the_summary_of_a_class_shows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = find(1)
+    right = handed_in(folder, tmp_path / "in")
+    asked: list[object] = []
+
+    def fake(*order: object) -> dict[str, object]:
+        asked.append(order)
+        return plain(graded(a=True, b=False))
+
+    monkeypatch.setattr(batch, "one", fake)
+    whole = batch.Batch(folder, tmp_path / "in", tmp_path / "out")
+    rows = whole.run(pool=processes(0))
+    assert {row.student: row.hints for row in rows} == right
+    assert {row.score for row in rows} == {10}
+    with (tmp_path / "out/summary.csv").open() as file:
+        cells = {row["student"]: row["hints"] for row in csv.DictReader(file)}
+    assert cells == {who: ", ".join(hints) for who, hints in right.items()}
+    page = (tmp_path / "out/summary.html").read_text()
+    assert "<tr><td>ada<td>10/20<td>b<td>walk 1, fence 2<td>" in page
+    assert "<li>walk 1: 2 of 7\n<li>fence 2: 1 of 7\n" in page
+    grade = json.loads((tmp_path / "out/grades/ada.json").read_text())["grade"]
+    assert grade["hints"] == ["walk 1", "fence 2"]
+
+    assert whole.run(pool=processes(0)) == rows
+    assert len(asked) == len(right)  # once each: they are known now
+    text = noted(folder, "walk 1")
+    (tmp_path / "in/fay" / workspace.NOTE).write_text(text)
+    again = {row.student: row.hints for row in whole.run(pool=processes(0))}
+    assert again == right | {"fay": ("walk 1",)}

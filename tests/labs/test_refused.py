@@ -8,7 +8,9 @@ import pytest
 
 from hv.cli import main
 from hv.labs import workspace
+from hv.labs.batch import Batch
 from hv.labs.spec import find
+from hv.labs.workers import processes
 
 from .schemas import Gradescope
 
@@ -73,3 +75,23 @@ def test_it_is_no_grade_of_another_lab(tmp_path: Path) -> None:
     out.unlink()
     assert main(nowhere) == 2
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [("pytest", "grading needs pytest"), ("hv._native", "core is not built")],
+)
+def test_nobody_has_no_points_because_something_is_not_installed(
+    missing: str,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "hv.labs.run.find_spec", lambda name: None if name == missing else name
+    )
+    workspace.start(find(1), tmp_path / "in/ada")
+    whole = Batch(find(1), tmp_path / "in", tmp_path / "out")
+    (row,) = whole.run(pool=processes(0))
+    assert says in row.note
+    assert not list((tmp_path / "out/grades").iterdir())
