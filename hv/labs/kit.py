@@ -57,6 +57,22 @@ def _valid(lookup: Lookup) -> int:
     return last.value if last.value & V else 0
 
 
+def moved(guest: Guest) -> bool:
+    """Execute an instruction of vCPU 0, or let it take a trap.
+
+    Beneath a hypervisor that can take more than one attempt: the machine's page
+    fault, the hypervisor's answer, the instruction again. False if the guest
+    is still there after a few: a hypervisor that is not right may never do it,
+    and then ``Guest.step()`` has no end.
+    """
+    pc = guest.cpu[0].pc
+    for _ in range(ATTEMPTS):
+        guest.run(1)
+        if guest.cpu[0].pc != pc:
+            return True
+    return False
+
+
 class Board(Closing):
     """A guest whose instructions are poked in and run one by one.
 
@@ -100,16 +116,10 @@ class Board(Closing):
     def one(self, pc: int) -> bool:
         """Execute until the instruction at pc is done, or has trapped.
 
-        Beneath a hypervisor that can take more than one attempt: the machine's
-        page fault, the hypervisor's answer, the instruction again. False if
-        nothing has changed after a few.
+        False if that does not happen: see :func:`moved`.
         """
         self.cpu.pc = pc
-        for _ in range(ATTEMPTS):
-            self.machine.run(1)
-            if self.cpu.pc != pc:
-                return True
-        return False
+        return moved(self.machine)
 
     @property
     def counters(self) -> Counters:

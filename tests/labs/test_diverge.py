@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hv.guest import Guest
 from hv.images import find
 from hv.labs.diverge import Parting, function_of, line_of, part, where
 from hv.labs.kit import (
@@ -15,14 +16,17 @@ from hv.labs.kit import (
     OTHER,
     RWX,
     VIRTUAL,
+    Board,
     Paged,
     V,
+    moved,
     pte,
 )
 from hv.labs.points import Failed, expect
 from hv.machine import Machine
 
 NOP, EBREAK = 0x13, 0x00100073
+INTERRUPT = {"stvec": 0x80004001, "sie": 2, "sip": 2, "sstatus": 2}
 
 
 def parted(words: list[int], spoil: str = "") -> Parting | None:
@@ -66,9 +70,40 @@ def test_a_trap_that_did_not_come_has_the_tables() -> None:
     assert found.trap is not None
     assert (found.trap.step, found.trap.cause) == (1, 13)
     text = "\n".join(found.lines)
-    assert "the last trap: this step, cause 13, at 0x40000000" in text
+    assert "the last trap: this step, load page fault, at 0x40000000" in text
     assert "what the tables say:" in text
     assert "0x40001000" in text
+
+
+def test_a_vectored_interrupt_is_a_trap_like_others() -> None:
+    with Board() as right, Board() as wrong:
+        for board in (right, wrong):
+            for name, value in INTERRUPT.items():
+                board.cpu.set_reg(name, value)
+            board.cpu.set_priv("S")
+            board.cpu.pc = CODE
+        wrong.cpu.a0 = 7
+        found = part(wrong.machine, right.machine, 1)
+        assert found is not None
+        assert found.trap is not None
+        assert found.trap.cause == 1 << 31 | 1
+        text = f"the last trap: this step, software interrupt, at {CODE:#x}"
+        assert text in found.lines[3]
+
+
+def test_a_guest_that_is_not_moved_any_more_is_told_of() -> None:
+    with Paged() as right, Paged() as wrong:
+        for board in (right, wrong):
+            board.mem.write32(CODE, NOP)
+            board.cpu.set_priv("S")
+            board.cpu.pc = VIRTUAL
+
+        def stuck(guest: Guest) -> bool:
+            return guest is right.machine and moved(guest)
+
+        found = part(wrong.machine, right.machine, 1, b"", stuck)
+        assert found is not None
+        assert "still there" in found.lines[3]
 
 
 def test_what_is_dear_to_show_is_made_for_a_failure_alone() -> None:
