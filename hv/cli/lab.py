@@ -106,7 +106,10 @@ def start(
     for goal in folder.lab.goals:
         print(f"  - {goal}")
     mine = ", ".join(source.name for source in folder.lab.file)
-    print(f"In {where}: read handout.md, write in {mine}, then `hv lab grade`.")
+    print(f"Now `cd {where}`, read handout.md, and write in {mine}.")
+    print(
+        "`hv lab grade` says how far you are, and `hv lab watch` at each save."
+    )
 
 
 def _graded(
@@ -291,6 +294,8 @@ def hint(*, part: str | None, place: Path, step: int) -> None:
 
     Your instructor can see which ones you took. They cost nothing.
     """
+    from rich.console import Console
+
     from hv.labs.workspace import opened, take_hint
 
     folder, _ = opened(place)
@@ -302,7 +307,12 @@ def hint(*, part: str | None, place: Path, step: int) -> None:
     if part not in parts:
         raise UsageError(f"no part {part!r}; there are {', '.join(parts)}")
     take_hint(place, part, step)
-    print(parts[part].hints[step - 1])
+    screen = Console(highlight=False)
+    screen.print(
+        parts[part].hints[step - 1],
+        markup=False,
+        soft_wrap=not screen.is_terminal,  # a line stays one for programs
+    )
     if step < 3:
         print(f"(more: hv lab hint {part} --step {step + 1})")
 

@@ -14,11 +14,13 @@ cut changes nothing. The book includes code by the same comments.
 
 import re
 from collections.abc import Mapping
+from textwrap import wrap
 
 from hv.errors import UsageError
 from hv.labs.spec import Edit, Folder, Region, Source, Wrong
 from hv.sources import source_file
 
+COLUMNS = 80  # of a line
 _TRIVIAL = 12  # a line of fewer characters tells nothing: "return;", "}"
 
 
@@ -54,14 +56,26 @@ def content(text: str, marker: str, where: str = "the source") -> str:
 
 
 def _comment(task: str, name: str, stub: str) -> str:
-    lines = task.strip().splitlines()
     if name.endswith((".c", ".h", ".S")):
-        body = "\n".join(f" * {line}".rstrip() for line in lines)
-        return f"/*\n{body}\n */\n"
+        return f"/*\n{_filled(task, ' * ')} */\n"
     # Where indentation means something, that of the code below.
     first = stub.lstrip("\n")
     lead = first[: len(first) - len(first.lstrip())] * name.endswith(".py")
-    return "".join(f"{lead}# {line}".rstrip() + "\n" for line in lines)
+    return _filled(task, f"{lead}# ")
+
+
+def _filled(task: str, lead: str) -> str:
+    """Return paragraphs as lines of a comment, as long as lines of code are."""
+    lines: list[str] = []
+    for paragraph in task.strip().split("\n\n"):
+        lines += [""] if lines else []
+        lines += wrap(
+            paragraph,
+            COLUMNS - len(lead),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "".join(f"{lead}{line}".rstrip() + "\n" for line in lines)
 
 
 def _instead(region: Region, name: str) -> str:

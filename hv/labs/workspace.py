@@ -123,11 +123,19 @@ def note(place: Path) -> Note:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Note)
     except OSError:
-        raise UsageError(
-            f"{place} is no lab's folder; `hv lab start 1` makes one"
-        ) from None
+        raise UsageError(_no_lab(place)) from None
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _no_lab(place: Path) -> str:
+    """Say what is wrong with a folder that is no lab's, and what to do."""
+    here = "this" if place == Path() else str(place)
+    there = sorted(path.parent for path in place.glob(f"*/{NOTE}"))
+    if not there:
+        return f"{here} is no lab's folder; `hv lab start 1` makes one"
+    names = ", ".join(path.name for path in there)
+    return f"{here} is no lab's folder, but has {names}: `cd {there[0]}` first"
 
 
 def hints_taken(folder: Folder, place: Path) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Cutting: the same every time, nothing of the solution left."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -46,6 +47,23 @@ def test_the_task_stands_where_the_solution_stood(folder: spec.Folder) -> None:
         text = cut.skeleton(folder)[source.name]
         for region in source.region:
             assert f"TO DO ({region.part})" in cut.content(text, region.marker)
+
+
+@each
+def test_a_task_is_no_wider_than_code_is(folder: spec.Folder) -> None:
+    for source in folder.lab.file:
+        text = cut.skeleton(folder)[source.name]
+        for region in source.region:
+            lines = cut.content(text, region.marker).splitlines()
+            assert max(map(len, lines)) <= cut.COLUMNS
+
+
+def test_a_task_of_two_paragraphs() -> None:
+    source = spec.Source("x.c", "x.c", (region(task="one\n\ntwo " * 2),))
+    text = "/* marker: m */\n/* marker: end */\n"
+    assert "/*\n * TO DO (p): one\n *\n * two one\n *\n * two\n */\n" in (
+        cut.cut(source, text)
+    )
 
 
 def test_a_line_of_the_solution_that_is_left_is_found() -> None:
@@ -171,6 +189,16 @@ def test_only_ordinary_files_are_submitted(tmp_path: Path) -> None:
     (tmp_path / "tlb.c").symlink_to("/etc/hostname")
     with pytest.raises(UsageError, match=r"tlb\.c is missing, or no ordinary"):
         workspace.submission(folder, tmp_path)
+
+
+def test_beside_labs_one_is_told_of_them(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`hv lab start 1` makes one"):
+        workspace.note(tmp_path)
+    for number in (1, 0):
+        workspace.start(spec.find(number), tmp_path / f"lab{number}")
+    says = rf"but has lab0, lab1: `cd {re.escape(str(tmp_path))}/lab0` first"
+    with pytest.raises(UsageError, match=says):
+        workspace.note(tmp_path)
 
 
 def test_a_note_of_something_else(tmp_path: Path) -> None:
