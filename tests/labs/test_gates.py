@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from hv.labs import build, check, cut, spec
-from hv.labs.run import grade
+from hv.labs.points import Award
+from hv.labs.run import Grade, Result, grade
 
 Files = Mapping[str, str]
 
@@ -55,6 +56,25 @@ def alike(folder: spec.Folder, works: Sequence[Files], repeats: int) -> None:
         assert others == [first] * (repeats - 1)  # messages, too
     assert grades[0].score == grades[0].full
     assert all(done.score < done.full for done in grades[1 : len(works)])
+
+
+def test_a_message_that_changes_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = spec.find(2)  # nothing is built for it
+    messages = iter(["4 exits", "4 exits", "4 exits", "5 exits"])
+
+    def fake(_: spec.Folder, files: Files) -> Grade:
+        done = files["wrong"] == ""
+        message = "" if done else next(messages)
+        award = Award("a", "A", 10)
+        return Grade(2, "", (Result(award, good=done, message=message),))
+
+    monkeypatch.setitem(globals(), "grade", fake)
+    works = [{"wrong": ""}, {"wrong": "it is"}]
+    alike(folder, works, 2)
+    with pytest.raises(AssertionError, match="5 exits"):
+        alike(folder, works, 2)
 
 
 @pytest.mark.parametrize("number", [0, 1, 8])  # these take a second
