@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         TlbEntry,
     )
     from hv.guest import Guest
+    from hv.hosts import HostSnapshot, SavedVm, read_host
     from hv.hypervisor import Hypervisor
     from hv.interleave import Interleaving, Round
     from hv.loader import Layout
@@ -107,6 +108,7 @@ __all__ = [
     "GuestVirt",
     "HartInfo",
     "HostInfo",
+    "HostSnapshot",
     "HvError",
     "Hypervisor",
     "HypervisorBug",
@@ -128,6 +130,7 @@ __all__ = [
     "RunReason",
     "RunResult",
     "Runstate",
+    "SavedVm",
     "Schedule",
     "Snapshot",
     "State",
@@ -142,6 +145,7 @@ __all__ = [
     "compare",
     "frame_map",
     "page_table",
+    "read_host",
     "read_snapshot",
     "replay",
     "walk",
@@ -150,8 +154,8 @@ __all__ = [
 # In the order in which they are asked: those that need no core first.
 _MODULES = (
     "errors", "facts", "counters", "console", "memory", "cpu", "loader",
-    "interleave", "sched", "events", "snapshots", "guest", "marks", "vm",
-    "machine", "hypervisor", "comparison",
+    "interleave", "sched", "events", "snapshots", "hosts", "guest", "marks",
+    "vm", "machine", "hypervisor", "comparison",
     "replays", "reverse", "workloads",
     "views.walk", "views.tables", "views.frames",
 )  # fmt: skip

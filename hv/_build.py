@@ -12,7 +12,7 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
-HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
+HEADERS = ("hv.h", "hvhost.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 CONSTANTS = ("memmap.h", "csr.h", "cause.h", "pte.h")
 
 

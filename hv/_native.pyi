@@ -174,6 +174,38 @@ class _Lib:
         n: int,
         /,
     ) -> int: ...
+    def hv_host_save(
+        self,
+        host: CData,
+        note: CData,
+        size: int,
+        out: CData,
+        why: CData,
+        n: int,
+        /,
+    ) -> int: ...
+    def hv_host_restore(
+        self,
+        data: CData,
+        size: int,
+        engine: int,
+        host: CData,
+        why: CData,
+        n: int,
+        /,
+    ) -> int: ...
+    def hv_host_image_info(
+        self,
+        data: CData,
+        size: int,
+        out: CData,
+        vms: CData,
+        room: int,
+        why: CData,
+        n: int,
+        /,
+    ) -> int: ...
+    def hv_host_config(self, host: CData, out: CData, /) -> int: ...
     def hv_vm_fork(
         self, host: CData, vm: int, child: CData, why: CData, n: int, /
     ) -> int: ...

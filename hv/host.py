@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hv import core
 from hv.core import CData, check, ffi, from_c, lib, to_c
@@ -107,6 +107,31 @@ class HostConfig:
         _set_costs(config, self.costs)
         return config
 
+    @classmethod
+    def from_c(cls, config: CData) -> Self:
+        """Return what C says that a machine is."""
+        costs = {
+            n: int(config.cost[i]) for i, n in enumerate(core.cost_names())
+        }
+        return cls(
+            m_mode=from_c("HV_M_", MMode, config.m_mode),
+            ram=int(config.ram_size),
+            engine=from_c("HV_ENGINE_", Engine, config.engine),
+            profile=from_c("HV_PROFILE_", Profile, config.profile),
+            ad_fault=bool(config.ad_fault),
+            policy=from_c("HV_POLICY_", Policy, config.policy),
+            audit=bool(config.audit),
+            admission=from_c("HV_ADMISSION_", Admission, config.admission),
+            costs=costs,
+            **{name: int(getattr(config, name)) for name in _NUMBERS},
+        )
+
+
+def _config_of(raw: CData) -> CData:
+    config = ffi.new("struct hv_config *")
+    check(lib.hv_host_config(raw, config), "asking a machine")
+    return config
+
 
 def _set_costs(config: CData, costs: Mapping[str, int]) -> None:
     names = core.cost_names()
@@ -145,19 +170,23 @@ _GO_ON = (RunReason.BUDGET, RunReason.CONSOLE, RunReason.EVENTS)
 class Host:
     """One machine, its M-mode software, and the consoles of its guests."""
 
-    def __init__(self, config: HostConfig, *, record: bool = False) -> None:
+    def __init__(
+        self, config: HostConfig, *, record: bool = False, raw: CData = None
+    ) -> None:
         self._lock = threading.RLock()
         self._raw: CData = None
         self.config = config
         self.chunk = CHUNK_AUDIT if config.audit else CHUNK
         self.consoles: dict[int, Console] = {}
         self._taken = ffi.new("uint8_t[]", _TAKE)
-        c_config = config.to_c()
-        out = ffi.new("hv_host **")
-        why = ffi.new("char[]", core.WHY_SIZE)
-        status = lib.hv_host_new(c_config, out, why, core.WHY_SIZE)
-        check(status, "making a machine", core.text(why))
-        self._raw = ffi.gc(out[0], lib.hv_host_free)
+        if raw is None:
+            out = ffi.new("hv_host **")
+            why = ffi.new("char[]", core.WHY_SIZE)
+            status = lib.hv_host_new(config.to_c(), out, why, core.WHY_SIZE)
+            check(status, "making a machine", core.text(why))
+            raw = out[0]
+        self._raw = ffi.gc(raw, lib.hv_host_free)
+        c_config = _config_of(raw)
         self.harts = int(c_config.harts)
         self.time_div = int(c_config.time_div)
         self.slice = int(c_config.slice)
@@ -167,6 +196,11 @@ class Host:
             from hv import journal  # noqa: PLC0415 -- it needs a host
 
             self.journal = journal.Journal(self)
+
+    @classmethod
+    def over(cls, raw: CData) -> Self:
+        """Take over what C has made."""
+        return cls(HostConfig.from_c(_config_of(raw)), raw=raw)
 
     @property
     def closed(self) -> bool:

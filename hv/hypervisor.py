@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
-from hv import inside, sched, snapshots
+from hv import hosts, inside, sched, snapshots
 from hv.closing import Closing
 from hv.core import ffi, lib, to_c
 from hv.counters import Counters
@@ -221,6 +221,49 @@ class Hypervisor(Closing):
         """
         self._free(name)
         return self._enter(snapshots.restored_vm(self.host, source), name)
+
+    def to_bytes(self) -> bytes:
+        """Return all of the host's state, as :meth:`save` writes it to a file.
+
+        Its VMs stand still for that, and lose what is in their shadow tables
+        and the TLBs; it and what is restored from here have the same future.
+
+        :raises UsageError: if a VM is of style ``direct``.
+        """
+        self.host.give_input()
+        names = {vm.number: vm.name for vm in self.vms}
+        return hosts.saved_host(self.host, names)
+
+    def save(self, path: snapshots.Place) -> None:
+        """Write the host with all its VMs to a file, as a whole or not at all.
+
+        :raises UsageError: if a VM is of style ``direct``.
+        :raises HvError: if the file cannot be written; one that was there
+            before is then untouched.
+        """
+        snapshots.write_whole(path, self.to_bytes())
+
+    @classmethod
+    def restore(
+        cls, source: snapshots.Source, *, engine: str = Engine.FAST
+    ) -> Self:
+        """Make a host of what :meth:`save` has written, and go on there.
+
+        Its VMs have the numbers and names that they had, and their places in
+        the schedule. Nothing is recorded, and nobody watches it.
+
+        :param source: a file, or the bytes of :meth:`to_bytes`.
+        :param engine: which interpreter executes it; no guest can tell.
+        :raises ImageError: if that is nothing that a host was saved as.
+        :raises NoMemory: if this computer has no room for it.
+        """
+        host, names = hosts.restored_host(
+            source, choose(Engine, engine, "engine")
+        )
+        self = cls.over(host)
+        for number, name in names.items():
+            self._enter(number, name)
+        return self
 
     def fork(self, vm: VM, *, name: str | None = None) -> VM:
         """Make a second VM in the state of one; they share its memory.

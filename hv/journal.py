@@ -50,6 +50,7 @@ _CALLS: dict[str, tuple[str, ...]] = {
     "hv_vm_destroy": ("int",),
     "hv_vm_save": ("int", "image", "why"),
     "hv_vm_restore": ("data", "out uint32_t", "why"),
+    "hv_host_save": ("data", "image", "why"),
     "hv_vm_fork": ("int", "out uint32_t", "why"),
     "hv_vm_set_style": ("int",) * 2,
     "hv_vm_set_sync": ("int",) * 2,

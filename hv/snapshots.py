@@ -206,6 +206,11 @@ def read_snapshot(source: Source) -> Snapshot:
     )
     what = "a saved VM" if isinstance(source, bytes) else f"{source}"
     check(status, what, core.text(why))
+    return facts(out, len(data))
+
+
+def facts(out: CData, size: int) -> Snapshot:
+    """Return what C says of a saved VM, in an image of so many bytes."""
     page = lib.PAGE_SIZE
     return Snapshot(
         version=out.version,
@@ -224,5 +229,5 @@ def read_snapshot(source: Source) -> Snapshot:
         ballooned=out.frames_gone * page,
         shadow_frames=out.shadow_frames,
         unread=out.out,
-        size=len(data),
+        size=size,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from hv.errors import UsageError
 
 PACKAGE = Path(__file__).resolve().parent
-HEADERS = ("hv.h", "hvexplore.h", "hvp.h", "hvpgen.h")
+HEADERS = ("hv.h", "hvhost.h", "hvexplore.h", "hvp.h", "hvpgen.h")
 
 
 @cache

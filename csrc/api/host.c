@@ -139,8 +139,7 @@ void hv_config_default(struct hv_config *config)
     memcpy(config->cost, cost_defaults, sizeof(cost_defaults));
 }
 
-/* NULL if all is well, else what is wrong and what would be right. */
-static const char *config_bad(const struct hv_config *c)
+const char *host_config_bad(const struct hv_config *c)
 {
     if (c->m_mode > HV_M_CODE)
         return "m_mode must be one of enum hv_m_mode";
@@ -209,7 +208,7 @@ int hv_host_new(const struct hv_config *config, hv_host **out, char *why,
     if (!out)
         return HV_ERR_INVALID;
     *out = NULL;
-    const char *bad = config ? config_bad(config) : "config is missing";
+    const char *bad = config ? host_config_bad(config) : "config is missing";
     if (bad) {
         host_say(why, n, "%s", bad);
         return HV_ERR_INVALID;

@@ -38,6 +38,9 @@ static inline bool host_slots(const struct hv_host *host)
     return host->config.policy == HV_POLICY_SLOTS;
 }
 
+/* NULL if all is well, else what is wrong and what would be right. */
+const char *host_config_bad(const struct hv_config *config);
+
 /* The guest of this number: HV_OK and *vm, with *vm NULL for the bare machine
  * (number 0 on a host without hypervisor). */
 int host_guest(hv_host *host, uint32_t id, struct vm **vm);

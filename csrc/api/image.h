@@ -6,7 +6,7 @@
  *   image_vm.c     from a VM that stands still to records
  *   image_make.c   a new VM of that shape
  *   image_thaw.c   ... that becomes what the records say
- *   save.c         the calls of hv.h
+ *   save.c         the calls of hv.h; of a whole host: host_image.h
  *
  * The format knows of no pointer, no compiler and no engine: little-endian
  * numbers, each of the size that image_x.def says, in that order. Whoever wrote
@@ -120,23 +120,38 @@ struct image {
     struct image_in    map;             /* of runs, checked */
     struct image_in    data;            /* of pages */
     uint32_t           populated, gone; /* frames, as the map says */
+    bool               with_others;     /* in its host's: it may share pages */
 };
 
 void image_put(struct hv_image *to, const struct image *image);
 bool image_get(struct image_in *sections, struct image *image,
                struct image_why why);
+/* The sections before MAP alone; and what no field tells by itself, once the
+ * map is checked. */
+bool image_get_records(struct image_in *sections, struct image *image,
+                       struct image_why why);
+bool image_together(const struct image *image, struct image_why why);
 
 /* --- image_pages.c ---------------------------------------------------------- */
 
 /* Sections "MAP " and "DATA". False: no memory. */
 bool pages_put(struct hv_image *to, hv_host *host, const struct vm *vm);
+/* The two by themselves, for a host: a MAP for each VM, and one DATA. */
+struct contents;
+struct contents *contents_new(uint32_t room, bool with_others);
+void contents_free(struct contents *contents);
+void map_put(struct hv_image *to, hv_host *host, const struct vm *vm,
+             struct contents *contents);
+void data_put(struct hv_image *to, const struct contents *contents);
 struct image_run run_get(struct image_in *map);
-/* Count what the map says; false, with *why set, if it says nonsense. */
-bool pages_check(struct image *image, struct image_why why);
-/* Does the map populate this guest frame? */
+/* Count what the map says; false, with *why set, if it says nonsense, or DATA
+ * has more than `most` pages. */
+bool pages_check(struct image *image, uint32_t most, struct image_why why);
+/* Does the map populate this guest frame, for this VM alone? */
 bool pages_has(const struct image *image, uint32_t gfn);
-/* Give a VM that was never run its memory; there is enough for it. */
-void pages_fill(struct vm *vm, const struct image *image);
+/* Give a VM that was never run its memory. False: there is not enough. The
+ * frames that are shared, by content, are in `shared`; NULL: none are. */
+bool pages_fill(struct vm *vm, const struct image *image, uint32_t *shared);
 
 /* --- image_vm.c ------------------------------------------------------------- */
 
@@ -161,11 +176,21 @@ uint64_t vm_wanted(const hv_host *host, const struct image *image);
  * and nothing changed if it is not HV_OK. */
 int vm_remake(hv_host *host, const struct image *image, struct vm **vm,
               struct image_why why);
+/* What that is made of. NULL, or what the host cannot give it; what to make;
+ * false: no memory for what is at its console. */
+const char *image_unfit(const hv_host *host, const struct image *image);
+struct vm_config image_config(const struct image_vm *r);
+bool image_refill(hv_host *host, uint32_t vm, const struct image *image);
 
 /* --- image_thaw.c ----------------------------------------------------------- */
 
 /* It has its memory now: let it be what the image says. */
 void vm_thaw(hv_host *host, struct vm *vm, const struct image *image);
+/* The same, if it is cycle `now`, but for who waits to run. */
+void vm_thaw_still(struct vm *vm, const struct image *image, uint64_t now);
+
+/* save.c: what hv_image_info() tells. */
+void image_facts(const struct image *image, struct hv_image_info *out);
 
 /* guest.c: by enum hv_style and enum hv_sync, and back. */
 extern const struct style *const vm_styles[HV_NR_STYLES];

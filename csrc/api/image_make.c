@@ -17,7 +17,7 @@ uint64_t vm_wanted(const hv_host *host, const struct image *image)
 
 /* marker: fits */
 /* What this host cannot give it, or NULL. */
-static const char *unfit(const hv_host *host, const struct image *image)
+const char *image_unfit(const hv_host *host, const struct image *image)
 {
     const struct image_vm *r = &image->vm;
     uint32_t               harts = (1u << host->config.harts) - 1;
@@ -35,7 +35,7 @@ static const char *unfit(const hv_host *host, const struct image *image)
 }
 /* marker: end */
 
-static struct vm_config config_of(const struct image_vm *r)
+struct vm_config image_config(const struct image_vm *r)
 {
     return (struct vm_config){
         .style = vm_styles[r->style],
@@ -65,7 +65,7 @@ static bool refill(hv_host *host, struct channel *channel,
     return !failed;
 }
 
-static bool refill_both(hv_host *host, uint32_t vm, const struct image *image)
+bool image_refill(hv_host *host, uint32_t vm, const struct image *image)
 {
     struct channels *of = channels_make(&host->hal, vm);
 
@@ -99,8 +99,8 @@ int vm_remake(hv_host *host, const struct image *image, struct vm **vm,
               struct image_why why)
 {
     struct hyp      *hyp = &host->hal.hyp;
-    struct vm_config config = config_of(&image->vm);
-    const char      *reason = unfit(host, image);
+    struct vm_config config = image_config(&image->vm);
+    const char      *reason = image_unfit(host, image);
 
     if (reason) {
         host_say(why.text, why.n, "%s", reason);
@@ -114,7 +114,7 @@ int vm_remake(hv_host *host, const struct image *image, struct vm **vm,
     *vm = NULL;
     if (vm_wanted(host, image) <= frames_available(&hyp->frames))
         *vm = vm_create(hyp, &config, &reason);
-    if (*vm && !refill_both(host, (*vm)->id, image)) {
+    if (*vm && !image_refill(host, (*vm)->id, image)) {
         unmake(host, *vm);
         *vm = NULL;
     }

@@ -2,7 +2,7 @@
  *
  * The lists are image_x.def; here each becomes three functions: to write, to
  * read, and to name the first field that holds what no VM could. What concerns
- * more than one record is checked in image_get(). */
+ * more than one record is checked in image_together(). */
 #include "abi/pv.h"
 #include "api/image.h"
 #include <string.h>
@@ -205,7 +205,7 @@ static bool held_ok(const struct image *image, const struct image_vcpu *v)
 
 /* marker: image-together */
 /* What no field tells by itself. */
-static bool together(const struct image *image, struct image_why why)
+bool image_together(const struct image *image, struct image_why why)
 {
     uint32_t    places = 0;
     const char *bad = NULL;
@@ -249,13 +249,21 @@ static bool get_records(struct image_in *in, struct image *image,
     return true;
 }
 
-bool image_get(struct image_in *in, struct image *image, struct image_why why)
+bool image_get_records(struct image_in *in, struct image *image,
+                       struct image_why why)
 {
     return get_records(in, image, why) &&
            image_section(in, "WHY ", &image->reason, why) &&
            image_section(in, "COUT", &image->out, why) &&
-           image_section(in, "CIN ", &image->in, why) &&
+           image_section(in, "CIN ", &image->in, why);
+}
+
+bool image_get(struct image_in *in, struct image *image, struct image_why why)
+{
+    image->with_others = false;
+    return image_get_records(in, image, why) &&
            image_section(in, "MAP ", &image->map, why) &&
            image_section(in, "DATA", &image->data, why) &&
-           pages_check(image, why) && together(image, why);
+           pages_check(image, image->vm.mem_size / PAGE_SIZE, why) &&
+           image_together(image, why);
 }

@@ -165,14 +165,11 @@ static void thaw_states(struct vm *vm, const struct image *image)
         }
 }
 
-void vm_thaw(hv_host *host, struct vm *vm, const struct image *image)
+void vm_thaw_still(struct vm *vm, const struct image *image, uint64_t now)
 {
     const struct image_vm *r = &image->vm;
 
-    host_flush_owed(host);
-    uint64_t now = latest_at(host, r->phase);
-    all_at(host, now);
-    vm->born_time = now / host->hal.hyp.tick - r->age_ticks;
+    vm->born_time = now / vm->hyp->tick - r->age_ticks;
     vm->born_cycle = now - r->age_cycles;
     vm->exit_code = r->exit_code;
     vm->rebooted = r->rebooted;
@@ -187,6 +184,14 @@ void vm_thaw(hv_host *host, struct vm *vm, const struct image *image)
         thaw_vcpu(&vm->vcpu[i], &image->vcpu[i], now);
     thaw_log(vm, image);
     vm->count = image->count;
+}
+
+void vm_thaw(hv_host *host, struct vm *vm, const struct image *image)
+{
+    host_flush_owed(host);
+    uint64_t now = latest_at(host, image->vm.phase);
+    all_at(host, now);
+    vm_thaw_still(vm, image, now);
     thaw_states(vm, image);
     if (image->out.left > CONSOLE_LIMIT)
         host->hal.console_full = vm->id;

@@ -74,7 +74,7 @@ static bool rounds_add(struct rounds *rounds, struct arena *arena,
     return true;
 }
 
-static bool round_ok(const struct hv_round *round, uint32_t harts)
+bool round_ok(const struct hv_round *round, uint32_t harts)
 {
     uint32_t seen = 0;
 
@@ -84,6 +84,12 @@ static bool round_ok(const struct hv_round *round, uint32_t harts)
         seen |= 1u << round->order[i];
     }
     return round->length >= 1 && seen == (1u << harts) - 1;
+}
+
+bool interleave_ask(struct interleave *il, const struct hv_round *round)
+{
+    return round_ok(round, il->harts) &&
+           rounds_add(&il->asked, il->arena, round);
 }
 
 /* --- the next round ----------------------------------------------------------- */

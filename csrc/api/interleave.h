@@ -54,6 +54,11 @@ struct interleave {
 void interleave_init(struct interleave *il, struct arena *arena, uint32_t harts,
                      uint32_t quantum);
 
+/* Does it name every hart once? */
+bool round_ok(const struct hv_round *round, uint32_t harts);
+/* One more round of the list. False: it is none, or there is no memory. */
+bool interleave_ask(struct interleave *il, const struct hv_round *round);
+
 /* The next round begins at this cycle, which is not before the last one's
  * end. */
 void interleave_begin(struct interleave *il, uint64_t cycle);

@@ -96,7 +96,8 @@ static int read_vm(hv_host *host, const struct image *image, uint32_t *id,
 
     if (status != HV_OK)
         return status;
-    pages_fill(vm, image);
+    if (!pages_fill(vm, image, NULL))
+        hal_halt(&host->hal, "a restored VM has not the memory it was given");
     vm_thaw(host, vm, image);
     *id = vm->id;
     return HV_OK;
@@ -126,14 +127,39 @@ static uint32_t zero_frames(const struct image *image)
     return n;
 }
 
-int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
-                  char *why, size_t n)
+void image_facts(const struct image *image, struct hv_image_info *out)
 {
     static const uint32_t states[] = {
         [VM_CREATED] = HV_VM_CREATED, [VM_LIVE] = HV_VM_RUNNABLE,
         [VM_PAUSED] = HV_VM_PAUSED,   [VM_OFF] = HV_VM_OFF,
         [VM_KILLED] = HV_VM_KILLED,   [VM_BUDGET] = HV_VM_BUDGET,
     };
+
+    *out = (struct hv_image_info){
+        .version = IMAGE_VERSION,
+        .style = image->vm.style,
+        .sync = image->vm.sync,
+        .state = states[image->vm.state],
+        .vcpus = image->vm.vcpus,
+        .mem_size = image->vm.mem_size,
+        .shadow_frames = image->vm.shadow_frames,
+        .ad_fault = image->vm.ad_fault,
+        .profile = image->vm.leaky ? HV_PROFILE_LEAKY : HV_PROFILE_CLEAN,
+        .frames = image->populated,
+        .frames_zero = zero_frames(image),
+        .contents = (uint32_t)(image->data.left / PAGE_SIZE),
+        .frames_gone = image->gone,
+        .out = (uint32_t)image->out.left,
+        .in = (uint32_t)image->in.left,
+        .ticks = image->vm.age_ticks,
+    };
+    for (uint32_t i = 0; i < image->vm.vcpus; i++)
+        out->insns += image->vcpu[i].insns;
+}
+
+int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
+                  char *why, size_t n)
+{
     struct image image;
 
     if (!out || (!bytes && len)) {
@@ -142,26 +168,7 @@ int hv_image_info(const uint8_t *bytes, size_t len, struct hv_image_info *out,
     }
     if (!whole_vm(bytes, len, &image, (struct image_why){ why, n }))
         return HV_ERR_IMAGE;
-    *out = (struct hv_image_info){
-        .version = IMAGE_VERSION,
-        .style = image.vm.style,
-        .sync = image.vm.sync,
-        .state = states[image.vm.state],
-        .vcpus = image.vm.vcpus,
-        .mem_size = image.vm.mem_size,
-        .shadow_frames = image.vm.shadow_frames,
-        .ad_fault = image.vm.ad_fault,
-        .profile = image.vm.leaky ? HV_PROFILE_LEAKY : HV_PROFILE_CLEAN,
-        .frames = image.populated,
-        .frames_zero = zero_frames(&image),
-        .contents = (uint32_t)(image.data.left / PAGE_SIZE),
-        .frames_gone = image.gone,
-        .out = (uint32_t)image.out.left,
-        .in = (uint32_t)image.in.left,
-        .ticks = image.vm.age_ticks,
-    };
-    for (uint32_t i = 0; i < image.vm.vcpus; i++)
-        out->insns += image.vcpu[i].insns;
+    image_facts(&image, out);
     return HV_OK;
 }
 

@@ -17,4 +17,9 @@ bool edf_admit(struct vm *vm, const struct sched_params *params,
                const char **why);
 void edf_forget(struct vm *vm);
 
+/* Of a host that was saved: the vCPUs with a budget are put down at their homes
+ * in the order of their VMs; has each hart the time that is promised there? */
+void edf_relist(struct hyp *hyp);
+bool edf_keeps(const struct hyp *hyp);
+
 #endif

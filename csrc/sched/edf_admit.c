@@ -155,3 +155,34 @@ bool edf_admit(struct vm *vm, const struct sched_params *params,
             sched_unpark(&vm->vcpu[i]);
     return true;
 }
+
+void edf_relist(struct hyp *hyp)
+{
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++)
+        hyp->cpu[i].reserved = NULL;
+    for (uint32_t slot = hyp->nr_slots; slot-- > 1;) {
+        struct vm *vm = hyp->slot[slot];
+
+        for (uint32_t i = vm ? vm->config.nr_vcpus : 0; i-- > 0;) {
+            struct vcpu *vcpu = &vm->vcpu[i];
+
+            if (!edf_reserved(vcpu) || !vcpu->sched.home)
+                continue;
+            vcpu->sched.edf.next = vcpu->sched.home->reserved;
+            vcpu->sched.home->reserved = vcpu;
+        }
+    }
+}
+
+bool edf_keeps(const struct hyp *hyp)
+{
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++) {
+        uint32_t shortest = UINT32_MAX;
+        uint64_t sum = promised(&hyp->cpu[i], NULL, &shortest);
+
+        if (hyp->cpu[i].reserved &&
+            sum + part(ticks_of(hyp, EDF_EXIT), shortest) > WHOLE)
+            return false;
+    }
+    return true;
+}

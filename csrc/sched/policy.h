@@ -130,6 +130,8 @@ extern const struct policy policy_rr, policy_credit, policy_fair, policy_edf,
  * False, with *why set, and nothing changed. */
 bool slots_set(struct hyp *hyp, const struct slot *slot, uint32_t nr,
                const char **why);
+/* May a row be so short? */
+bool slot_long_enough(const struct hyp *hyp, uint32_t ticks);
 
 /* For policies. Not allowed to run for now, and allowed again: the second
  * queues it under its key. Both may be called of one that is not runnable. */

@@ -201,6 +201,11 @@ static uint64_t latest(const struct hyp *hyp)
     return now;
 }
 
+bool slot_long_enough(const struct hyp *hyp, uint32_t ticks)
+{
+    return (uint64_t)ticks * hyp->tick > PAD;
+}
+
 static bool rows_ok(struct hyp *hyp, const struct slot *slot, uint32_t nr,
                     const char **why)
 {
@@ -214,7 +219,7 @@ static bool rows_ok(struct hyp *hyp, const struct slot *slot, uint32_t nr,
         if (slot[i].vm && (!vm || vm_ended(vm)))
             return false;
         *why = "slots: a slot must be longer than its padding, 14000 cycles";
-        if ((uint64_t)slot[i].ticks * hyp->tick <= PAD)
+        if (!slot_long_enough(hyp, slot[i].ticks))
             return false;
     }
     return true;
