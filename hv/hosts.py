@@ -6,6 +6,7 @@ in the image as a note, which C keeps and does not read.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -53,9 +54,14 @@ class HostSnapshot:
     size: int
 
 
-def is_host(data: bytes) -> bool:
-    """Say whether these bytes begin as a saved host does."""
-    return data[:8] == b"\x89hvsave\n" and data[12:16] == b"\2\0\0\0"
+def is_host(path: str) -> bool:
+    """Say whether a file begins as a saved host does."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head[:8] == b"\x89hvsave\n" and head[12:16] == b"\2\0\0\0"
 
 
 def read_host(source: Source) -> HostSnapshot:

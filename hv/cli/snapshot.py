@@ -1,4 +1,4 @@
-"""``hv restore`` and ``hv snapshot``: VMs that ``hv run --save`` has saved."""
+"""``hv restore`` and ``hv snapshot``: what ``hv run`` and ``hv up`` saved."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,9 @@ import rich_click as click
 
 from hv.cli import options
 from hv.cli.run import HEADROOM, attend, conclude, write
+from hv.cli.saved_host import restore_host, show_host
 from hv.cli.table import count, table
+from hv.errors import UsageError
 from hv.facts import U32, integer
 from hv.units import format_size
 
@@ -28,13 +30,21 @@ def restore(
     stats: bool,
     as_json: bool,
 ) -> int:
-    """Go on with a VM that was saved, on a machine of its own.
+    """Go on with what was saved: a VM, or a whole host.
 
-    The guest's console is here, and the exit status is that of `hv run`.
+    A VM gets a machine of its own, with so many harts; its console is here, and
+    the exit status is that of `hv run`. A host has its own machine; what its
+    VMs print is shown line by line. Its exit status is 0 if all switched
+    themselves off with success, 1 if one did not.
     """
-    from hv.hypervisor import Hypervisor  # noqa: PLC0415 -- loads the core
+    from hv.hosts import is_host  # noqa: PLC0415 -- loads the core
+    from hv.hypervisor import Hypervisor  # noqa: PLC0415
     from hv.snapshots import read_snapshot  # noqa: PLC0415
 
+    if is_host(file):
+        if harts != 1 or stats:
+            raise UsageError(f"{file}: --harts and --stats are for a saved VM")
+        return restore_host(file, engine, max_insns, as_json=as_json)
     facts = read_snapshot(file)
     room = facts.mem + HEADROOM + facts.shadow_frames * 4096
     with Hypervisor(
@@ -61,9 +71,13 @@ def snapshot() -> None:
 @click.argument("file")
 @options.as_json
 def show(*, file: str, as_json: bool) -> None:
-    """Say what there is in a saved VM; check all of it."""
-    from hv.snapshots import read_snapshot  # noqa: PLC0415 -- loads the core
+    """Say what there is in a saved VM or host; check all that it says."""
+    from hv.hosts import is_host  # noqa: PLC0415 -- loads the core
+    from hv.snapshots import read_snapshot  # noqa: PLC0415
 
+    if is_host(file):
+        show_host(file, as_json=as_json)
+        return
     facts = read_snapshot(file)
     if as_json:
         print(json.dumps(asdict(facts)))

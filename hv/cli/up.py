@@ -10,8 +10,9 @@ import rich_click as click
 
 from hv.cli import options
 from hv.cli.files import svg_file
-from hv.cli.hosts import write
+from hv.cli.hosts import as_seconds, write
 from hv.cli.top import coloured
+from hv.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,6 +31,18 @@ UNMET = 1
 @click.option("--keys", is_flag=True, help="Print what a file can say.")
 @options.as_json
 @click.option(
+    "--save",
+    "place",
+    metavar="F",
+    help="Save the host to this file and end; `hv restore` goes on there.",
+)
+@click.option(
+    "--at",
+    callback=as_seconds,
+    metavar="TIME",
+    help="... after so much machine time: 100ms.",
+)
+@click.option(
     "--trace",
     "trace_out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -46,6 +59,8 @@ def up(
     dry_run: bool,
     keys: bool,
     as_json: bool,
+    place: str | None,
+    at: float | None,
     trace_out: Path | None,
     picture: str | None,
 ) -> int:
@@ -65,6 +80,8 @@ def up(
         return 0
     if file is None:
         raise click.UsageError("name a domain file; `hv up --keys` shows one")
+    if (place is None) != (at is None):
+        raise UsageError("--save FILE goes with --at TIME: save it then")
     plan = load(file)
     if dry_run:
         print(report.plan_text(plan))
@@ -72,6 +89,8 @@ def up(
         vms = f"{len(plan.vms)} VM{'s' * (len(plan.vms) != 1)}"
         harts = f"{plan.host.harts} hart{'s' * (plan.host.harts != 1)}"
         print(f"{file}: {vms} on {harts}, policy {plan.host.policy}")
+    elif place and at is not None:
+        _save(plan, place, at)
     else:
         svg = svg_file("--gantt", picture) if picture else None
         return _run(plan, trace_out, svg, as_json=as_json)
@@ -108,8 +127,20 @@ def _run(
     return UNMET if report.unmet else 0
 
 
-def _show(running: "Running") -> None:
-    """Run to the end, and show what is printed, and who ends how."""
+def _save(plan: "Plan", place: str, at: float) -> None:
+    """Run to a moment, show what is printed until then, and save the host."""
+    from hv.domains.host import start  # noqa: PLC0415 -- loads the core
+
+    with start(plan) as running:
+        _show(running, running.cycle(at))
+        running.hypervisor.save(place)
+        seconds = format(running.seconds, ".6f")
+    print(f"hv: saved after {seconds} s: {place}", file=sys.stderr)
+
+
+def _show(running: "Running", until: int | None = None) -> None:
+    """Run to a moment, or to the end: what is printed, and who ends how."""
+    from hv.domains.pace import now  # noqa: PLC0415 -- lazily
     from hv.facts import RunReason  # noqa: PLC0415 -- lazily
     from hv.screen import screen  # noqa: PLC0415
     from hv.top import sample  # noqa: PLC0415
@@ -122,8 +153,10 @@ def _show(running: "Running") -> None:
     ended: set[int] = set()
     with screen([domain.vm for domain in running.domains], table) as view:
         reason = RunReason.BUDGET
-        while reason in (RunReason.BUDGET, RunReason.ENDED):
-            reason = running.advance()
+        while reason in (RunReason.BUDGET, RunReason.ENDED) and (
+            until is None or now(running.hypervisor) < until
+        ):
+            reason = running.advance(until)
             view.update()
             for domain in running.domains:
                 if domain.vm.state.ended and domain.vm.number not in ended:
