@@ -445,7 +445,7 @@ def _check(entry: Entry) -> None:
     kinds = [
         what.partition(" ")[::2]
         for what in _CALLS[entry.name]
-        if not what.startswith(("out", "why"))
+        if not what.startswith(("out", "why", "image"))
     ]
     if len(kinds) != len(entry.args):
         raise ValueError(f"{entry.name} has {len(kinds)} arguments")
