@@ -53,14 +53,16 @@ static struct vm *make_vm(hv_host *host, const struct host_image *image,
         bad = sched_params_bad(&params);
     if (!bad)
         bad = against_policy(host, image, guest);
+    config.minimum = guest->place.let_go ? 0 : r->minimum;
+    if (!bad && vm_frames(host, r, config.minimum, 0) >
+                    frames_available(&host->hal.hyp.frames))
+        bad = "its machine has not the memory that is promised to it";
     if (bad) {
         host_say(why.text, why.n, "VM %u: %s", (unsigned)guest->place.id, bad);
         return NULL;
     }
     *status = HV_ERR_NO_MEMORY;
     config.sched = (struct sched_params){ .weight = WEIGHT_DEFAULT };
-    if (guest->place.let_go)
-        config.minimum = 0;
     struct vm *vm = vm_create(&host->hal.hyp, &config, &bad);
     if (!vm || !image_refill(host, guest->place.id, &guest->vm)) {
         host_say(why.text, why.n, "VM %u: %s", (unsigned)guest->place.id,

@@ -170,7 +170,10 @@ void vcpu_look_again(const struct vcpu *vcpu);
 
 /* --- image_make.c ----------------------------------------------------------- */
 
-/* Frames that it cannot do without, at once. */
+/* Frames that it cannot do without, at once: such a VM, of whose memory so many
+ * are promised, and at least so many are there; and the one of an image. */
+uint64_t vm_frames(const hv_host *host, const struct image_vm *r,
+                   uint32_t minimum, uint32_t least);
 uint64_t vm_wanted(const hv_host *host, const struct image *image);
 /* Make one, on this host, whose memory is still to be given to it. A status,
  * and nothing changed if it is not HV_OK. */

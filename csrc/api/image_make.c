@@ -2,17 +2,22 @@
  * for it and can be what it needs. */
 #include "api/image.h"
 
-uint64_t vm_wanted(const hv_host *host, const struct image *image)
+uint64_t vm_frames(const hv_host *host, const struct image_vm *r,
+                   uint32_t minimum, uint32_t least)
 {
-    const struct image_vm *r = &image->vm;
-    uint32_t               pages = r->mem_size / PAGE_SIZE;
-    uint64_t               sum = r->shadow_frames;
+    uint32_t pages = r->mem_size / PAGE_SIZE;
+    uint64_t sum = r->shadow_frames;
 
-    if (host->hal.hyp.config.overcommit && r->minimum < pages)
-        pages = r->minimum;
+    if (host->hal.hyp.config.overcommit && minimum < pages)
+        pages = minimum;
     if (r->style == HV_STYLE_NESTED)
         sum += STAGE2_ROOT_FRAMES + (r->mem_size - 1) / MEGAPAGE_SIZE + 1;
-    return sum + (pages > image->populated ? pages : image->populated);
+    return sum + (pages > least ? pages : least);
+}
+
+uint64_t vm_wanted(const hv_host *host, const struct image *image)
+{
+    return vm_frames(host, &image->vm, image->vm.minimum, image->populated);
 }
 
 /* marker: fits */

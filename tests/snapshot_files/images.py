@@ -18,8 +18,19 @@ COUNTS = {
     "UART_FIFO": 16,
     "PLIC_SOURCES + 1": 32,
     "PLIC_CONTEXTS": 16,
+    "MAX_HARTS": 8,
+    "NR_SPENT": 3,
 }
-RECORDS = {"VM  ": "vm", "VCPU": "vcpu", "UART": "uart", "PLIC": "plic"}
+RECORDS = {
+    "VM  ": "vm",
+    "VCPU": "vcpu",
+    "UART": "uart",
+    "PLIC": "plic",
+    "HOST": "host",
+    "HART": "hart",
+    "PLAC": "place",
+    "TURN": "turn",
+}
 _FIELD = re.compile(r"^(FIELD|ARRAY)\((\w+), (\w+),\s*", re.MULTILINE)
 
 
@@ -113,11 +124,12 @@ class Image:
             at.size, "little"
         )
 
-    def runs(self) -> list[tuple[int, int, int]]:
+    def runs(self, nth: int = 0) -> list[tuple[int, int, int]]:
         """Return the map of memory: count, what, index."""
-        return list(struct.iter_unpack("<III", bytes(self.section("MAP "))))
+        data = bytes(self.section("MAP ", nth))
+        return list(struct.iter_unpack("<III", data))
 
-    def set_runs(self, runs: list[tuple[int, int, int]]) -> None:
+    def set_runs(self, runs: list[tuple[int, int, int]], nth: int = 0) -> None:
         """Put another map in its place."""
         data = b"".join(struct.pack("<III", *run) for run in runs)
-        self.section("MAP ")[:] = data
+        self.section("MAP ", nth)[:] = data

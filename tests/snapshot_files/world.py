@@ -61,6 +61,27 @@ class Computer(Host):
         self.explained("hv_vm_fork", vm.id, out)
         return Copy(self, int(out[0]))
 
+    def save_all(self, note: bytes = b"note") -> bytes:
+        """Save the host."""
+        return self.image("hv_host_save", note, len(note))
+
+    def restored(self, image: bytes, engine: int = 1) -> "Computer":
+        """Restore a host, beside this one."""
+        out = self.ffi.new("hv_host **")
+        why = self.ffi.new("char[]", 256)
+        data = self.ffi.from_buffer(image)
+        status = self.lib.hv_host_restore(
+            data, len(image), engine, out, why, 256
+        )
+        if status == self.lib.HV_ERR_BROKEN:
+            raise AssertionError(self.text(why))
+        if status != self.lib.HV_OK:
+            raise Refused(status, self.text(why))
+        other = Computer.__new__(Computer)
+        other.core, other.lib, other.ffi = self.core, self.lib, self.ffi
+        other.raw = self.ffi.gc(out[0], self.lib.hv_host_free)
+        return other
+
     def hash(self) -> int:
         """Return the state hash."""
         out = self.ffi.new("uint64_t *")
