@@ -5,7 +5,7 @@ figures of forking and of saving while a guest runs come from runs.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 OUT = HERE / "_generated"
 LISTS = HERE.parent / "csrc" / "api"
 RECORDS = {"vm": "VM", "vcpu": "VCPU", "uart": "UART", "plic": "PLIC"}
+OF_HOSTS = {"host": "HOST", "hart": "HART", "place": "PLAC", "turn": "TURN"}
 _FIELD = re.compile(
     r'^(FIELD|ARRAY)\((\w+), (\w+),(.*?),\s*"([^"]*)"\)',
     re.MULTILINE | re.DOTALL,
@@ -38,10 +39,10 @@ def rows(record: str) -> Iterator[str]:
         yield f"| `{name}` | {ctype}{count} | {rule} | {meaning} |"
 
 
-def fields() -> str:
-    """Return the tables of all records."""
+def fields(records: Mapping[str, str]) -> str:
+    """Return the tables of some records."""
     parts = []
-    for record, tag in RECORDS.items():
+    for record, tag in records.items():
         head = f"Section `{tag}`:\n\n| field | type | holds | meaning |\n"
         parts.append(head + "|---|---|---|---|\n" + "\n".join(rows(record)))
     return "\n\n".join(parts) + "\n"
@@ -102,7 +103,9 @@ class Run:
 def generate(_: Sphinx) -> None:
     """Make the tables before the chapter is read."""
     OUT.mkdir(exist_ok=True)
-    (OUT / "image-fields.md").write_text(fields(), encoding="utf-8")
+    for name, records in (("image", RECORDS), ("host", OF_HOSTS)):
+        place = OUT / f"{name}-fields.md"
+        place.write_text(fields(records), encoding="utf-8")
     (OUT / "forks.md").write_text(forks(), encoding="utf-8")
     (OUT / "incremental.md").write_text(incremental(), encoding="utf-8")
 

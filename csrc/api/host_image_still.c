@@ -51,6 +51,7 @@ static void let_choose(struct hyp_cpu *cpu, struct vcpu *was)
     sched_again(cpu);
 }
 
+/* marker: host-freeze */
 void host_freeze(hv_host *host)
 {
     struct hyp  *hyp = &host->hal.hyp;
@@ -73,6 +74,7 @@ void host_freeze(hv_host *host)
     for (uint32_t i = 0; i < hyp->nr_cpus; i++)
         let_choose(&hyp->cpu[i], was[i]);
 }
+/* marker: end */
 
 /* --- what is to be said of it --------------------------------------------------- */
 

@@ -229,6 +229,7 @@ bool pages_has(const struct image *image, uint32_t gfn)
     }
 }
 
+/* marker: fill-shared */
 /* A frame that others have, too: the first of them makes it. */
 static bool fill_shared(struct vm *vm, gfn_t gfn, uint32_t *shared)
 {
@@ -243,6 +244,7 @@ static bool fill_shared(struct vm *vm, gfn_t gfn, uint32_t *shared)
     *shared = hfn.raw;
     return true;
 }
+/* marker: end */
 
 static bool fill_one(struct vm *vm, const struct image *image, uint32_t index,
                      struct image_run run, uint32_t *shared)

@@ -77,6 +77,32 @@ def test_a_host_goes_on_to_the_cycle(policy: str, harts: int) -> None:
             copy.audit()
 
 
+def test_saving_changes_nothing_that_a_guest_has() -> None:
+    with other(harts=2) as host:
+        crowd(host)
+        host.run(500_000)
+        before = [
+            (
+                vm.info.insns,
+                [cpu.registers for cpu in vm.cpu],
+                vm.mem.read(0x8000_0000, vm.info.mem_size),
+            )
+            for vm in host
+        ]
+        image = host.to_bytes()
+        with hv.Hypervisor.restore(image) as copy:
+            for it in (host, copy):
+                after = [
+                    (
+                        vm.info.insns,
+                        [cpu.registers for cpu in vm.cpu],
+                        vm.mem.read(0x8000_0000, vm.info.mem_size),
+                    )
+                    for vm in it
+                ]
+                assert before == after
+
+
 def test_guests_say_what_they_would_have_said() -> None:
     """Beside a host that is never saved: same words, same end."""
     with other(harts=2) as host, other(harts=2) as never:
