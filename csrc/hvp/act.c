@@ -179,6 +179,12 @@ static void check_user(struct hvp_run *run, const struct hvp_act *act)
         hvp_fail(run, "P14", "ecall of user mode was not its kernel's");
 }
 
+/* Somebody may have put another instruction where the ecall was. */
+static uint64_t calls(const struct vm *vm)
+{
+    return vm->count.exit_hypercall + vm->count.exit_sbi;
+}
+
 bool hvp_call(struct hvp_run *run, struct hvp_act *act, uint32_t ext,
               uint32_t fn, const uint32_t *arg, int32_t *error)
 {
@@ -196,12 +202,13 @@ bool hvp_call(struct hvp_run *run, struct hvp_act *act, uint32_t ext,
     regs->x[REG_A0 + 4] = regs->x[REG_A0 + 5] = 0;
     regs->x[REG_A6] = fn;
     regs->x[REG_A7] = ext;
+    uint64_t           before = calls(vm);
     struct hvp_outcome got = hvp_do(run, act, HVP_SLOT_ECALL, 0, 0);
 
     if (sure)
         check_user(run, act);
     *error = (int32_t)hvp_reg(run, act, REG_A0);
-    return got.done && !got.trapped;
+    return got.done && !got.trapped && calls(vm) != before;
 }
 
 bool hvp_patch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
