@@ -66,12 +66,33 @@ static uint32_t draw_rights(struct hvp_random *random)
     return hvp_chance(random, 10) ? rights | PTE_G : rights;
 }
 
+uint32_t hvp_draw_register(struct hvp_random *random)
+{
+    /* Of each device: where its registers are, and some of what is behind. */
+    static const uint8_t near[] = { 16, 160, 32, 4 };
+    uint32_t             device = hvp_below(random, 4);
+    uint32_t n = hvp_chance(random, 80) ? hvp_below(random, near[device])
+                                        : hvp_below(random, 0x800);
+
+    return 0x2000 | device << 11 | n;
+}
+
+/* Of its kind's table; of addresses, those of devices as well. */
+static uint16_t draw_edge(struct hvp_random *random, enum hvp_kind kind)
+{
+    uint32_t n = hvp_below(random, 32);
+
+    if (is_address(kind) && hvp_chance(random, 25))
+        n = hvp_draw_register(random);
+    return hvp_operand(HVP_BOUNDARY, n);
+}
+
 static uint16_t draw_plain(struct hvp_random *random, enum hvp_kind kind)
 {
     if (kind == HVP_KIND_RIGHTS)
         return hvp_operand(HVP_LITERAL, draw_rights(random));
     if (hvp_chance(random, 12))
-        return hvp_operand(HVP_BOUNDARY, hvp_below(random, 32));
+        return draw_edge(random, kind);
     return hvp_operand(HVP_LITERAL, hvp_below(random, habits[kind].usual));
 }
 
@@ -95,7 +116,7 @@ uint16_t hvp_draw_operand(struct hvp_random *random, enum hvp_kind kind,
     if (of_hundred < 80)
         return hvp_operand(HVP_STALE, number);
     if (of_hundred < 92)
-        return hvp_operand(HVP_BOUNDARY, hvp_below(random, 32));
+        return draw_edge(random, kind);
     return hvp_operand(HVP_LITERAL, hvp_below(random, habits[kind].usual));
 }
 

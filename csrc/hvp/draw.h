@@ -20,6 +20,8 @@ uint16_t hvp_operand(enum hvp_form form, uint32_t number);
 uint32_t hvp_handle(enum hvp_kind kind, uint32_t n);
 /* The same slot, about, among those of a root. */
 uint16_t hvp_root_slot(uint16_t slot);
+/* The edge of an address that is some register of a device. */
+uint32_t hvp_draw_register(struct hvp_random *random);
 uint16_t hvp_draw_operand(struct hvp_random *random, enum hvp_kind kind,
                           bool handles);
 uint8_t hvp_draw_actor(struct hvp_random *random, uint32_t vms);

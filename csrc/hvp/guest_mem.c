@@ -35,6 +35,7 @@ void hvp_op_do_store(struct hvp_run *run, struct hvp_act *act)
     struct hvp_expect     expect;
 
     hvp_expect(run, act, slots[act->b], act->a, act->b, ACCESS_STORE, &expect);
+    expect.value = act->c;
     hvp_do(run, act, slots[act->b], act->a, act->c);
     if (hvp_expect_check(run, act, &expect))
         hvp_expect_memory(run, act, &expect, act->c);

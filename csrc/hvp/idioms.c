@@ -18,14 +18,17 @@ enum who { KERNEL, USER, OTHER };
 #define OPERAND_EDGE  0x20000
 #define OPERAND_LIVE  0x30000
 #define OPERAND_STALE 0x40000
+#define OPERAND_BOARD 0x50000
 
 #define ANY  OPERAND_ANY
 #define E    OPERAND_EDGE
+#define REG  OPERAND_BOARD
 #define N(n) (n)
 #define L(k) (OPERAND_LIVE + (k))
 #define S(k) (OPERAND_STALE + (k))
 
 #define EDGE(k)  (HVP_BOUNDARY << 14 | (k))
+#define UART(k)  EDGE(0x2000 | (k))
 #define LIVE(k)  (HVP_LIVE << 14 | (k))
 #define PAGE(n)  ((n) << 5)
 #define AT(n, k) LIVE(0x2000 | (n) << 5 | (k))
@@ -89,6 +92,8 @@ static uint16_t operand(struct hvp_random *random, enum hvp_kind kind,
         return hvp_draw_operand(random, kind, true);
     case OPERAND_EDGE:
         return hvp_operand(HVP_BOUNDARY, hvp_below(random, 32));
+    case OPERAND_BOARD:
+        return hvp_operand(HVP_BOUNDARY, hvp_draw_register(random));
     case OPERAND_LIVE:
         return hvp_operand(HVP_LIVE, hvp_handle(kind, handle));
     case OPERAND_STALE:

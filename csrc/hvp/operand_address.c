@@ -41,6 +41,26 @@ uint32_t hvp_window_page(struct hvp_run *run, const struct hvp_vm *vm,
     return HVP_WINDOW;
 }
 
+/* A register of the board that a VM sees, or a place for one where none is: 11
+ * bits count them, the two above say of what. */
+static uint32_t register_of(uint32_t n)
+{
+    uint32_t k = n & 0x7ff;
+
+    switch (n >> 11 & 3) {
+    case 0:
+        return UART_BASE + k % (UART_SIZE + 1);
+    case 1: /* sources, and behind the last one */
+        return PLIC_BASE + 4 * k;
+    case 2: /* of a context: enable; threshold, claim, and behind them */
+        return k & 1 ? PLIC_BASE + 0x2000 + 0x40 * (k & ~1u)
+                     : PLIC_BASE + 0x200000 + 0x1000 * (k >> 3) + 2 * (k & 6);
+    default:
+        return TEST_BASE + 4 * k;
+    }
+}
+
+/* Of the table below; or with bit 13, of a device. */
 static uint32_t edge_of_vm(const struct hvp_vm *vm, uint32_t n)
 {
     const uint32_t end = RAM_BASE + vm->pages * PAGE_SIZE;
@@ -69,7 +89,7 @@ static uint32_t edge_of_vm(const struct hvp_vm *vm, uint32_t n)
         TEST_BASE + 4,
     };
 
-    return edges[n % COUNT(edges)];
+    return n & 0x2000 ? register_of(n) : edges[n % COUNT(edges)];
 }
 
 uint32_t hvp_gva(struct hvp_run *run, const struct hvp_vm *vm, uint16_t arg)

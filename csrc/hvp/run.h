@@ -8,6 +8,7 @@
 #define HV_HVP_RUN_H
 
 #include "api/host.h"
+#include "hvp/board.h"
 #include "hvp/format.h"
 #include "hyp/hyp.h"
 
@@ -326,21 +327,38 @@ struct hvp_expect {
     bool             table;  /* it reaches a page table */
     bool             told;   /* ... or a page that the hypervisor writes to */
     struct hvp_sight fetch, data;
-    uint32_t         code; /* where the instruction is */
-    uint32_t         va, size, before;
+    uint32_t         code;                    /* where the instruction is */
+    uint32_t         va, size, before, value; /* that a plain store has */
     enum access      access;
+    /* Of a device: the access, what becomes of the board, is it refused? */
+    struct hvp_register device;
+    struct hvp_board    board;
+    bool                refused;
 };
 void hvp_expect(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                 uint32_t va, uint32_t size, enum access access,
                 struct hvp_expect *out);
 /* False: it was refused, as it had to be; nothing else is to be checked. */
 bool hvp_expect_check(struct hvp_run *run, struct hvp_act *act,
-                      const struct hvp_expect *expect);
+                      struct hvp_expect *expect);
 /* It loaded what was there; it stored what it was to. */
 void hvp_expect_value(struct hvp_run *run, const struct hvp_expect *expect,
                       uint32_t got);
 void hvp_expect_memory(struct hvp_run *run, struct hvp_act *act,
                        const struct hvp_expect *expect, uint32_t wrote);
+/* check_device.c: the devices as they are; what the access must make of them;
+ * what it gave; and what it did make of them. */
+static inline bool hvp_is_device(const struct hvp_expect *expect)
+{
+    return expect->data.ok && !expect->data.ram;
+}
+void hvp_device_look(struct hvp_run *run, const struct hvp_act *act,
+                     struct hvp_board *board);
+void hvp_device_foretell(struct hvp_expect *expect);
+void hvp_device_value(struct hvp_run *run, const struct hvp_expect *expect,
+                      uint32_t got);
+void hvp_device_check(struct hvp_run *run, const struct hvp_act *act,
+                      const struct hvp_expect *expect);
 /* Is the next instruction the one of this slot, for sure? */
 bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);

@@ -9,8 +9,9 @@
 
 struct device { uint32_t base, size; };
 
-/* The board that a VM has: abi/memmap.h, without the CLINT. */
-static bool device_at(uint32_t gpa)
+/* The board that a VM has: abi/memmap.h, without the CLINT. Under style
+ * `direct` there is none. */
+static bool device_at(const struct hvp_vm *vm, uint32_t gpa)
 {
     static const struct device devices[] = {
         { TEST_BASE, TEST_SIZE },
@@ -18,6 +19,8 @@ static bool device_at(uint32_t gpa)
         { UART_BASE, UART_SIZE },
     };
 
+    if (vm->style == HV_STYLE_DIRECT)
+        return false;
     for (uint32_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
         uint32_t page = devices[i].base >> PAGE_SHIFT;
         uint32_t last = (devices[i].base + devices[i].size - 1) >> PAGE_SHIFT;
@@ -61,7 +64,7 @@ static struct hvp_sight arrive(struct hvp_run *run, const struct hvp_vm *vm,
     sight.ok = true;
     sight.gpa = (uint32_t)gpa;
     sight.ram = ram_at(run, vm, sight.gpa);
-    if (sight.ram || (access != ACCESS_FETCH && device_at(sight.gpa)))
+    if (sight.ram || (access != ACCESS_FETCH && device_at(vm, sight.gpa)))
         return sight;
     return fault(sight, false, access);
 }

@@ -61,7 +61,7 @@ enum hvp_feature { /* of `seed`, bits 0-15: what a generator draws from */
 enum hvp_oracle {
     HVP_ORACLE_AUDIT = 1,  /* hv_audit(): every so many operations, and last */
     HVP_ORACLE_EACH = 2,   /* ... after each */
-    HVP_ORACLE_ACCESS = 4, /* what an access must see, from the tables */
+    HVP_ORACLE_ACCESS = 4, /* what an access must see: tables, registers */
     HVP_ORACLE_OTHERS = 8, /* nobody else changed: P15, P18 */
     HVP_ORACLE_RESIDUE = 16, /* no tag of another VM is to be seen: P21 */
     HVP_ORACLE_ERRORS = 32,  /* an error changed nothing: P28 */
