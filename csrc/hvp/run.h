@@ -154,6 +154,7 @@ struct hvp_run {
     uint32_t            oracles, flags, world, secret, fill;
     bool                ample;  /* many shadow tables */
     bool                edf;    /* ... as policy, where it would be rr */
+    bool                budget; /* VMs end after a few instructions */
     bool                single; /* who owes the fence of a page, makes that */
     uint32_t            index;  /* of the record being executed */
     uint32_t            serials;

@@ -11,6 +11,9 @@
 #define MANY_SHADOWS  12
 #define STAGE2_FRAMES 8
 
+/* Instructions: more than it takes to start a VM, and not many more. */
+#define BUDGET 40
+
 #define SLOT 2000 /* ticks: more than its padding */
 
 struct shape {
@@ -180,6 +183,7 @@ static uint32_t create(struct hvp_run *run, uint32_t style, uint32_t pages)
     config.vcpus = shape.harts;
     config.shadow_frames = shape.shadows;
     config.sync = shape.sync;
+    config.max_insns = run->budget ? BUDGET : 0;
     if (config.sync == HV_SYNC_TOLD && style != HV_STYLE_PV)
         config.sync = HV_SYNC_DEFAULT;
     if (hv_vm_create(run->host, &config, &id, NULL, 0) != HV_OK)

@@ -39,7 +39,7 @@ enum hvp_flags {
  * traced or told (11-12), policy (13-14), over-commit (15). Bits of `seed`: as
  * many shadow tables as a VM can use, not just enough (16); edf where the policy
  * is round robin (17); who owes the fence of one page makes that one, not a
- * whole one (18). */
+ * whole one (18); if both are set, VMs end after a few instructions (19, 20). */
 
 enum hvp_feature { /* of `seed`, bits 0-15: what a generator draws from */
                    HVP_FEATURE_BASE = 1,
