@@ -132,6 +132,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     run->last.trapped = after.traps != before.traps;
     if (run->last.trapped) {
         told(run, act, vcpu, &run->last);
+        hvp_check_trap(run);
         act->vm->vcpu[act->vcpu].linked = false;
     }
     return true;

@@ -30,6 +30,7 @@ enum who { KERNEL, USER, OTHER };
 #define EDGE(k)  (HVP_BOUNDARY << 14 | (k))
 #define UART(k)  EDGE(0x2000 | (k))
 #define LIVE(k)  (HVP_LIVE << 14 | (k))
+#define LEAF(n)  LIVE((8 * (n) + 1) << 2 | 1)
 #define PAGE(n)  ((n) << 5)
 #define AT(n, k) LIVE(0x2000 | (n) << 5 | (k))
 

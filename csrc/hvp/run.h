@@ -360,6 +360,8 @@ void hvp_device_value(struct hvp_run *run, const struct hvp_expect *expect,
                       uint32_t got);
 void hvp_device_check(struct hvp_run *run, const struct hvp_act *act,
                       const struct hvp_expect *expect);
+/* check_trap.c: was it told the truth of the last instruction's trap? */
+void hvp_check_trap(struct hvp_run *run);
 /* Is the next instruction the one of this slot, for sure? */
 bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
