@@ -29,13 +29,60 @@ void hvp_owe_forgotten(struct hvp_vm *vm)
         vm->vcpu[i].owes = HVP_OWES_PROGRAM;
 }
 
+/* Some entry of its root tables but those of this index names this frame. */
+static bool linked_elsewhere(struct hvp_run *run, const struct hvp_vm *vm,
+                             uint32_t page, uint32_t index)
+{
+    static const uint32_t roots[] = { HVP_PAGE_ROOT, HVP_PAGE_ROOT2 };
+    uint32_t              number = hvp_frame_number(run, vm, HVP_FIRST + page);
+
+    for (uint32_t i = 0; i < 2 * PT_ENTRIES; i++) {
+        uint32_t root = RAM_BASE + roots[i / PT_ENTRIES] * PAGE_SIZE;
+        uint32_t pte = hvp_peek(run, vm, root + 4 * (i % PT_ENTRIES));
+
+        if ((pte & PTE_V) && pte >> PTE_PPN_SHIFT == number &&
+            i % PT_ENTRIES != index)
+            return true;
+    }
+    return false;
+}
+
+/* Some vCPU walks from another table than those that are roots at first. */
+static bool other_root(struct hvp_run *run, const struct hvp_vm *vm)
+{
+    struct vm *found = hvp_live(run, vm);
+
+    for (uint32_t i = 0; found && i < found->config.nr_vcpus; i++) {
+        vcpu_pull(&found->vcpu[i]);
+        uint32_t satp = found->vcpu[i].csr.satp;
+        uint32_t page = (satp & SATP_PPN_MASK) - HVP_FIRST;
+
+        if ((satp & SATP_MODE) && page != HVP_PAGE_ROOT &&
+            page != HVP_PAGE_ROOT2)
+            return true;
+    }
+    return false;
+}
+
+void hvp_owe_entry(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa)
+{
+    uint32_t page = (gpa - RAM_BASE) >> PAGE_SHIFT;
+    uint32_t first = page == HVP_PAGE_WINDOW ? HVP_WINDOW : RAM_BASE;
+
+    /* An entry is about one address, if its table is where it was at first. */
+    bool one = (page == HVP_PAGE_WINDOW || page == HVP_PAGE_IDENTITY) &&
+               !linked_elsewhere(run, vm, page, first >> MEGAPAGE_SHIFT) &&
+               !other_root(run, vm);
+
+    hvp_owe(vm, one, first + (gpa & PAGE_MASK) / 4 * PAGE_SIZE);
+}
+
 void hvp_owe_if_table(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa)
 {
     uint32_t page = (gpa - RAM_BASE) >> PAGE_SHIFT;
 
-    (void)run;
     if (page < HVP_PAGES && (vm->tables >> page & 1))
-        hvp_owe(vm, false, 0);
+        hvp_owe_entry(run, vm, gpa);
 }
 
 void hvp_owe_unknown(struct hvp_vm *vm)
@@ -77,6 +124,16 @@ void hvp_pay(struct hvp_run *run, struct hvp_act *act)
         fence(run, act, owes == HVP_OWES_ONE && run->single);
 }
 
+/* The page of this address; for who calls, every page that a byte of so many
+ * from there on lies in. */
+static bool covers(const struct hvp_act *act, uint32_t va)
+{
+    uint32_t last = act->vm->pv ? act->a + PAGE_SIZE - 1 : act->a;
+
+    return va >> PAGE_SHIFT == act->a >> PAGE_SHIFT ||
+           va >> PAGE_SHIFT == last >> PAGE_SHIFT;
+}
+
 void hvp_op_do_sfence(struct hvp_run *run, struct hvp_act *act)
 {
     struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
@@ -94,7 +151,6 @@ void hvp_op_do_sfence(struct hvp_run *run, struct hvp_act *act)
     }
     if (!done || error)
         return;
-    if (!act->b || (vcpu->owes == HVP_OWES_ONE &&
-                    vcpu->owes_va == (act->a & ~(uint32_t)PAGE_MASK)))
+    if (!act->b || (vcpu->owes == HVP_OWES_ONE && covers(act, vcpu->owes_va)))
         vcpu->owes = HVP_OWES_NOTHING;
 }

@@ -33,7 +33,7 @@ static bool set_entry(struct hvp_run *run, struct hvp_act *act,
         hvp_do(run, &kernel, HVP_SLOT_STORE4, at.gpa, pte);
         done = run->last.done && !run->last.trapped;
     }
-    hvp_owe(act->vm, !at.root, at.gva);
+    hvp_owe_entry(run, act->vm, at.gpa);
     if (done && (old & PTE_V) && !(pte & PTE_V))
         hvp_past_add(&act->vm->unmapped, at.gva);
     return done;

@@ -27,12 +27,13 @@ enum who { KERNEL, USER, OTHER };
 #define L(k) (OPERAND_LIVE + (k))
 #define S(k) (OPERAND_STALE + (k))
 
-#define EDGE(k)  (HVP_BOUNDARY << 14 | (k))
-#define UART(k)  EDGE(0x2000 | (k))
-#define LIVE(k)  (HVP_LIVE << 14 | (k))
-#define LEAF(n)  LIVE((8 * (n) + 1) << 2 | 1)
-#define PAGE(n)  ((n) << 5)
-#define AT(n, k) LIVE(0x2000 | (n) << 5 | (k))
+#define EDGE(k)   (HVP_BOUNDARY << 14 | (k))
+#define UART(k)   EDGE(0x2000 | (k))
+#define LIVE(k)   (HVP_LIVE << 14 | (k))
+#define LEAF(n)   LIVE((8 * (n) + 1) << 2 | 1)
+#define PAGE(n)   ((n) << 5)
+#define WINDOW(n) (0x2000 | (n) << 5)
+#define AT(n, k)  LIVE(0x2000 | (n) << 5 | (k))
 
 struct step {
     uint8_t  op, who;

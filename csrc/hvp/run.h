@@ -307,6 +307,8 @@ void hvp_owe(struct hvp_vm *vm, bool one, uint32_t va);
 void hvp_owe_forgotten(struct hvp_vm *vm);
 /* Somebody may have written anywhere in it. */
 void hvp_owe_unknown(struct hvp_vm *vm);
+/* The entry there of a table changed. */
+void hvp_owe_entry(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa);
 void hvp_owe_if_table(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa);
 /* Put in the fence that is owed, unless the program is to go without. */
 void hvp_pay(struct hvp_run *run, struct hvp_act *act);
