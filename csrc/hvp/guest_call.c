@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LIST_WORDS 512
+#define LIST_ROOM  (LIST_WORDS + PV_MULTICALL_SIZE / 4)
 
 static uint32_t lists(void)
 {
@@ -120,6 +121,13 @@ static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
 
     switch (number) {
     case HCALL_pt_update:
+        /* A list that begins with its own page: entry 0 stores into entry 1,
+         * and makes it one that may not be done. */
+        if (gfn == lists() >> PAGE_SHIFT && i == 0) {
+            to[0] = lists() + PV_PT_UPDATE_SIZE;
+            to[1] = RAM_BASE + act->vm->pages * PAGE_SIZE;
+            return 2;
+        }
         to[0] = hvp_place(gfn + 7 * i).gpa;
         to[1] = hvp_frame_number(run, act->vm, gfn) << PTE_PPN_SHIFT | 0xdf;
         return 2;
@@ -135,14 +143,58 @@ static uint32_t list_entry(struct hvp_run *run, const struct hvp_act *act,
     }
 }
 
-static bool put_list(struct hvp_run *run, const struct hvp_act *act,
-                     uint32_t number, uint32_t count)
+/* The words of a list; returns their number. */
+static uint32_t make_list(struct hvp_run *run, const struct hvp_act *act,
+                          uint32_t number, uint32_t count, uint32_t *words)
 {
-    uint32_t words[LIST_WORDS + PV_MULTICALL_SIZE / 4] = { 0 }, n = 0;
+    uint32_t n = 0;
 
     for (uint32_t i = 0; i < count && n < LIST_WORDS; i++)
         n += list_entry(run, act, number, i, words + n);
+    return n;
+}
+
+static bool put_list(struct hvp_run *run, const struct hvp_act *act,
+                     uint32_t number, uint32_t count)
+{
+    uint32_t words[LIST_ROOM];
+    uint32_t n = make_list(run, act, number, count, words);
+
     return hv_mem_write(run->host, act->vm->id, lists(), words, 4 * n) == HV_OK;
+}
+
+/* What a list of stores said when it was named is what was done, whatever has
+ * become of the list by that: P28. The last one of each place counts. */
+static void check_updated(struct hvp_run *run, const struct hvp_act *act,
+                          const uint32_t (*entry)[2], uint32_t       count)
+{
+    struct vm *vm = hvp_live(run, act->vm);
+
+    /* It may have been told of an interrupt on the way, into the list. */
+    if (!hvp_checks(run, HVP_ORACLE_ERRORS) ||
+        hvp_told_there(vm, lists() >> PAGE_SHIFT))
+        return;
+    run->out->checks++;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = entry[i][0], last = i;
+
+        for (uint32_t k = i + 1; k < count; k++)
+            last = entry[k][0] == slot ? k : last;
+        if (!hvp_told_there(vm, slot >> PAGE_SHIFT) &&
+            hvp_peek(run, act->vm, slot) != entry[last][1])
+            hvp_fail(run, "P28", "a list said %#x at %#x: there is %#x",
+                     (unsigned)entry[last][1], (unsigned)slot,
+                     (unsigned)hvp_peek(run, act->vm, slot));
+    }
+}
+
+static void update(struct hvp_run *run, struct hvp_act *act)
+{
+    uint32_t words[LIST_ROOM];
+    uint32_t n = make_list(run, act, HCALL_pt_update, act->b, words);
+
+    if (call(run, act, HCALL_pt_update, lists(), act->b, 0))
+        check_updated(run, act, (const uint32_t (*)[2])words, n / 2);
 }
 
 void hvp_op_do_call_list(struct hvp_run *run, struct hvp_act *act)
@@ -151,6 +203,8 @@ void hvp_op_do_call_list(struct hvp_run *run, struct hvp_act *act)
         return;
     if (act->a == HCALL_memory_map)
         call(run, act, act->a, act->c, act->b, lists());
+    else if (act->a == HCALL_pt_update)
+        update(run, act);
     else
         call(run, act, act->a, lists(), act->b, 0);
 }
