@@ -26,6 +26,7 @@ static struct hvp_shares look_at(const struct vcpu *vcpu)
     return (struct hvp_shares){
         .vm = vcpu->vm->id,
         .ready = ready(vcpu),
+        .parked = s->parked,
         .queued = s->queued,
         .credit = s->credit.credit,
         .charged = vcpu->charged,
@@ -81,7 +82,8 @@ static void check_credit(struct hvp_run *run, const struct vcpu *vcpu,
 
 /* --- fair ---------------------------------------------------------------------- */
 
-/* The least vtime of those that were ready all the time, but this one. */
+/* The least vtime of those that were ready all the time, but this one. Who has
+ * used up its cap does not wait: nobody is to be measured by what it has had. */
 static uint64_t least_vtime(struct hvp_run *run, const struct vcpu *but)
 {
     uint64_t least = UINT64_MAX;
@@ -91,8 +93,9 @@ static uint64_t least_vtime(struct hvp_run *run, const struct vcpu *but)
             const struct hvp_shares *was = &run->before.shares[i][n];
             const struct vm         *vm = hvp_live(run, &run->vm[i]);
 
-            if (vm && was->vm == vm->id && was->ready && &vm->vcpu[n] != but &&
-                ready(&vm->vcpu[n]) && was->vtime < least)
+            if (vm && was->vm == vm->id && was->ready && !was->parked &&
+                &vm->vcpu[n] != but && ready(&vm->vcpu[n]) &&
+                was->vtime < least)
                 least = was->vtime;
         }
     return least;

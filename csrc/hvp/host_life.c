@@ -10,6 +10,19 @@ static void anything(struct hvp_run *run)
         hvp_owe_unknown(&run->vm[i]);
 }
 
+/* With fixed slots, who has none waits for ever, and whoever waits for him. */
+static bool has_time(const struct hyp *hyp, const struct vm *vm)
+{
+    const struct slot_table *table = hyp->sched.table + 1;
+
+    if (hyp->config.policy != &policy_slots)
+        return true;
+    for (uint32_t i = 0; i < table->nr; i++)
+        if (table->slot[i].vm == vm->id)
+            return true;
+    return false;
+}
+
 /* Somebody can run now, or soon. */
 static bool anybody(struct hvp_run *run)
 {
@@ -17,13 +30,14 @@ static bool anybody(struct hvp_run *run)
     const struct hart *hart = machine_hart(run->host->machine, 0);
     uint64_t           soon = hart_time(hart) + SOON;
 
-    if (hyp->timers && hyp->timers->timer < soon)
+    if (hyp->timers && hyp->timers->timer < soon &&
+        has_time(hyp, hyp->timers->vm))
         return true;
     for (uint32_t i = 0; i < HVP_VMS; i++) {
         struct vm *vm = hvp_live(run, &run->vm[i]);
 
         for (uint32_t n = 0; vm && n < vm->config.nr_vcpus; n++)
-            if (vm->vcpu[n].state == VCPU_RUNNABLE)
+            if (vm->vcpu[n].state == VCPU_RUNNABLE && has_time(hyp, vm))
                 return true;
     }
     return false;

@@ -142,7 +142,7 @@ struct hvp_before {
     const struct vcpu *current[MAX_HARTS];
     struct hvp_shares {
         uint32_t vm; /* 0: no such vCPU */
-        bool     ready, queued;
+        bool     ready, queued, parked;
         int64_t  credit;
         uint64_t charged, vtime, deadline;
     } shares[HVP_VMS][HVP_VCPUS];

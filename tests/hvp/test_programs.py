@@ -115,6 +115,25 @@ def test_a_store_to_a_table_with_a_shadow_out_of_sync() -> None:
     assert Programs(good_core()).execute(data).property == ""
 
 
+def test_who_has_used_up_his_cap_is_no_measure_for_others() -> None:
+    data = bytes.fromhex(
+        "485650310000014005000000000000002e110100010000000f10000000000000"
+        "0110000000000000"
+    )
+    assert Programs(good_core()).execute(data).property == ""
+
+
+def test_who_has_no_slot_is_not_waited_for() -> None:
+    data = bytes.fromhex(
+        "4856503100000160010000000000000010d1663a56fdeb3005d54e4369bd606c"
+        "24e9aa3e94114fac254c800dc0f714b826781b1251d5ce2213de0d2493683a25"
+        "187e58618d66d99223c2d99424ef2340"
+    )
+    verdict = Programs(good_core()).execute(data)
+    assert verdict.property == ""
+    assert verdict.done == 8
+
+
 def test_states_that_were_met_are_counted(programs: Programs) -> None:
     ffi, lib = programs.ffi, programs.lib
     states = ffi.new("uint8_t[]", lib.HVP_MAP)
