@@ -161,7 +161,7 @@ static void check_registers(struct hvp_run *run, const struct hvp_act *act)
     for (uint32_t i = 1; i < 32; i++) {
         uint32_t owner = hvp_tag_owner(run, regs->x[i]);
 
-        if (owner && owner != act->vm->serial)
+        if (hvp_tag_foreign(act->vm, owner))
             hvp_fail(run, "P21", "x%u of VM %u has a word of VM %u's memory",
                      (unsigned)i, (unsigned)act->vm->serial, (unsigned)owner);
     }

@@ -17,7 +17,7 @@ static void sweep(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
 
         memcpy(&word, frame + at, 4);
         owner = word ? hvp_tag_owner(run, word) : 0;
-        if (owner && owner != vm->serial && owner == before) {
+        if (hvp_tag_foreign(vm, owner) && owner == before) {
             hvp_fail(run, "P21", "page %u of VM %u has memory of VM %u",
                      (unsigned)page, (unsigned)vm->serial, (unsigned)owner);
             return;
@@ -49,8 +49,7 @@ static void read_print(struct hvp_run *run, const struct hvp_vm *vm,
 
         memcpy(word, bytes + at, sizeof(word));
         owner = hvp_tag_owner(run, word[0]);
-        if (owner && owner != vm->serial &&
-            owner == hvp_tag_owner(run, word[1]))
+        if (hvp_tag_foreign(vm, owner) && owner == hvp_tag_owner(run, word[1]))
             hvp_fail(run, "P21", "VM %u printed memory of VM %u",
                      (unsigned)vm->serial, (unsigned)owner);
     }

@@ -19,14 +19,19 @@ static uint64_t hash_vcpu(uint64_t hash, struct vcpu *vcpu)
     return hvp_mix(hash, csr->scounteren);
 }
 
-uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm)
+uint64_t hvp_vcpus_hash(struct hvp_run *run, const struct hvp_vm *vm)
 {
     struct vm *found = hvp_live(run, vm);
-    uint64_t   hash = vm->id;
+    uint64_t   hash = 1;
 
     for (uint32_t i = 0; found && i < found->config.nr_vcpus; i++)
         hash = hash_vcpu(hash, &found->vcpu[i]);
     return hash;
+}
+
+uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm)
+{
+    return hvp_mix(hvp_vcpus_hash(run, vm), vm->id);
 }
 
 /* --- errors change nothing: P28 ----------------------------------------------------------- */

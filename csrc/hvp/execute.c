@@ -53,7 +53,8 @@ static struct hvp_act actor(struct hvp_run *run, const struct hvp_record *r)
     };
     uint32_t vms = (run->world & 3) + 1;
 
-    act.place = act.place < vms ? act.place : act.place % vms;
+    if (!run->vm[act.place].tried)
+        act.place %= vms;
     act.vm = &run->vm[act.place];
     act.vcpu = hvp_actor_vcpu(*r) % (act.vm->vcpus ? act.vm->vcpus : 1);
     return act;

@@ -11,7 +11,7 @@
 #define RW    (CLEAN | PTE_D)
 #define KRW   (RW & ~PTE_U)
 
-enum who { KERNEL, USER, OTHER };
+enum who { KERNEL, USER, OTHER, CHILD };
 
 /* An operand of a row: a literal, or one of these above 16 bits. */
 #define OPERAND_ANY   0x10000
@@ -109,6 +109,8 @@ static uint8_t actor(const struct hvp_taste *taste, uint32_t vm, uint32_t who)
 {
     if (who == OTHER)
         vm = (vm + 1) % taste->vms;
+    else if (who == CHILD)
+        vm = taste->vms % 4;
     return (uint8_t)(vm | (who == USER ? 0 : 16));
 }
 

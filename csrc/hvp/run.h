@@ -81,6 +81,8 @@ struct hvp_past { uint32_t handle[HVP_PAST], count; };
 struct hvp_vm {
     uint32_t id;     /* hv's; 0: there is none in this place */
     uint32_t serial; /* whose tags its memory had at first */
+    uint32_t kin;    /* whose it may have, as a mask: forks have a parent's */
+    bool     tried;  /* somebody wanted a VM in this place */
     uint32_t pages, vcpus, style;
     uint32_t target; /* how many of its pages its host wants it to have */
     bool     pv;     /* kernel of a style that calls */
@@ -253,8 +255,12 @@ void hvp_vm_gone(struct hvp_run *run, uint32_t place);
 
 /* tag.c: the word that fills a VM's memory, and whose it is. */
 uint32_t hvp_tag(const struct hvp_run *run, uint32_t serial, uint32_t index);
-/* Its serial; 0: nobody's. */
+/* Its serial, modulo 16; 0: nobody's. */
 uint32_t hvp_tag_owner(const struct hvp_run *run, uint32_t word);
+/* A mask for `kin`. */
+uint32_t hvp_tag_bit(uint32_t serial);
+/* Somebody's, whose words have no business in this VM. */
+bool hvp_tag_foreign(const struct hvp_vm *vm, uint32_t owner);
 
 /* tables.c: pages of code and tables, as they are at first. */
 bool hvp_tables_write(struct hvp_run *run, struct hvp_vm *vm);
@@ -388,6 +394,8 @@ uint64_t hvp_frame_hash(struct hvp_run *run, uint32_t hfn, enum hvp_hashed as);
 /* What has become of the host since its mark; time included. */
 uint64_t hvp_host_hash(struct hvp_run *run);
 /* check_hash.c: what its guest could see of its vCPUs, without time. */
+uint64_t hvp_vcpus_hash(struct hvp_run *run, const struct hvp_vm *vm);
+/* ... and who it is. */
 uint64_t hvp_cpu_hash(struct hvp_run *run, const struct hvp_vm *vm);
 /* What a call that fails leaves alone: P28. */
 uint64_t hvp_abstract_before(struct hvp_run *run, const struct hvp_act *act);

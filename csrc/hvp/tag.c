@@ -40,6 +40,16 @@ uint32_t hvp_tag(const struct hvp_run *run, uint32_t serial, uint32_t index)
                    (serial % (TAG_SERIALS + 1)) << TAG_SERIAL | (index & 0xff));
 }
 
+uint32_t hvp_tag_bit(uint32_t serial)
+{
+    return 1u << serial % (TAG_SERIALS + 1);
+}
+
+bool hvp_tag_foreign(const struct hvp_vm *vm, uint32_t owner)
+{
+    return owner && !(vm->kin & hvp_tag_bit(owner));
+}
+
 uint32_t hvp_tag_owner(const struct hvp_run *run, uint32_t word)
 {
     uint32_t plain = tag_unmix(word);

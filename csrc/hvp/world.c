@@ -226,6 +226,8 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
     *vm = (struct hvp_vm){
         .id = create(run, style, pages),
         .serial = ++run->serials,
+        .kin = hvp_tag_bit(run->serials),
+        .tried = true,
         .pages = pages,
         .target = pages,
         .vcpus = shape_of(run).harts,

@@ -29,7 +29,8 @@
 enum hvp_flags {
     HVP_TWIN = 1,   /* run twice, with other secrets in VM 1: P18, P19 */
     HVP_FILL = 2,   /* run twice, with other fill of fresh memory: P22 */
-    HVP_BARE = 4,   /* kept for a bare machine beside it (P13): nothing yet */
+    HVP_BARE = 4,   /* ignored; a bare machine has no host and no second VM:
+                        * P13 is compared by hv_lockstep() instead */
     HVP_STRICT = 8, /* fixed slots; in a twin, who runs when counts as well */
     HVP_UNFENCED = 16, /* do not put in the fences that a program forgot */
 };

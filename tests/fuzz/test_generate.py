@@ -12,7 +12,7 @@ from hv.fuzz.native import generate, load, wheat
 from tests.equivalence.core import compilers
 from tests.fuzz.cores import fake_core
 
-SEEDS = range(0, 6400, 64)  # a world each
+SEEDS = range(0, 19_200, 64)  # a world each
 
 
 def digest(core: str = "wheat") -> str:
