@@ -8,15 +8,15 @@ going back to the last mark before it, and running forward from there.
 Places are counted in instructions of all guests, from where the past begins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
 from hv.core import ffi, lib
-from hv.errors import UsageError
-from hv.facts import U32, U64, integer
+from hv.errors import HypervisorBug, UsageError
+from hv.facts import U32, U64, RunResult, integer
 from hv.guest import Guest
 from hv.hypervisor import Hypervisor
 from hv.journal import (
@@ -36,6 +36,15 @@ from hv.writers import Place, Write
 
 EVERY = 100_000
 KEEP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A breakpoint that was come to: whose, and after how many instructions."""
+
+    position: int
+    vm: int
+    vcpu: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,20 @@ class Past:
         if isinstance(self.place, Hypervisor):
             self._vms |= {vm.number: vm for vm in self.place.vms}
 
+    def run(self, max_insns: int) -> RunResult:
+        """Run the host, as it is always run; but what breaks it is not done.
+
+        :raises HypervisorBug: an assertion failed; the host is whole, and
+            where this run began.
+        """
+        begin, calls = self.position, self._journal.seal()
+        try:
+            return self._host.run(max_insns)
+        except HypervisorBug:
+            self._journal.cut(calls)
+            self.to(begin)
+            raise
+
     # -- going -------------------------------------------------------------
 
     def back(self, insns: int = 1) -> None:
@@ -129,11 +152,15 @@ class Past:
         :raises UsageError: if it is not between the beginning and here.
         """
         integer("position", position, 0, self.position)
+        with self._breakpoints_kept():
+            self._go_to(deepcopy(self._journal.entries), position)
+
+    def _go_to(self, entries: list[Entry], position: int) -> None:
+        """Go to a place by way of the nearest mark that is left."""
         number = max(
             i for i, it in enumerate(self._points) if it.position <= position
         )
-        with self._breakpoints_kept():
-            self._go(number, deepcopy(self._journal.entries), position)
+        self._go(number, entries, position)
 
     def _go(self, number: int, entries: list[Entry], position: int) -> None:
         """Go to a place by way of a mark, and of what was noted after it."""
@@ -198,33 +225,85 @@ class Past:
 
         False: that was never; the host is where it was.
         """
+        return self.to_last() is not None
+
+    def to_last(self, watched: Iterable[Place] = ()) -> Hit | Write | None:
+        """Go back to a breakpoint of now, or a change of bytes: the later one.
+
+        The host is then where the breakpoint is, or where the bytes have not
+        changed yet. None: there is neither; the host is where it was.
+
+        :param watched: bytes of machine memory, each within one frame.
+        """
         wanted = [
             (guest.number, pc)
             for guest in self.place.guests
             for pc in guest.breakpoints
         ]
+        places = list(watched)
         entries, now = deepcopy(self._journal.entries), self.position
         with self._breakpoints_kept():
+            until = len(entries)
             for number in range(len(self._points) - 1, -1, -1):
-                found = self._last_break(number, entries, now, wanted)
-                if found is not None:
-                    self._go(number, entries, found)
-                    return True
+                calls = slice(self._points[number].calls, until)
+                until = calls.start
+                found: list[Hit | Write | None] = [
+                    self._last_break(number, entries[calls], now, wanted),
+                    *(
+                        self._last_change(number, entries, calls, place)
+                        for place in places
+                    ),
+                ]
+                there = [it for it in found if it is not None]
+                last = max(there, key=lambda it: it.position, default=None)
+                if isinstance(last, Write):
+                    self._go_before(number, entries, last)
+                elif last is not None:
+                    self._go(number, entries, last.position)
+                if last is not None:
+                    return last
             self._go(0, entries, now)
-        return False
+        return None
+
+    def back_to_change(self, seen: Callable[[], object]) -> bool:
+        """Go back to the last place where something was not yet as here.
+
+        False: it was so from the beginning, which is where the host is then.
+
+        :param seen: what to look at; once it was another, it was never again
+            what it is here, as with a count.
+        """
+        entries, now = deepcopy(self._journal.entries), self.position
+        here, far = seen(), 1
+        # Of these two it is known, and of what is between them it is not.
+        same, other = now, -1 if now else 0
+        with self._breakpoints_kept():
+            while same - other > 1:
+                if other < 0:
+                    at, far = max(0, now - far), 2 * far
+                else:
+                    at = (same + other) // 2
+                self._go_to(entries, at)
+                if seen() == here:
+                    same = at
+                else:
+                    other = at
+                if at == 0:
+                    other = max(other, 0)
+            self._go_to(entries, other)
+        return seen() != here
 
     def _last_break(
         self, number: int, entries: list[Entry], now: int,
         wanted: list[tuple[int, int]],
-    ) -> int | None:  # fmt: skip
-        """Return the last place between a mark and the next, or None."""
-        last = self._points[number].calls
-        end = [*self._points, None][number + 1]
-        until = len(entries) if end is None else end.calls
+    ) -> Hit | None:  # fmt: skip
+        """Return the last place in what follows a mark, or None."""
+        if not wanted:
+            return None
         self._return_to(number)
         at, found = self.position, None
         with self._unnoted():
-            for entry in entries[last:until]:
+            for entry in entries:
                 if not is_run(entry):
                     self._again(entry)
                     at += retired(entry)
@@ -233,7 +312,7 @@ class Past:
                     self._host.call(lib.hv_break, vm, pc, 1)
                 for done, who in run_again(self._host, entry):
                     if at + done < now and self._is_at(who, wanted):
-                        found = at + done
+                        found = Hit(at + done, *who)
                 at += retired(entry)
         return found
 
@@ -279,8 +358,11 @@ class Past:
         place.read()  # are they there?
         entries, now = deepcopy(self._journal.entries), self.position
         with self._breakpoints_kept():
+            until = len(entries)
             for number in range(len(self._points) - 1, -1, -1):
-                found = self._last_change(number, entries, place)
+                calls = slice(self._points[number].calls, until)
+                until = calls.start
+                found = self._last_change(number, entries, calls, place)
                 if found is not None:
                     self._go_before(number, entries, found)
                     return found
@@ -291,17 +373,15 @@ class Past:
         )
 
     def _last_change(
-        self, number: int, entries: list[Entry], place: Place
+        self, number: int, entries: list[Entry], calls: slice, place: Place
     ) -> Write | None:
-        """Return the last change between a mark and the next, or None."""
-        last = self._points[number].calls
-        end = [*self._points, None][number + 1]
-        until = len(entries) if end is None else end.calls
+        """Return the last change in the calls that follow a mark, or None."""
+        last = calls.start
         self._return_to(number)
         begin = self.position
         with self._unnoted():
             hits, at = [], begin
-            for i, entry in enumerate(entries[last:until]):
+            for i, entry in enumerate(entries[calls]):
                 if place.touched_by(partial(self._again, entry)):
                     hits.append((last + i, at))
                 at += retired(entry)

@@ -29,6 +29,7 @@ class Write:
     :ivar pc: of that instruction.
     :ivar before: the bytes that were there.
     :ivar after: and those that it left.
+    :ivar hpa: the machine address of the bytes.
     """
 
     position: int
@@ -38,6 +39,7 @@ class Write:
     pc: int
     before: bytes
     after: bytes
+    hpa: int
     call: int = 0  # of the journal
 
     def at(self, begin: int, call: int) -> "Write":
@@ -111,7 +113,8 @@ class Place:
         play(self._host, entry)
         if self.read() == before:
             return None
-        return Write(0, entry.name, 0, 0, 0, before, self.read())
+        after = self.read()
+        return Write(0, entry.name, 0, 0, 0, before, after, self._hpa)
 
     def _narrow(self, insns: int, run: Callable[[int], None]) -> Write | None:
         if insns == 1:
@@ -151,7 +154,7 @@ class Place:
             not who.vm and self._is_hyp()
         ):
             by = "hypervisor" if self._is_hyp() else "firmware"
-        return Write(0, by, who.vm, who.vcpu, who.pc, before, after)
+        return Write(0, by, who.vm, who.vcpu, who.pc, before, after, self._hpa)
 
     def _is_hyp(self) -> bool:
         return isinstance(self._place, Hypervisor)
