@@ -48,7 +48,8 @@ def examine() -> list[Check]:
             "runs the same kernels",
             "qemu-system-misc",
         ),
-        _program(("gdb-multiarch", "gdb"), "looks into hv", "gdb-multiarch"),
+        _program(("gdb", "gdb-multiarch"), "looks into hv", "gdb"),
+        _guest_debugger(),
         _program(("dtc",), "prints device trees", "device-tree-compiler"),
         _program(
             ("latexmk",),
@@ -162,6 +163,19 @@ def _book() -> Check:
             needed=False,
         )
     return Check("the book's tools", good=True, found=", ".join(BOOK))
+
+
+def _guest_debugger() -> Check:
+    from hv.gdb import debugger  # noqa: PLC0415
+
+    path = debugger.find()
+    return Check(
+        "GDB for RISC-V",
+        good=path is not None,
+        found=path or "not found (looks into guests: hv gdb)",
+        remedy="" if path else debugger.REMEDY,
+        needed=False,
+    )
 
 
 def _program(names: tuple[str, ...], use: str, package: str) -> Check:

@@ -22,6 +22,7 @@ from hv.cli.compare import compare
 from hv.cli.covert import covert
 from hv.cli.explore import explore
 from hv.cli.fuzz import fuzz
+from hv.cli.gdb import gdb
 from hv.cli.lab import lab
 from hv.cli.replay import replay
 from hv.cli.run import run
@@ -63,6 +64,7 @@ def app() -> None:
 app.add_command(run)
 app.add_command(replay)
 app.add_command(back)
+app.add_command(gdb)
 app.add_command(restore)
 app.add_command(snapshot)
 app.add_command(compare)

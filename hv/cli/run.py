@@ -183,12 +183,12 @@ def run(
         writable("--record", record)
     if (place is None) != (at is None):
         raise UsageError("--save FILE goes with --at N: save it then")
-    with _computer(
+    with computer(
         style,
         sync,
         mem,
         resolve(firmware)[0] if firmware else None,
-        _Scheduling(vcpus or harts, policy or Policy.RR, slice_),
+        Scheduling(vcpus or harts, policy or Policy.RR, slice_),
         engine=engine,
         profile=profile,
         harts=harts,
@@ -249,7 +249,7 @@ def _saved(vm: "VM", ending: Ending, place: str) -> Ending:
     return Ending(0, f"saved after {vm.info.insns} instructions: {place}")
 
 
-class _Scheduling(NamedTuple):
+class Scheduling(NamedTuple):
     """What only a VM has."""
 
     vcpus: int
@@ -257,7 +257,7 @@ class _Scheduling(NamedTuple):
     slice: int | None
 
 
-class _Options(TypedDict):
+class MachineOptions(TypedDict):
     """What a machine and one with a hypervisor are told alike."""
 
     engine: str
@@ -269,13 +269,13 @@ class _Options(TypedDict):
 
 
 @contextmanager
-def _computer(
+def computer(
     style: str,
     sync: str,
     mem: str,
     firmware: str | os.PathLike[str] | None,
-    scheduling: _Scheduling,
-    **options: Unpack[_Options],
+    scheduling: Scheduling,
+    **options: Unpack[MachineOptions],
 ) -> Iterator["Guest"]:
     """Make the guest: a bare machine, or a VM on one that is large enough."""
     from hv.hypervisor import Hypervisor  # noqa: PLC0415 -- loads the core

@@ -14,9 +14,9 @@ from hv.cli.app import app, main
 from tests.control import programs as p
 from tests.control.elfs import kernel
 
-# They compile, or run for long whatever they are told.
+# They compile, run for long whatever they are told, or wait for a debugger.
 LEFT_OUT = {"cc", "build", "bench", "compare", "demo", "doctor"}
-LEFT_OUT |= {"fuzz", "explore", "lab", "zoo"}
+LEFT_OUT |= {"fuzz", "explore", "lab", "zoo", "gdb"}
 STATUS = {0, 1, 2, 3, 4}
 
 GOOD_FILE = '[[vm]]\nname = "a"\nimage = "good.elf"\n'

@@ -1,0 +1,1 @@
+"""The debugger's server, driven by a client of its own."""
