@@ -339,6 +339,21 @@ def submit(*, place: Path, out: Path | None) -> None:
     print(bar(done))
 
 
+@lab.command("gdb")
+@click.argument("options", nargs=-1, metavar="[-- OPTIONS]")
+@_HERE
+def gdb_(*, options: tuple[str, ...], place: Path) -> int:
+    """Start GDB on a guest that runs on what you have written.
+
+    OPTIONS are those of `hv gdb`: `hv lab gdb -- --style nested`.
+    """
+    from hv.gdb import debugger
+    from hv.labs.debug import debug
+
+    debugger.needed()
+    return debug(*_handed_in(place, None), options)
+
+
 @lab.command()
 @click.argument("number", type=int, required=False)
 @_HERE

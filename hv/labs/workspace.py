@@ -6,7 +6,7 @@
         mmu.c, tlb.c    the student's
         given/          to read; read-only
         handout.md
-        Makefile        make run, make grade, make handin ...
+        Makefile        make run, make grade, make gdb, make handin ...
         .hv-lab.json    which lab this is, and whose
 """
 
@@ -39,10 +39,13 @@ hint:
 watch:
 \t$(HV) lab watch
 
+gdb:
+\t$(HV) lab gdb
+
 handin:
 \t$(HV) lab submit
 
-.PHONY: run qemu grade hint watch handin
+.PHONY: run qemu grade hint watch gdb handin
 """
 
 
