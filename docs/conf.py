@@ -43,7 +43,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(typing|collections|pathlib|enum|types)\..*"),
     ("py:class", r"int|str|bytes|bool|float|None|Path|Iterator|Self"),
-    ("py:class", r"(os|re)\..*"),
+    ("py:class", r"(os|re|socket)\..*"),
     # What the API's page leaves out, since nobody has to name it.
     ("py:class", r"hv\.(host\.Host|guest\.Kept|console\.Runner|spec\..*)"),
     ("py:class", r"hv\.facts\.Guest(Virt|Phys)"),
