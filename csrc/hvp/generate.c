@@ -20,7 +20,7 @@
 struct generator {
     struct hvp_random random;
     struct hvp_taste  taste;
-    bool              idioms;
+    uint32_t          idioms; /* percent */
     uint8_t          *to;
     uint32_t          at, room; /* records */
 };
@@ -64,6 +64,15 @@ static uint32_t draw_world(struct hvp_random *world)
     return bits | (hvp_chance(world, 80) ? 1 : hvp_below(world, 4));
 }
 
+/* How many of the steps are sequences: some mistakes need one of them and a
+ * state that nobody thought of, some need two of them and nothing else. */
+static uint32_t draw_idioms(struct hvp_random *world)
+{
+    static const uint8_t percent[] = { 10, 20, 45, 70 };
+
+    return HVP_PICK(world, percent);
+}
+
 /* The header of a seed's world, without counts. */
 static void start(struct generator *g, uint64_t seed)
 {
@@ -77,6 +86,7 @@ static void start(struct generator *g, uint64_t seed)
     hvp_put_half(g->to + 6, bits);
     hvp_put_half(g->to + 8, features);
     hvp_put_half(g->to + 10, hvp_draw(&world));
+    g->idioms = draw_idioms(&world);
     g->taste.features = features;
     g->taste.vms = (bits & 3) + 1;
 }
@@ -90,7 +100,7 @@ static void fill(struct generator *g, uint32_t count)
         uint8_t *at = g->to + HVP_HEADER + HVP_RECORD * g->at;
         uint32_t n = 0;
 
-        if (g->idioms && hvp_chance(&g->random, 20))
+        if (hvp_chance(&g->random, g->idioms))
             n = hvp_draw_idiom(&g->random, &g->taste, at, end - g->at);
         if (n == 0) {
             hvp_put(at, hvp_draw_record(&g->random, &g->taste));
@@ -169,7 +179,8 @@ size_t hvp_generate(uint32_t strategy, uint64_t seed, uint8_t *to, size_t max)
     start(&g, seed);
     if (strategy == HVP_G0)
         return uniform_bytes(&g);
-    g.idioms = strategy >= HVP_G2;
+    if (strategy < HVP_G2)
+        g.idioms = 0;
     g.taste.handles = strategy >= HVP_G3;
     compose(&g, strategy == HVP_G4);
     return HVP_HEADER + HVP_RECORD * (size_t)g.at;
