@@ -11,21 +11,17 @@
 #define RW    (CLEAN | PTE_D)
 #define KRW   (RW & ~PTE_U)
 
-enum who { KERNEL, USER, OTHER, CHILD };
+#define KERNEL HVP_PART_KERNEL
+#define USER   HVP_PART_USER
+#define OTHER  HVP_PART_OTHER
+#define CHILD  HVP_PART_CHILD
 
-/* An operand of a row: a literal, or one of these above 16 bits. */
-#define OPERAND_ANY   0x10000
-#define OPERAND_EDGE  0x20000
-#define OPERAND_LIVE  0x30000
-#define OPERAND_STALE 0x40000
-#define OPERAND_BOARD 0x50000
-
-#define ANY  OPERAND_ANY
-#define E    OPERAND_EDGE
-#define REG  OPERAND_BOARD
+#define ANY  HVP_WANTED_ANY
+#define E    HVP_WANTED_EDGE
+#define REG  HVP_WANTED_BOARD
 #define N(n) (n)
-#define L(k) (OPERAND_LIVE + (k))
-#define S(k) (OPERAND_STALE + (k))
+#define L(k) (HVP_WANTED_LIVE + (k))
+#define S(k) (HVP_WANTED_STALE + (k))
 
 #define EDGE(k)   (HVP_BOUNDARY << 14 | (k))
 #define UART(k)   EDGE(0x2000 | (k))
@@ -72,6 +68,11 @@ const char *hvp_idiom_doc(uint32_t idiom)
     return idiom < NR_IDIOMS ? idioms[idiom].doc : NULL;
 }
 
+uint32_t hvp_idiom_features(uint32_t idiom)
+{
+    return idiom < NR_IDIOMS ? idioms[idiom].features : 0;
+}
+
 /* Steps end with the row: nop is no step of any. */
 static uint32_t length(const struct idiom *idiom)
 {
@@ -82,6 +83,18 @@ static uint32_t length(const struct idiom *idiom)
     return n;
 }
 
+int hvp_idiom_step(uint32_t idiom, uint32_t at, struct hvp_step *out)
+{
+    if (idiom >= NR_IDIOMS || at >= length(&idioms[idiom]))
+        return 0;
+    const struct step *step = &idioms[idiom].step[at];
+
+    *out = (struct hvp_step){ .op = step->op, .who = step->who };
+    for (int i = 0; i < 3; i++)
+        out->operand[i] = step->operand[i];
+    return 1;
+}
+
 static uint16_t operand(struct hvp_random *random, enum hvp_kind kind,
                         uint32_t code, const uint16_t *handles)
 {
@@ -90,15 +103,15 @@ static uint16_t operand(struct hvp_random *random, enum hvp_kind kind,
     if (kind == HVP_KIND_NONE)
         return 0;
     switch (code & 0xf0000) {
-    case OPERAND_ANY:
+    case HVP_WANTED_ANY:
         return hvp_draw_operand(random, kind, true);
-    case OPERAND_EDGE:
+    case HVP_WANTED_EDGE:
         return hvp_operand(HVP_BOUNDARY, hvp_below(random, 32));
-    case OPERAND_BOARD:
+    case HVP_WANTED_BOARD:
         return hvp_operand(HVP_BOUNDARY, hvp_draw_register(random));
-    case OPERAND_LIVE:
+    case HVP_WANTED_LIVE:
         return hvp_operand(HVP_LIVE, hvp_handle(kind, handle));
-    case OPERAND_STALE:
+    case HVP_WANTED_STALE:
         return hvp_operand(HVP_STALE, hvp_handle(kind, handle));
     default:
         return (uint16_t)code;
@@ -107,11 +120,11 @@ static uint16_t operand(struct hvp_random *random, enum hvp_kind kind,
 
 static uint8_t actor(const struct hvp_taste *taste, uint32_t vm, uint32_t who)
 {
-    if (who == OTHER)
+    if (who == HVP_PART_OTHER)
         vm = (vm + 1) % taste->vms;
-    else if (who == CHILD)
+    else if (who == HVP_PART_CHILD)
         vm = taste->vms % 4;
-    return (uint8_t)(vm | (who == USER ? 0 : 16));
+    return (uint8_t)(vm | (who == HVP_PART_USER ? 0 : 16));
 }
 
 uint32_t hvp_draw_idiom(struct hvp_random      *random,

@@ -30,10 +30,36 @@ size_t hvp_generate(uint32_t strategy, uint64_t seed, uint8_t *to, size_t max);
  * records, or alter the header. Its new length, at most `max`. */
 size_t hvp_mutate(uint64_t seed, uint8_t *program, size_t n, size_t max);
 
-/* The table of sequences, for the book. */
+/* The table of sequences, for the book and for other generators. */
 uint32_t hvp_idiom_count(void);
 const char *hvp_idiom_name(uint32_t idiom); /* NULL past the end */
 const char *hvp_idiom_doc(uint32_t idiom);
+uint32_t hvp_idiom_features(uint32_t idiom); /* all of which it needs */
+
+enum hvp_part { /* who does a step */
+                HVP_PART_KERNEL,
+                HVP_PART_USER,
+                HVP_PART_OTHER, /* the kernel of the next VM */
+                HVP_PART_CHILD, /* that of the first place which was empty */
+};
+
+/* How the operand of a step is read, above its low 16 bits. */
+enum hvp_wanted {
+    HVP_WANTED_LITERAL = 0,    /* the low bits are the operand */
+    HVP_WANTED_ANY = 0x10000,  /* to be drawn for its kind */
+    HVP_WANTED_EDGE = 0x20000, /* some boundary */
+    /* Handle number 0-3 of the sequence, to be drawn once for all its steps. */
+    HVP_WANTED_LIVE = 0x30000,
+    HVP_WANTED_STALE = 0x40000,
+    HVP_WANTED_BOARD = 0x50000, /* the address of some register of a device */
+};
+
+struct hvp_step {
+    uint32_t op, who; /* enum hvp_part */
+    uint32_t operand[3];
+};
+/* Step `at` of a sequence; 0: it has no such step, and nothing is written. */
+int hvp_idiom_step(uint32_t idiom, uint32_t at, struct hvp_step *out);
 
 /* Many programs, with seeds from `first` on. NULL: no memory, or no such
  * strategy. What comes of a batch depends on its three arguments alone. */
