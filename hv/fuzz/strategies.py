@@ -1,107 +1,122 @@
 """Hypothesis strategies for hypervisor programs.
 
 :func:`programs` draws what the generator's g3 draws, record by record, so that
-Hypothesis can shrink it; :func:`generated` is the generator in C, by seed;
+Hypothesis can shrink it; :func:`families` are several that have their records
+in common, which is cheaper; :func:`generated` is the generator in C, by seed;
 :func:`raw_programs` is any bytes at all.
+
+A draw costs Hypothesis as much as a core needs for several operations, whatever
+is drawn. So a draw is a line of a few records, as bytes; what they mean is said
+by :mod:`hv.fuzz.chosen`.
 """
+
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from hv.fuzz import ops
-from hv.fuzz.format import Form, Program, Record, decode, operand
+from hv.fuzz import chosen, ops
+from hv.fuzz.chosen import Taste, taste
+from hv.fuzz.format import DEFAULT_FEATURES, Program, Record, decode
 from hv.fuzz.native import generate
 
 RIGHTS = (0x03, 0x07, 0x0B, 0x0F, 0xC7, 0xCF, 0xD3, 0xD7, 0xDF, 0x57)
-HANDLES = ("GVA", "GPA", "GFN", "SLOT", "ROOT", "VALUE", "CSR", "VCPU")
-ADDRESSES = ("GVA", "GPA")
-
-_forms = st.sampled_from(
-    [Form.LIVE] * 5 + [Form.STALE, Form.EDGE, Form.LITERAL]
-)
+LONGEST = 64
+VARIED = 6  # records that only the second run of a twin does
+WORLDS, BODIES = 3, 16  # of a family
 
 
-def _handle(kind: str) -> st.SearchStrategy[int]:
-    number = st.integers(0, 3) | st.integers(0, 31)
-    if kind in ADDRESSES:  # a page, and where in it
-        offset = st.just(0) | st.integers(0, 31)
-        number = st.builds(lambda page, at: page << 5 | at, number, offset)
-    return st.builds(operand, _forms, number)
+def _bytes(size: int) -> st.SearchStrategy[bytes]:
+    return st.binary(min_size=size, max_size=size)
 
 
-def operands(kind: str) -> st.SearchStrategy[int]:
-    """Operands of a kind; ``""`` is looked at by nobody.
-
-    :param kind: as in operands.def.
-    """
-    if not kind:
-        return st.just(0)
-    if kind == "INSN":
-        return st.sampled_from([0x73, 0x13, 0x1020, 0x1050, 0x10, 0]) | (
-            st.integers(0, 0xFFFF)
-        )
-    if kind == "RIGHTS":
-        return st.sampled_from(RIGHTS) | st.integers(0, 0x3FF)
-    if kind in HANDLES:
-        return _handle(kind)
-    edges = st.builds(operand, st.just(Form.EDGE), st.integers(0, 31))
-    return st.integers(0, 24) | st.integers(0, 24) | edges
+_lines = _bytes(chosen.LINE)
+_worlds = _bytes(chosen.WORLD)
+_commons = _bytes(chosen.COMMON)
 
 
 def actors(vms: int = 4) -> st.SearchStrategy[int]:
     """Who does it: mostly the kernel of a first vCPU."""
-    kernels = st.integers(0, vms - 1).map(lambda vm: vm | 16)
-    return (
-        kernels
-        | kernels
-        | st.builds(
-            lambda vm, rest: vm | rest << 2,
-            st.integers(0, vms - 1),
-            st.integers(0, 7),
-        )
-    )
+    return st.integers(0, 255).map(lambda n: chosen.chosen_actor(n, vms))
 
 
 def records(
-    *, builds: bool = False, features: int = 0xFFFF, vms: int = 4
+    *, builds: bool = False, features: int = DEFAULT_FEATURES, vms: int = 4
 ) -> st.SearchStrategy[Record]:
     """Single operations, by the weights of the table.
 
     :param builds: only those that may build a state.
     :param features: only those that one of these bits allows.
     """
-    rows = [
-        row
-        for row in ops.table()
-        if row.feature & features and (row.builds or not builds)
-    ]
-    weighted = [row for row in rows for _ in range(row.weight)]
-    return st.sampled_from(weighted).flatmap(
-        lambda row: st.builds(
-            Record,
-            st.just(row.number),
-            actors(vms),
-            st.tuples(*map(operands, row.operands)),
-        )
+    of = taste(features, vms, builds=builds)
+    return _bytes(chosen.SLOT).map(of.record)
+
+
+def _body(
+    draw: st.DrawFn, of: Taste, longest: int
+) -> tuple[tuple[Record, ...], bool]:
+    """Draw lines, and whether another body follows."""
+    body: list[Record] = []
+    more = True
+    data = b""
+    while more and len(body) < longest:
+        data = draw(_lines)
+        line, more = of.line(data)
+        body += line
+    return tuple(body[:longest]), data[1] >= chosen.LAST_BODY
+
+
+def _built(draw: st.DrawFn, of: Taste) -> tuple[Record, ...]:
+    """Draw what builds a state; one without page tables is hardly one."""
+    paging = of.features | ops.features()["paging"]
+    building = taste(paging, of.vms, builds=True)
+    return tuple(building.line(draw(_lines))[0])
+
+
+def _head(draw: st.DrawFn, of: Taste) -> tuple[Program, bool]:
+    """Draw a world, and what a twin varies there; and whether to go on."""
+    data = draw(_worlds)
+    flags, world, seed = chosen.chosen_world(data, of.vms)
+    head = Program(flags, world, of.features, seed)
+    if flags & ops.flags()["twin"]:  # the first VM has the secrets
+        varied, _ = taste(of.features, 1).line(draw(_lines))
+        head = replace(head, vary=tuple(varied[:VARIED]))
+    return head, data[5] >= chosen.LAST_WORLD
+
+
+@st.composite
+def families(draw: st.DrawFn, *, longest: int = LONGEST) -> tuple[Program, ...]:
+    """Programs that share records: a few bodies, each in a few worlds.
+
+    The smallest family is one program. All can be executed on their own.
+
+    :param longest: how many records a body has at most.
+    """
+    common = draw(_commons)
+    of = chosen.chosen_taste(common)
+    heads: list[Program] = []
+    bodies: list[tuple[Record, ...]] = []
+    more = True
+    while more and len(heads) < WORLDS:
+        head, more = _head(draw, of)
+        heads.append(head)
+    built = _built(draw, of) if common[4] >= 224 else ()
+    more = True
+    while more and len(bodies) < BODIES:
+        body, more = _body(draw, of, longest)
+        bodies.append(body)
+    return tuple(
+        replace(head, build=built, run=body)
+        for body in bodies
+        for head in heads
     )
 
 
 def programs(*, longest: int = 24) -> st.SearchStrategy[Program]:
     """Programs whose parts Hypothesis can shrink.
 
-    :param longest: how many records they have in all, at most, about.
+    :param longest: how many records they have at most, about.
     """
-    lists = st.lists
-    flags = st.sampled_from([0, 0, *ops.flags().values()])
-    return st.builds(
-        Program,
-        flags=flags,
-        world=st.integers(0, 0xFFFF),
-        features=st.just(0x1FFF),
-        seed=st.integers(0, 3),
-        build=lists(records(builds=True), max_size=longest // 3).map(tuple),
-        vary=lists(records(vms=1), max_size=2).map(tuple),
-        run=lists(records(), min_size=1, max_size=longest).map(tuple),
-    )
+    return families(longest=longest).map(lambda family: family[0])
 
 
 def generated(
