@@ -132,6 +132,11 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
     help="How many bugs to look for at once.",
 )
 @click.option("--program", is_flag=True, help="Print what shows each, too.")
+@click.option(
+    "--hypothesis",
+    is_flag=True,
+    help="Let Hypothesis draw the programs, not the generator in C.",
+)
 def run(
     *,
     ids: tuple[str, ...],
@@ -140,11 +145,14 @@ def run(
     seed: int,
     jobs: int,
     program: bool,
+    hypothesis: bool,
 ) -> int:
     """Look for each of these bugs, or for all, by programs made at random.
 
     Each is looked for from a cold start. What is found is made small. The exit
     status is 1 if one was not found.
+
+    With --hypothesis, seconds are of processor time.
     """
     from hv.zoo import builder, hunts  # noqa: PLC0415 -- lazily
 
@@ -156,7 +164,14 @@ def run(
             f"{'ID':3}  {'EXPECTED':8}  {'FOUND':6} {'BY':14} {'RUNS':>8} "
             f"{'SECONDS':>8} {'OPS':>4}  WHAT"
         )
-    for bug, it in hunts(bugs, good, seed=seed, seconds=seconds, jobs=jobs):
+    found = hunts(
+        *(bugs, good),
+        seed=seed,
+        seconds=seconds,
+        jobs=jobs,
+        hypothesis=hypothesis,
+    )
+    for bug, it in found:
         missed += not it.property
         rows.append({"id": bug.id, "expected": bug.property, **asdict(it)})
         if as_json:

@@ -9,9 +9,11 @@ are right all the same, so that no property is made to fit one implementation.
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hv.errors import UsageError
 from hv.zoo.builder import CFLAGS, BuildError, Edit, changed
 from hv.zoo.builder import build as _build
 from hv.zoo.catalogue import (
@@ -68,6 +70,7 @@ def hunts(
     executions: int | None = None,
     seconds: float = 60,
     jobs: int = 1,
+    hypothesis: bool = False,
 ) -> "Iterator[tuple[Bug, Finding]]":
     """Build and look for bugs, each from a cold start, in their order.
 
@@ -75,15 +78,27 @@ def hunts(
     :param executions: programs at most for each; default: many.
     :param seconds: at most for each.
     :param jobs: how many at once.
+    :param hypothesis: let Hypothesis draw the programs, not the generator.
+    :raises UsageError: Hypothesis is not installed.
     :raises BuildError: one cannot be built.
     """
     from hv.zoo import hunt  # noqa: PLC0415 -- it loads the core
 
+    if hypothesis and find_spec("hypothesis") is None:
+        raise UsageError(
+            "--hypothesis needs the package `hypothesis`: "
+            "pip install 'microhv[test]'"
+        )
+    by = "search" if hypothesis else "hunt"
     limit = hunt.EXECUTIONS if executions is None else executions
 
     def one(bug: Bug) -> "Finding":
         return hunt.hunt_apart(
-            build(bug), good, seed=seed, executions=limit, seconds=seconds
+            *(build(bug), good),
+            seed=seed,
+            executions=limit,
+            seconds=seconds,
+            by=by,
         )
 
     chosen = list(bugs)

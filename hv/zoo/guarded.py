@@ -41,6 +41,11 @@ def guarded(work: Callable[[], _T], limit: int = LIMIT) -> _T | Died:
     if not os.WIFSIGNALED(status) and answer:
         result: _T = pickle.loads(answer)  # noqa: S301 -- our own child's
         return result
+    return died(status, limit)
+
+
+def died(status: int, limit: int) -> Died:
+    """Return how a child ended, by what :func:`os.waitpid` says of it."""
     if not os.WIFSIGNALED(status):
         return Died(f"exit status {os.waitstatus_to_exitcode(status)}")
     number = signal.Signals(os.WTERMSIG(status))

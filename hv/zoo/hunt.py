@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Finding:
     alarms: int = 0
 
 
-def _execute(core: Core, data: bytes) -> Verdict:
+def execute(core: Core, data: bytes) -> Verdict:
     """Execute one program in a context and a process of its own."""
 
     def work() -> Verdict:
@@ -100,10 +100,10 @@ def _round(bad: Core, good: Core, strategy: str, first: int) -> _Round:
     result = _Round()
     for seed in range(first, first + ROUND):
         data = bad.generate(strategy, seed)
-        verdict = _execute(bad, data)
+        verdict = execute(bad, data)
         if verdict.ok:
             continue
-        if _execute(good, data).ok:
+        if execute(good, data).ok:
             result.found = Found(seed, data, verdict)
             break
         result.alarms += 1
@@ -142,7 +142,7 @@ def hunt(
         outcome = _round(bad, good, strategy, first)
         alarms += outcome.alarms
         found = outcome.found
-        verdict = found and _execute(bad, found.data)
+        verdict = found and execute(bad, found.data)
         if not found or not verdict or verdict.ok:
             done += ROUND
             continue
@@ -163,13 +163,13 @@ def hunt(
 
 
 def _small(bad: Core, good: Core, program: Program, found: Finding) -> Finding:
-    def execute(smaller: Program) -> Verdict:
-        verdict = _execute(bad, encode(smaller))
-        if not verdict.ok and not _execute(good, encode(smaller)).ok:
+    def shows(smaller: Program) -> Verdict:
+        verdict = execute(bad, encode(smaller))
+        if not verdict.ok and not execute(good, encode(smaller)).ok:
             return Verdict()  # that is something else
         return verdict
 
-    small = shrink(program, execute, limit=SHRINK)
+    small = shrink(program, shows, limit=SHRINK)
     return Finding(
         **{
             **asdict(found),
@@ -190,15 +190,22 @@ def annotated(program: Program, verdict: Verdict) -> str:
 
 
 def hunt_apart(
-    bad: Path, good: Path, *, seed: int, executions: int, seconds: float
+    bad: Path,
+    good: Path,
+    *,
+    seed: int,
+    executions: int,
+    seconds: float,
+    by: str = "hunt",
 ) -> Finding:
     """Do the same in a process of its own, so that several can be done at once.
 
+    :param by: the module that looks: this one, or ``search``.
     :raises HvError: it could not be done at all.
     """
     done = subprocess.run(  # noqa: S603 -- ourselves
         [
-            *(sys.executable, "-m", "hv.zoo.hunt", str(bad), str(good)),
+            *(sys.executable, "-m", f"hv.zoo.{by}", str(bad), str(good)),
             *(str(seed), str(executions), str(seconds)),
         ],
         capture_output=True,
@@ -210,10 +217,10 @@ def hunt_apart(
     return Finding(**json.loads(done.stdout))
 
 
-def main(args: list[str]) -> None:
-    """Hunt, and print the finding as JSON."""
+def serve(how: Callable[..., Finding], args: list[str]) -> None:
+    """Hunt as the arguments say, and print the finding as JSON."""
     bad, good, seed, executions, seconds = args
-    finding = hunt(
+    finding = how(
         load(bad),
         load(good),
         seed=int(seed),
@@ -224,4 +231,4 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    serve(hunt, sys.argv[1:])
