@@ -17,14 +17,14 @@ from hv.fuzz.idioms import HANDLES, Idiom, Part, Step, Wanted, idioms
 
 SLOT = 10  # bytes: is it there, operation (2), actor, a, b, c (2 each)
 SLOTS = 16  # of a line
-LINE = 2 + SLOT * SLOTS  # is it the last, does another program follow; slots
+LINE = 1 + SLOT * SLOTS  # is it the last of a program; slots
 STEP = 5  # bytes of a step: is it done, operands (2, 2)
 SEQUENCE = 5  # slots
 COMMON = 5  # bytes: features (2), VMs, length, whether a state is built first
 WORLD = 8  # bytes: flags (2), world (2), seed, whether more follow; two spare
 # Of 256: slots that are empty, that begin a sequence; steps that are left out;
-# lines and worlds after which there is no other one.
-EMPTY, IDIOMS, LEFT_OUT, LAST_BODY, LAST_WORLD = 102, 40, 10, 26, 100
+# worlds after which there is no other one.
+EMPTY, IDIOMS, LEFT_OUT, LAST_WORLD = 102, 40, 10, 100
 
 ADDRESSES = ("GVA", "GPA")
 HANDLED = (*ADDRESSES, "GFN", "SLOT", "ROOT", "VALUE", "CSR", "VCPU")
@@ -219,7 +219,7 @@ class Taste:
         :param data: :data:`LINE` bytes.
         """
         records: list[Record] = []
-        at = 2
+        at = 1
         while at < LINE:
             kind = data[at]
             if (

@@ -22,16 +22,21 @@ from hv.fuzz.native import generate
 RIGHTS = (0x03, 0x07, 0x0B, 0x0F, 0xC7, 0xCF, 0xD3, 0xD7, 0xDF, 0x57)
 LONGEST = 64
 VARIED = 6  # records that only the second run of a twin does
-WORLDS, BODIES = 3, 16  # of a family
+WORLDS, LINES = 3, (8, 24)  # of a family, at most; at least and at most
 
 
 def _bytes(size: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
-_lines = _bytes(chosen.LINE)
-_worlds = _bytes(chosen.WORLD)
-_commons = _bytes(chosen.COMMON)
+# Hypothesis likes to copy one part of an example over another of the same kind,
+# five times of six: a program that was there already. It does so neither within
+# a list of things that differ, nor where there is only one of a kind.
+_heads = _bytes(chosen.COMMON + chosen.WORLD * WORLDS)
+_extras = st.lists(st.tuples(_bytes(chosen.LINE)), max_size=2, unique=True)
+_lines = st.lists(
+    _bytes(chosen.LINE), min_size=LINES[0], max_size=LINES[1], unique=True
+)
 
 
 def actors(vms: int = 4) -> st.SearchStrategy[int]:
@@ -51,64 +56,68 @@ def records(
     return _bytes(chosen.SLOT).map(of.record)
 
 
-def _body(
-    draw: st.DrawFn, of: Taste, longest: int
-) -> tuple[tuple[Record, ...], bool]:
-    """Draw lines, and whether another body follows."""
+def _bodies(
+    of: Taste, lines: list[bytes], longest: int
+) -> list[tuple[Record, ...]]:
+    """Put lines together, up to each that is the last of a program."""
+    bodies: list[tuple[Record, ...]] = []
     body: list[Record] = []
-    more = True
-    data = b""
-    while more and len(body) < longest:
-        data = draw(_lines)
-        line, more = of.line(data)
-        body += line
-    return tuple(body[:longest]), data[1] >= chosen.LAST_BODY
+    for at, data in enumerate(lines, 1):
+        records, more = of.line(data)
+        body += records
+        if not more or at == len(lines):
+            bodies.append(tuple(body[:longest]))
+            body = []
+    return bodies
 
 
-def _built(draw: st.DrawFn, of: Taste) -> tuple[Record, ...]:
-    """Draw what builds a state; one without page tables is hardly one."""
-    paging = of.features | ops.features()["paging"]
-    building = taste(paging, of.vms, builds=True)
-    return tuple(building.line(draw(_lines))[0])
+def _worlds(of: Taste, data: bytes, vary: tuple[Record, ...]) -> list[Program]:
+    """Choose worlds, up to the first that is the last one."""
+    heads: list[Program] = []
+    for at in range(0, len(data), chosen.WORLD):
+        one = data[at : at + chosen.WORLD]
+        flags, world, seed = chosen.chosen_world(one, of.vms)
+        twin = flags & ops.flags()["twin"]
+        heads.append(
+            Program(
+                *(flags, world, of.features, seed), vary=vary if twin else ()
+            )
+        )
+        if one[5] < chosen.LAST_WORLD:
+            break
+    return heads
 
 
-def _head(draw: st.DrawFn, of: Taste) -> tuple[Program, bool]:
-    """Draw a world, and what a twin varies there; and whether to go on."""
-    data = draw(_worlds)
-    flags, world, seed = chosen.chosen_world(data, of.vms)
-    head = Program(flags, world, of.features, seed)
-    if flags & ops.flags()["twin"]:  # the first VM has the secrets
-        varied, _ = taste(of.features, 1).line(draw(_lines))
-        head = replace(head, vary=tuple(varied[:VARIED]))
-    return head, data[5] >= chosen.LAST_WORLD
-
-
-@st.composite
-def families(draw: st.DrawFn, *, longest: int = LONGEST) -> tuple[Program, ...]:
+def families(
+    *, longest: int = LONGEST
+) -> st.SearchStrategy[tuple[Program, ...]]:
     """Programs that share records: a few bodies, each in a few worlds.
 
-    The smallest family is one program. All can be executed on their own.
+    In the smallest family, no program has a record. A program that was found is
+    executed on its own, whatever its family is.
 
     :param longest: how many records a body has at most.
     """
-    common = draw(_commons)
-    of = chosen.chosen_taste(common)
-    heads: list[Program] = []
-    bodies: list[tuple[Record, ...]] = []
-    more = True
-    while more and len(heads) < WORLDS:
-        head, more = _head(draw, of)
-        heads.append(head)
-    built = _built(draw, of) if common[4] >= 224 else ()
-    more = True
-    while more and len(bodies) < BODIES:
-        body, more = _body(draw, of, longest)
-        bodies.append(body)
-    return tuple(
-        replace(head, build=built, run=body)
-        for body in bodies
-        for head in heads
-    )
+
+    def family(
+        head: bytes, extras: list[tuple[bytes]], lines: list[bytes]
+    ) -> tuple[Program, ...]:
+        of = chosen.chosen_taste(head)
+        more = [data for (data,) in extras]
+        # Of a twin, the first VM has the secrets. A state without page tables
+        # is hardly one.
+        varied = [taste(of.features, 1).line(data)[0] for data in more[:1]]
+        paging = of.features | ops.features()["paging"]
+        building = taste(paging, of.vms, builds=True)
+        built = [building.line(data)[0] for data in more[1:] if head[4] >= 192]
+        heads = _worlds(of, head[chosen.COMMON :], tuple(*varied)[:VARIED])
+        return tuple(
+            replace(head, build=tuple(*built), run=body)
+            for body in _bodies(of, lines, longest)
+            for head in heads
+        )
+
+    return st.builds(family, _heads, _extras, _lines)
 
 
 def programs(*, longest: int = 24) -> st.SearchStrategy[Program]:

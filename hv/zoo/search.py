@@ -2,9 +2,9 @@
 
 What :mod:`hv.zoo.hunt` does with the generator in C, this does with strategies
 in Python (:func:`hv.fuzz.strategies.families`): Hypothesis draws programs, and
-makes small what it finds. Nothing is remembered from one search to the next,
-and all chance comes from a seed, so the outcome depends on the core and the
-seed alone, but for how long it took.
+makes smaller what it finds, as far as a few tries go. Nothing is remembered
+from one search to the next, and all chance comes from a seed, so the outcome
+depends on the core and the seed alone, but for how long it took.
 """
 
 import os
@@ -19,6 +19,7 @@ from hypothesis.errors import NoSuchExample
 
 from hv.fuzz.format import Program, encode
 from hv.fuzz.native import ALL_BUT_EACH, Core
+from hv.fuzz.shrink import shrink
 from hv.fuzz.strategies import families
 from hv.fuzz.verdict import Key, Verdict
 from hv.zoo.guarded import Died
@@ -26,6 +27,7 @@ from hv.zoo.hunt import (
     AUDIT_EVERY,
     EXECUTIONS,
     ONE,
+    SHRINK,
     Finding,
     annotated,
     execute,
@@ -43,14 +45,14 @@ SETTINGS = settings(
     verbosity=Verbosity.quiet,
 )
 
-SHRINK = 400  # families tried
+SMALLER = 150  # families tried
 
 Family = tuple[Program, ...]
 Shown = tuple[Program, Verdict]
 
 
 class Enough(BaseException):
-    """As many smaller programs were tried as may be: not an error.
+    """As much was tried as may be: not an error.
 
     Any other exception were a failure of what Hypothesis tests.
     """
@@ -79,7 +81,7 @@ class Search:
     found: Shown | None = None
     smallest: Shown | None = None
     known: dict[bytes, Verdict] = field(default_factory=dict)
-    left: int = SHRINK
+    left: int = SMALLER
 
     @property
     def passed(self) -> float:
@@ -103,8 +105,13 @@ class Search:
         return self.shown(family)
 
     def looked_at(self, family: Family) -> Shown | None:
-        """Return the first of a family that shows any bug."""
-        rest = [] if self.over() else list(family)
+        """Return the first of a family that shows any bug.
+
+        :raises Enough: there is no time or program left.
+        """
+        if self.over():
+            raise Enough
+        rest = list(family)
         while rest:
             noticed = self._noticed([encode(program) for program in rest])
             self.executed += min(noticed + 1, len(rest))
@@ -168,14 +175,21 @@ class Search:
         return verdict if self.better.execute(data).ok else Verdict()
 
     def result(self) -> Shown | None:
-        """Return the smallest program, if it is so in any process."""
+        """Return the smallest program, if it is so in any process.
+
+        What Hypothesis has left in it goes as in every hunt.
+        """
         if not self.found or not self.smallest:
             return self.found
-        program = self.smallest[0]
-        again = execute(self.bad, encode(program))
+        small = shrink(
+            self.smallest[0],
+            lambda program: self._the_same(encode(program)),
+            limit=SHRINK,
+        )
+        again = execute(self.bad, encode(small.program))
         if again.ok or again.key != self.found[1].key:
             return self.found
-        return program, again
+        return small.program, again
 
 
 def _size(program: Program) -> tuple[int, int]:

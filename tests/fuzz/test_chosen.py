@@ -10,7 +10,7 @@ from hv.fuzz import chosen, ops
 from hv.fuzz.chosen import Taste, chosen_operand, chosen_world
 from hv.fuzz.format import Form, Program, form_of
 from hv.fuzz.idioms import HANDLES, Wanted, idioms
-from hv.fuzz.strategies import BODIES, WORLDS, families, programs
+from hv.fuzz.strategies import LINES, WORLDS, families, programs
 
 RANDOM = Random(1)
 DRAWN = [RANDOM.randbytes(chosen.LINE) for _ in range(4_000)]
@@ -72,15 +72,15 @@ def test_no_second_run_is_made_twice(data: bytes, vms: int) -> None:
 def test_what_is_zero_is_left_out() -> None:
     assert TASTE.line(bytes(chosen.LINE)) == ([], False)
     for kind in (chosen.EMPTY, 255):  # a record; a sequence
-        data = bytes([0, 0, kind]).ljust(chosen.LINE, b"\0")
+        data = bytes([0, kind]).ljust(chosen.LINE, b"\0")
         assert len(TASTE.line(data)[0]) == (kind < 255)
 
 
 @settings(max_examples=30)
 @given(families())
 def test_a_family_shares_its_records(family: tuple[Program, ...]) -> None:
-    assert 1 <= len(family) <= WORLDS * BODIES
-    assert len({program.run for program in family}) <= BODIES
+    assert 1 <= len(family) <= WORLDS * LINES[1]
+    assert len({program.run for program in family}) <= LINES[1]
     assert len({program.build for program in family}) == 1
 
 
