@@ -4,6 +4,7 @@ A core with a bug may write anywhere. What it does is done in a child that was
 forked for it, and what became of that is told.
 """
 
+import faulthandler
 import os
 import pickle
 import signal
@@ -59,6 +60,7 @@ def _serve(work: Callable[[], object], writer: int, limit: int) -> None:
     code = 1
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        faulthandler.disable()
         signal.alarm(limit)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 2)  # what a library says as it dies

@@ -5,6 +5,7 @@ made by; to fork one takes longer than to execute fifty programs. So who has
 many keeps a child to ask, and makes a new one when it has died.
 """
 
+import faulthandler
 import os
 import pickle
 import signal
@@ -108,6 +109,7 @@ class Served:
         """Be the child; never return."""
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            faulthandler.disable()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             with self._core.context(**self._how) as context:
                 while True:
