@@ -34,9 +34,12 @@ def _bytes(size: int) -> st.SearchStrategy[bytes]:
 # a list of things that differ, nor where there is only one of a kind.
 _heads = _bytes(chosen.COMMON + chosen.WORLD * WORLDS)
 _extras = st.lists(st.tuples(_bytes(chosen.LINE)), max_size=2, unique=True)
-_lines = st.lists(
-    _bytes(chosen.LINE), min_size=LINES[0], max_size=LINES[1], unique=True
-)
+
+
+def _lines(at_least: int, at_most: int) -> st.SearchStrategy[list[bytes]]:
+    return st.lists(
+        _bytes(chosen.LINE), min_size=at_least, max_size=at_most, unique=True
+    )
 
 
 def actors(vms: int = 4) -> st.SearchStrategy[int]:
@@ -89,7 +92,7 @@ def _worlds(of: Taste, data: bytes, vary: tuple[Record, ...]) -> list[Program]:
 
 
 def families(
-    *, longest: int = LONGEST
+    *, longest: int = LONGEST, lines: tuple[int, int] = LINES
 ) -> st.SearchStrategy[tuple[Program, ...]]:
     """Programs that share records: a few bodies, each in a few worlds.
 
@@ -97,10 +100,12 @@ def families(
     executed on its own, whatever its family is.
 
     :param longest: how many records a body has at most.
+    :param lines: of records, at least and at most: many are cheaper, few are
+        easily made small.
     """
 
     def family(
-        head: bytes, extras: list[tuple[bytes]], lines: list[bytes]
+        head: bytes, extras: list[tuple[bytes]], drawn: list[bytes]
     ) -> tuple[Program, ...]:
         of = chosen.chosen_taste(head)
         more = [data for (data,) in extras]
@@ -113,11 +118,11 @@ def families(
         heads = _worlds(of, head[chosen.COMMON :], tuple(*varied)[:VARIED])
         return tuple(
             replace(head, build=tuple(*built), run=body)
-            for body in _bodies(of, lines, longest)
+            for body in _bodies(of, drawn, longest)
             for head in heads
         )
 
-    return st.builds(family, _heads, _extras, _lines)
+    return st.builds(family, _heads, _extras, _lines(*lines))
 
 
 def programs(*, longest: int = 24) -> st.SearchStrategy[Program]:
@@ -125,7 +130,8 @@ def programs(*, longest: int = 24) -> st.SearchStrategy[Program]:
 
     :param longest: how many records they have at most, about.
     """
-    return families(longest=longest).map(lambda family: family[0])
+    few = families(longest=longest, lines=(1, 4))
+    return few.map(lambda family: family[0])
 
 
 def generated(
