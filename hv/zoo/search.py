@@ -99,8 +99,11 @@ class Search:
     def shows(self, family: Family) -> bool:
         """Say whether one of a family shows the bug."""
         if self.found is None:
-            self.found = self.looked_at(family)
+            self.found = self.smallest = self.looked_at(family)
             self.found_after = self.passed
+            if self.found is not None:
+                program, verdict = self.found
+                self.known[encode(program)] = verdict
             return self.found is not None
         return self.shown(family)
 
@@ -181,6 +184,8 @@ class Search:
         """
         if not self.found or not self.smallest:
             return self.found
+        if self._the_same(encode(self.smallest[0])).ok:
+            return self.found  # it depends on what lies around in a process
         small = shrink(
             self.smallest[0],
             lambda program: self._the_same(encode(program)),
