@@ -1,9 +1,12 @@
 """A Sphinx extension: the tables of hypervisor programs, out of C's own.
 
-And a small experiment: how soon each strategy finds each of a few planted bugs.
+And two experiments: how soon each strategy finds each of a few planted bugs,
+made now; and what Hypothesis finds alone, made before (data/hypothesis.json).
 """
 
+import json
 from pathlib import Path
+from statistics import median
 
 from sphinx.application import Sphinx
 
@@ -12,7 +15,9 @@ from hv.fuzz.pool import Here
 from hv.fuzz.tables import Table, measure
 from tests.fuzz.planted import BUGS
 
-OUT = Path(__file__).resolve().parent / "_generated"
+HERE = Path(__file__).resolve().parent
+OUT = HERE / "_generated"
+MEASURED = HERE / "data" / "hypothesis.json"
 STRATEGIES = ("g1", "g2", "g3", "g4", "g5")
 TRIALS, LIMIT = 3, 400
 
@@ -48,6 +53,49 @@ def strategies(table: Table) -> str:
     return "\n".join([*lines, ""])
 
 
+def hypothesis() -> str:
+    """Return what was measured, as sentences and a table by class."""
+    report = json.loads(MEASURED.read_text())
+    bugs = report["bugs"]
+    found = [bug for bug in bugs if bug["property"]]
+    missed = [bug for bug in bugs if not bug["property"]]
+    first = (
+        f"Of {len(bugs)} bugs that some program is known to show, Hypothesis "
+        f"{report['hypothesis']} found {len(found)} "
+        f"({100 * len(found) // len(bugs)} %). {_cost(found)}"
+    )
+    lines = [
+        *(first, ""),
+        "| class | looked for | found | programs (median) | seconds (median) |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for letter in sorted({bug["id"][0] for bug in bugs}):
+        some = [bug for bug in found if bug["id"][0] == letter]
+        count = sum(bug["id"][0] == letter for bug in bugs)
+        programs = seconds = "-"
+        if some:
+            programs = f"{median(b['executions'] for b in some):,.0f}"
+            seconds = f"{median(b['seconds'] for b in some):.2f}"
+        lines.append(
+            f"| {letter} | {count} | {len(some)} | {programs} | {seconds} |"
+        )
+    if missed:
+        ids = ", ".join(f"`{bug['id']}`" for bug in missed)
+        least = min(bug["seconds"] for bug in missed)
+        lines += ["", f"Not found in {least:.0f} s or more: {ids}."]
+    return "\n".join([*lines, ""])
+
+
+def _cost(found: list[dict[str, float]]) -> str:
+    programs = [bug["executions"] for bug in found]
+    seconds = [bug["seconds"] for bug in found]
+    return (
+        f"Half of these took {median(programs):,.0f} programs or fewer, and "
+        f"{median(seconds):.1f} s of processor time or less; the last one "
+        f"{max(programs):,.0f} programs, and {max(seconds):.0f} s."
+    )
+
+
 def generate(_: Sphinx) -> None:
     """Write what the chapter includes."""
     OUT.mkdir(exist_ok=True)
@@ -57,6 +105,7 @@ def generate(_: Sphinx) -> None:
         "hvp-idioms.md": idioms(),
         "hvp-strategies.md": strategies(table),
         "hvp-survival.svg": table.to_svg(),
+        "hvp-hypothesis.md": hypothesis(),
     }.items():
         (OUT / name).write_text(text, encoding="utf-8")
 
