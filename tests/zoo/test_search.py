@@ -109,7 +109,7 @@ def test_hypothesis_is_stopped_after_a_while() -> None:
     ends = (op("share"), op("fork"))
     with search._search(bad, good, executions=9, seconds=99) as looks:
         assert looks.shows((Program(run=ends),))
-        looks.left = 1
+        looks.left = 0
         assert looks.shows((Program(run=ends),)), "it is asked again"
         with pytest.raises(search.Enough):
             looks.shows((Program(run=(op("nop"), *ends)),))
