@@ -50,6 +50,12 @@ def test_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["bugs"][0]["property"] == "P14"
 
 
+def test_run_by_hypothesis(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "run", "C04", "--hypothesis", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["bugs"]
+    assert (found["strategy"], found["property"]) == ("hypothesis", "P14")
+
+
 def test_a_bug_that_is_missed(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing notices who gets how much time, in so few programs."""
     assert main(["zoo", "run", "K07", "--time", "0.1"]) == 1
