@@ -58,6 +58,9 @@ WORDS = (
     *(0x12000073, 0x0000100F, 0x22000073, 0x62000073),
 )
 OPCODES = (0x03, 0x13, 0x23, 0x2F, 0x33, 0x37, 0x63, 0x6F, 0x67, 0x73)
+BOARD = 220  # of edges of addresses (204 to 234), those that are devices
+NEAR = (16, 160, 32, 4)  # words of each device that are worth a look
+PLACES = 4  # of VMs
 RIGHTS = (0x07, 0x03, 0x0F, 0x0B, 0x09, 0x0F)  # V with RW, R, RWX, RX, X
 ROOT_SLOT = 48  # slots of a root are the last that a program can name
 
@@ -67,6 +70,16 @@ Bytes3 = tuple[int, int, int]
 def _number(choice: int) -> int:
     """Return a handle: few are named often, things happen to the same page."""
     return choice & 3 if choice < 154 else choice & 31
+
+
+def _register(high: int, low: int) -> int:
+    """Return the edge that is a register of a device, or just behind it.
+
+    :param high: a byte that says of which device.
+    :param low: one that says which.
+    """
+    device = high & 3
+    return 0x2000 | device << 11 | low % NEAR[device]
 
 
 def _handle(kind: str, high: int, low: int) -> int:
@@ -86,7 +99,9 @@ def _handle(kind: str, high: int, low: int) -> int:
         page = high % 21 & 3 if high % 21 < 12 else high & 31
         return operand(form, page << 5 | (0 if low < 150 else low & 31))
     if high < 235:
-        return operand(Form.EDGE, low & 31)
+        board = address and high >= BOARD
+        number = _register(high, low) if board else low & 31
+        return operand(Form.EDGE, number)
     literal = (high - 235) << 8 | low
     return operand(Form.LITERAL, literal * USUAL[kind] // (21 << 8))
 
@@ -256,6 +271,8 @@ class Taste:
         )
         if step.who is Part.OTHER:
             vm = (vm + 1) % self.vms
+        elif step.who is Part.CHILD:
+            vm = self.vms % PLACES
         actor = vm | (0 if step.who is Part.USER else 16)
         return Record(step.op, actor, _root_slot(row, (a, b, c)))
 
@@ -271,6 +288,8 @@ def _wanted(
         return chosen_operand(kind, data[0], data[1])
     if want is Wanted.EDGE:
         return operand(Form.EDGE, data[1] & 31)
+    if want is Wanted.BOARD:
+        return operand(Form.EDGE, _register(data[0], data[1]))
     handle = handles[number & 3] << (5 if kind in ADDRESSES else 0)
     return operand(Form.LIVE if want is Wanted.LIVE else Form.STALE, handle)
 
@@ -314,4 +333,4 @@ def chosen_world(data: bytes, vms: int) -> tuple[int, int, int]:
     if data[1] >= 166:
         flags |= names["unfenced"]
     world = (data[2] << 8 | data[3]) & 0xFFFC | vms - 1
-    return flags, world, data[4] & 7
+    return flags, world, data[4] & 31

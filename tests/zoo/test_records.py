@@ -66,7 +66,9 @@ def test_a_text_that_is_gone_is_an_error() -> None:
 
 def test_planted_bugs_name_what_is_in_the_zoo() -> None:
     """... and no bug is written down twice."""
-    found = [bug for path in PLANTED for bug in records(path)]
+    found = [
+        bug for path in PLANTED for bug in records(path) if "file" in bug
+    ]  # and not those in Python
     edits = [(b["file"], b["text"], b.get("instead")) for b in found]
     ours = {
         (edit.file, edit.text, edit.instead)
