@@ -83,7 +83,9 @@ static uint32_t *no_frames(const struct host_image *image)
     size_t    n = image->data.left / PAGE_SIZE;
     uint32_t *frame = malloc((n + 1) * sizeof(*frame));
 
-    for (size_t i = 0; frame && i < n; i++)
+    if (!frame)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
         frame[i] = NO_FRAME;
     return frame;
 }

@@ -29,7 +29,7 @@ struct contents *contents_new(uint32_t room, bool with_others)
     if (!c)
         return NULL;
     *c = (struct contents){ .room = room, .with_others = with_others };
-    c->page = (const uint8_t **)malloc(room * sizeof(const uint8_t *));
+    c->page = (const uint8_t **)calloc(room, sizeof(const uint8_t *));
     c->next = malloc(room * sizeof(uint32_t));
     c->head = malloc(room * sizeof(uint32_t));
     for (uint32_t i = 0; c->head && i < room; i++)
