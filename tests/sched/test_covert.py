@@ -8,7 +8,11 @@ from hv import covert
 from hv.cli.app import main
 from hv.errors import UsageError
 
-STYLES = ("emulate", "assist", "nested", "pv", "direct")
+QUICK = ("assist", "pv")
+STYLES = [
+    pytest.param(style, marks=() if style in QUICK else pytest.mark.slow)
+    for style in ("emulate", "assist", "nested", "pv", "direct")
+]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -22,6 +26,7 @@ def test_a_channel_is_found_under_credit_and_carries_a_message(
     assert channel.got == channel.ear.read(channel.heard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["rr", "fair", "sampled"])
 def test_nothing_else_that_shares_time_closes_it(policy: str) -> None:
     channel = covert.look(policy, pairs=5).channel
