@@ -45,7 +45,8 @@ nitpick_ignore_regex = [
     ("py:class", r"int|str|bytes|bool|float|None|Path|Iterator|Self"),
     ("py:class", r"(os|re|socket)\..*"),
     # What the API's page leaves out, since nobody has to name it.
-    ("py:class", r"hv\.(host\.Host|guest\.Kept|console\.Runner|spec\..*)"),
+    ("py:class", r"hv\.host\.Host(Config)?"),
+    ("py:class", r"hv\.(guest\.Kept|console\.Runner|spec\..*)"),
     ("py:class", r"hv\.facts\.Guest(Virt|Phys)"),
 ]
 autodoc_member_order = "bysource"

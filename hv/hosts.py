@@ -43,6 +43,7 @@ class SavedVm:
 class HostSnapshot:
     """What there is in a saved host. Sizes are in bytes.
 
+    :param config: the arguments of :class:`hv.Hypervisor`, as attributes.
     :param contents: different pages, of all its VMs together.
     :param cycles: that the first hart's clock shows.
     """
