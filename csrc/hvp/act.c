@@ -90,6 +90,18 @@ static bool place(struct hvp_run *run, const struct hvp_act *act,
     return true;
 }
 
+/* Who asks for its steal time where it is told of traps reads that instead. */
+static bool overwritten(const struct vm *vm, const struct vcpu *vcpu)
+{
+    uint32_t page = vcpu->pv.shared.raw >> PAGE_SHIFT;
+
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        if (vm->vcpu[i].pv.sta_set &&
+            vm->vcpu[i].pv.sta.raw >> PAGE_SHIFT == page)
+            return true;
+    return false;
+}
+
 /* What its kernel was told of the trap. */
 static void told(struct hvp_run *run, const struct hvp_act *act,
                  struct vcpu *vcpu, struct hvp_outcome *out)
@@ -130,7 +142,9 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     }
     run->last.done = true;
     run->last.trapped = after.traps != before.traps;
-    if (run->last.trapped) {
+    if (run->last.trapped && act->vm->pv && overwritten(vm, vcpu)) {
+        run->last.done = false;
+    } else if (run->last.trapped) {
         told(run, act, vcpu, &run->last);
         hvp_check_trap(run);
         act->vm->vcpu[act->vcpu].linked = false;

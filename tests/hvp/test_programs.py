@@ -115,6 +115,14 @@ def test_a_store_to_a_table_with_a_shadow_out_of_sync() -> None:
     assert Programs(good_core()).execute(data).property == ""
 
 
+def test_steal_time_where_traps_are_told_is_no_trap() -> None:
+    data = bytes.fromhex(
+        "485650310000210011000000000000001d104040000000001010300020610000"
+        "0210000000000000021000c000000000021000c000000000011000c000000000"
+    )
+    assert Programs(good_core()).execute(data).property == ""
+
+
 def test_who_has_used_up_his_cap_is_no_measure_for_others() -> None:
     data = bytes.fromhex(
         "485650310000014005000000000000002e110100010000000f10000000000000"
