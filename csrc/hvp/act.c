@@ -55,11 +55,12 @@ static uint32_t code_base(struct vcpu *vcpu, bool kernel)
     return !kernel && translated(vcpu) ? HVP_WINDOW : RAM_BASE;
 }
 
-struct counts { uint64_t traps, irqs; };
+struct counts { uint64_t traps, irqs, starved; };
 
 static struct counts count(const struct hvp_run *run, const struct vm *vm)
 {
-    struct counts n = { vm->count.injected_traps, vm->count.injected_irqs };
+    struct counts n = { vm->count.injected_traps, vm->count.injected_irqs,
+                        vm->count.starved };
 
     for (uint32_t i = 0; i < run->host->config.harts; i++) {
         const struct hart *hart = machine_hart(run->host->machine, i);
@@ -140,7 +141,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         run->interrupted = run->disturbed = true;
         return false;
     }
-    run->last.done = true;
+    run->last.done = after.starved == before.starved; /* else it has to wait */
     run->last.trapped = after.traps != before.traps;
     if (run->last.trapped && act->vm->pv && overwritten(vm, vcpu)) {
         run->last.done = false;

@@ -150,6 +150,8 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     if (!vm || !sure || !act->kernel || !run->last.done || run->last.trapped ||
         run->disturbed)
         return;
+    if (act->vm->pv && !vcpu->pv.shared_set) /* made as far as memory went */
+        return;
     vcpu_pull(vcpu);
     run->out->checks++;
     if (vcpu_regs(vcpu)->pc != (act->a & ~3u) ||

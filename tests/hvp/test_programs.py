@@ -123,6 +123,14 @@ def test_steal_time_where_traps_are_told_is_no_trap() -> None:
     assert Programs(good_core()).execute(data).property == ""
 
 
+def test_who_is_not_told_of_traps_cannot_return_from_one() -> None:
+    data = bytes.fromhex(
+        "4856503100000580a100fb0b0000000026100c67e51e00001f12000000000000"
+        "0e12000000000000"
+    )
+    assert Programs(good_core()).execute(data).property == ""
+
+
 def test_who_has_used_up_his_cap_is_no_measure_for_others() -> None:
     data = bytes.fromhex(
         "485650310000014005000000000000002e110100010000000f10000000000000"
