@@ -12,6 +12,7 @@ what was expected, what came, and what the tables say.
 """
 
 import ast
+import threading
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from typing import TypeVar
 from hv.errors import UsageError
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
+# In CPython 3.11 all threads share the variable in which ast.parse() counts how
+# deep it is (https://github.com/python/cpython/issues/106905).
+_PARSER = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,12 @@ def plan(path: Path) -> list[Award]:
 
     :raises UsageError: the file cannot be read so.
     """
+    text = path.read_text()
+    with _PARSER:
+        tree = ast.parse(text, str(path))
     awards = [
         Award(item.name.removeprefix("test_"), title, worth)
-        for item in ast.parse(path.read_text(), str(path)).body
+        for item in tree.body
         if isinstance(item, ast.FunctionDef)
         for worth, title in _marked(item, path)
     ]

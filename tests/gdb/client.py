@@ -8,7 +8,7 @@ and for nothing else.
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import hv
 from hv.gdb.server import serve
@@ -65,7 +65,8 @@ class Client:
         digits = self._file.read(2)
         assert int(digits, 16) == total % 256
         if self.acks:
-            self.raw(b"+")
+            with suppress(OSError):  # who has said goodbye may be gone
+                self.raw(b"+")
         return body.decode("latin-1")
 
     def ask(self, text: str | bytes) -> str:
