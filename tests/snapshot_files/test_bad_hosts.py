@@ -146,6 +146,7 @@ except (hv.ImageError, hv.NoMemory) as error:
 """
 
 
+@pytest.mark.unsanitized
 def test_a_small_file_cannot_ask_for_all_memory(tmp_path: Path) -> None:
     """Seventy VMs of a gigabyte each: refused, before they are made."""
     with hv.Hypervisor(ram="1MiB", admission="overcommit") as host:
