@@ -226,9 +226,8 @@ class _Pair:
 
 
 def _taught(
-    setting: Setting, zero: Behaviour, one: Behaviour, lesson: Bits
+    zero: Behaviour, one: Behaviour, lesson: Bits, counts: Counts
 ) -> _Pair:
-    counts = setting.heard(zero, one, lesson)
     ear = Ear.taught(lesson, counts)
     return _Pair(zero, one, ear, _differ(lesson, ear.read(counts)))
 
@@ -241,7 +240,8 @@ def _shrunk(setting: Setting, pair: _Pair, lesson: Bits) -> _Pair:
         tries = [(less, pair.one) for less in _simpler(pair.zero)]
         tries += [(pair.zero, less) for less in _simpler(pair.one)]
         for zero, one in tries:
-            less = _taught(setting, zero, one, lesson)
+            counts = setting.heard(zero, one, lesson)
+            less = _taught(zero, one, lesson, counts)
             if less.wrong <= pair.wrong:
                 pair, again = less, True
                 break
@@ -284,9 +284,10 @@ def look(
     best: _Pair | None = None
     for _ in range(integer("pairs", pairs, 1, U32)):
         zero, one = _draw(dice), _draw(dice)
-        if setting.heard(zero, one, lesson) == setting.heard(zero, one, other):
+        counts = setting.heard(zero, one, lesson)
+        if counts == setting.heard(zero, one, other):
             continue
-        pair = _taught(setting, zero, one, lesson)
+        pair = _taught(zero, one, lesson, counts)
         if best is None or pair.wrong < best.wrong:
             best = pair
     if best is None:
