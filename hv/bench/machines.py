@@ -19,6 +19,7 @@ import hv
 from hv import images
 from hv.bench import clock
 from hv.bench.programs import MEMORY, image_of, patched, program
+from hv.environment import plain
 from hv.errors import HvError
 
 QEMU = "qemu-system-riscv32"
@@ -143,11 +144,9 @@ class OnQemu:
             command = [QEMU, "-M", "virt", "-nographic", "-m", "64M"]
             command += ["-bios", str(images.find("firmware").path)]
             command += ["-kernel", str(path)]
-            # What checks our own core is not to be loaded into QEMU.
-            plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
             with subprocess.Popen(  # noqa: S603 -- QEMU, with our arguments
                 command,
-                env=plain,
+                env=plain(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

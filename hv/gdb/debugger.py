@@ -1,10 +1,10 @@
 """The other end: a GDB on this computer that knows RISC-V, and starting it."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
+from hv.environment import plain
 from hv.errors import HvError
 
 # By what they are called where they are for RISC-V alone, or for everything.
@@ -40,11 +40,9 @@ def needed() -> str:
 def _knows(path: str) -> bool:
     """Ask it: a gdb of a distribution often knows its own processor alone."""
     asked = ("set architecture riscv:rv32", "show architecture")
-    # What is preloaded for us, to check our memory, is not meant for it.
-    plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     done = subprocess.run(
         [path, "-nx", "-batch", *(w for line in asked for w in ("-ex", line))],
-        env=plain,
+        env=plain(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

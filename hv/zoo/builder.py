@@ -20,6 +20,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from hv.environment import plain
 from hv.errors import HvError
 from hv.sources import declarations, tree
 
@@ -157,13 +158,11 @@ def _headers(floor: str) -> str:
 
 
 def _run(*command: str, text: str = "") -> None:
-    # A compiler under the sanitizers' preloaded library is ten times slower.
-    plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     try:
         done = subprocess.run(
             command,
             input=text,
-            env=plain | {"LC_ALL": "C"},
+            env=plain() | {"LC_ALL": "C"},
             capture_output=True,
             text=True,
             errors="replace",

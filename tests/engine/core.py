@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import cffi
 
+from hv.environment import plain
+
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
 SOURCES = ("machine/*.c", "dev/*.c")
@@ -22,11 +24,6 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # A C value, whose type only cffi knows.
 CData: TypeAlias = Any
-
-
-def plain_environment() -> dict[str, str]:
-    """Return ours, without the sanitizers' library that slows a compiler."""
-    return {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
 
 
 def compiler() -> list[str]:
@@ -116,7 +113,7 @@ class Workshop:
                 *(*compiler(), *self.flags, f"-I{self.csrc}", "-c"),
                 *(str(source), "-o", str(self.object(source))),
             ],
-            env=plain_environment(),
+            env=plain(),
             check=True,
         )
 
@@ -135,7 +132,7 @@ class Workshop:
                 *(*compiler(), "-shared", "-o", str(library)),
                 *(str(self.object(source)) for source in sources),
             ],
-            env=plain_environment(),
+            env=plain(),
             check=True,
         )
         return library

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import cffi
 import pytest
 
+from hv.environment import plain
+
 CSRC = Path(__file__).parents[2] / "csrc"
 HEADERS = ["machine/machine.h", "dev/clint.h", "dev/plic.h", "dev/uart.h"]
 HEADERS += ["dev/testdev.h"]
@@ -54,14 +56,12 @@ def build(workdir: Path, sources: Iterable[str], *flags: str) -> Path:
     extra = os.environ.get("HV_CORE_CFLAGS", "").split()
     if os.environ.get("HV_SANITIZED"):
         extra += SANITIZE
-    # A compiler under the sanitizers' preloaded library is ten times slower.
-    plain = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     subprocess.run(
         [
             *(CC, "-std=c11", "-O2", "-g", "-fPIC", "-shared", f"-I{CSRC}"),
             *(*flags, *extra, "-o", str(out), *files),
         ],
-        env=plain,
+        env=plain(),
         check=True,
     )
     return out
