@@ -23,7 +23,7 @@ from hv.cli.run import (
     write,
 )
 from hv.errors import HvError, UsageError
-from hv.facts import Policy, Profile, Sync
+from hv.facts import Policy, Profile
 from hv.images import resolve
 
 if TYPE_CHECKING:
@@ -77,34 +77,13 @@ def _place(
     type=click.Choice(STYLES),
     help="How it is virtualized; default: pv for a pv kernel, else emulate.",
 )
-@click.option(
-    "--sync",
-    type=click.Choice([str(sync) for sync in Sync]),
-    default=str(Sync.DEFAULT),
-    show_default=True,
-    help="How its shadow tables follow its own.",
-)
-@click.option(
-    "--mem",
-    default="16MiB",
-    show_default=True,
-    metavar="SIZE",
-    help="The guest's memory.",
-)
+@options.sync
+@options.mem
 @options.engine()
 @options.harts()
-@click.option(
-    "--vcpus",
-    type=click.IntRange(1, options.MAX_HARTS),
-    metavar="N",
-    help="vCPUs of the guest, in a VM; default: as many as harts.",
-)
-@click.option(
-    "--append", default="", metavar="S", help="The kernel's command line."
-)
-@click.option(
-    "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
-)
+@options.vcpus
+@options.append
+@options.flat
 def gdb(
     *,
     image: str,

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from hv.facts import U32, Engine
+from hv.facts import U32, Engine, Sync
 
 MAX_HARTS = 8
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -22,6 +22,34 @@ quantum = click.option(
     type=click.IntRange(1, U32),
     metavar="Q",
     help="Cycles that a hart runs before it is another's turn.",
+)
+
+# Of a guest and the way in which it is run.
+sync = click.option(
+    "--sync",
+    type=click.Choice([str(sync) for sync in Sync]),
+    default=str(Sync.DEFAULT),
+    show_default=True,
+    help="How its shadow tables follow its own.",
+)
+mem = click.option(
+    "--mem",
+    default="16MiB",
+    show_default=True,
+    metavar="SIZE",
+    help="The guest's memory.",
+)
+vcpus = click.option(
+    "--vcpus",
+    type=click.IntRange(1, MAX_HARTS),
+    metavar="N",
+    help="vCPUs of the guest, in a VM; default: as many as harts.",
+)
+append = click.option(
+    "--append", default="", metavar="S", help="The kernel's command line."
+)
+flat = click.option(
+    "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
 )
 
 

@@ -24,7 +24,6 @@ from hv.facts import (
     RunReason,
     State,
     Style,
-    Sync,
     integer,
 )
 from hv.images import resolve
@@ -56,20 +55,8 @@ class Ending:
     type=click.Choice(STYLES),
     help="How it is virtualized; default: pv for a pv kernel, else emulate.",
 )
-@click.option(
-    "--sync",
-    type=click.Choice([str(sync) for sync in Sync]),
-    default=str(Sync.DEFAULT),
-    show_default=True,
-    help="How its shadow tables follow its own.",
-)
-@click.option(
-    "--mem",
-    default="16MiB",
-    show_default=True,
-    metavar="SIZE",
-    help="The guest's memory.",
-)
+@options.sync
+@options.mem
 @options.engine()
 @click.option(
     "--profile",
@@ -79,12 +66,7 @@ class Ending:
     help="How virtualizable the machine is.",
 )
 @options.harts()
-@click.option(
-    "--vcpus",
-    type=click.IntRange(1, options.MAX_HARTS),
-    metavar="N",
-    help="vCPUs of the guest, in a VM; default: as many as harts.",
-)
+@options.vcpus
 @click.option(
     "--policy",
     type=click.Choice([str(policy) for policy in Policy]),
@@ -109,13 +91,9 @@ class Ending:
     "--firmware", metavar="F", help="Firmware to run as M-mode code (bare)."
 )
 @click.option("--initrd", metavar="F", help="A RAM disk for the kernel.")
-@click.option(
-    "--append", default="", metavar="S", help="The kernel's command line."
-)
+@options.append
 @options.max_insns("End the guest after so many instructions; 0 is never.")
-@click.option(
-    "--flat", is_flag=True, help="The image is no ELF file: load it as it is."
-)
+@options.flat
 @click.option(
     "--record",
     metavar="FILE",
