@@ -17,6 +17,7 @@ from random import Random
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from hv.fuzz import native
 from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import World
@@ -33,6 +34,8 @@ from tests.robust import test_limits
 from tests.robust.alloc import AllocCore
 from tests.robust.anycall import NEVER, Calls, functions
 
+STRATEGIES = ("g3", "g4", "g2", "g5")
+PROGRAMS = 4000
 # Style, sync, flags and options of a batch of programs; and how many.
 BATCHES = (
     ("EMULATE", "DEFAULT", 0, {"audit": 1}, 100),
@@ -43,6 +46,14 @@ BATCHES = (
     ("EMULATE", "TRACE", UNFENCED, {"audit": 1}, 200),
     ("EMULATE", "DEFAULT", MOVES | SHARES, {"audit": 1}, 300),
 )
+
+
+def programs(core: Core, strategy: str) -> None:
+    """Let VMs do anything to each other, and ask the oracles."""
+    fuzzed = native.Core(core.ffi, core.lib)
+    with fuzzed.context(audit_every=8) as context:
+        for _, found in context.batch(strategy, 0, PROGRAMS):
+            assert found is None, found and found.verdict.what
 
 
 def lockstep(core: Core, n: int) -> None:
@@ -133,12 +144,15 @@ def calls(core: Core) -> None:
             assert status != core.lib.HV_ERR_BROKEN, f"{name}: broken"
         for host in world.hosts:
             why = core.ffi.new("char[]", 200)
+            core.lib.hv_fail_alloc(host, 0)  # the audit's, if it was asked for
             assert core.lib.hv_audit(host, why, 200) == 0, core.ffi.string(why)
         world.close()
 
 
 def stages(core: Core) -> Iterator[tuple[str, Callable[[], None]]]:
     """Return what is tried, the quickest first."""
+    for strategy in STRATEGIES:
+        yield strategy, partial(programs, core, strategy)
     for n, (style, sync, flags, _, _) in enumerate(BATCHES):
         if n == 3:
             for stage in (harts, memory, hostile, calls):

@@ -34,6 +34,7 @@ class AllocCore(Core):
 def alloc_library(
     files: Mapping[str, str] | None = None,
     extra: Mapping[str, tuple[str, ...]] | None = None,
+    flags: tuple[str, ...] = CFLAGS,
 ) -> Path:
     """Build these sources of csrc (default: as they are), to be loaded so.
 
@@ -43,15 +44,15 @@ def alloc_library(
     files = {**(sources() if files is None else files)}
     files["machine/arena.c"] = (HERE / "arena.c").read_text()
     del files["machine/arena_copy.c"]
-    flags = {
+    single = {
         name: RENAMED for name, text in files.items() if "<stdlib.h>" in text
     }
     own = "../tests/robust/alloc.c"
-    flags[own] = (f"-I{HERE}",)
+    single[own] = (f"-I{HERE}",)
     for name, more in (extra or {}).items():
-        flags[name] = (*flags.get(name, ()), *more)
+        single[name] = (*single.get(name, ()), *more)
     text = (HERE / "alloc.c").read_text()
-    return build({**files, own: text}, flags=CFLAGS, extra=flags)
+    return build({**files, own: text}, flags=flags, extra=single)
 
 
 @cache
