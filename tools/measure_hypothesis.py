@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from hv import zoo
-from hv.zoo import builder
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "data"
 SEED = 1
@@ -69,7 +68,7 @@ def main() -> None:
         )
     ]
     hunts = zoo.hunts(
-        *(chosen, builder.build()),
+        *(chosen, zoo.sound()),
         seed=SEED,
         executions=1 << 40,
         seconds=args.time,

@@ -12,7 +12,6 @@ import re
 import sys
 
 from hv import zoo
-from hv.zoo import builder
 from hv.zoo.catalogue import RECORDS
 from hv.zoo.hunt import Finding
 
@@ -61,7 +60,7 @@ def main() -> int:
         bugs = [bug for bug in bugs if not bug.trigger]
     missed = 0
     for bug, found in zoo.hunts(
-        *(bugs, builder.build()),
+        *(bugs, zoo.sound()),
         seed=args.seed,
         seconds=args.seconds,
         jobs=args.jobs,

@@ -5,6 +5,7 @@
 #include "hvp/run.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Cycles that one operation may take of the hypervisor, and one step of a guest:
@@ -12,12 +13,17 @@
 #define WORK_LIMIT 2000000u
 #define STEP_LIMIT (2 * EXIT_BOUND)
 
+static bool muted(const struct hvp_context *context, const char *property)
+{
+    return context->muted >> (strtoul(property + 1, NULL, 10) & 63) & 1;
+}
+
 void hvp_fail(struct hvp_run *run, const char *property, const char *format,
               ...)
 {
     va_list args;
 
-    if (hvp_failed(run))
+    if (hvp_failed(run) || muted(run->context, property))
         return;
     snprintf(run->out->property, sizeof(run->out->property), "%s", property);
     va_start(args, format);

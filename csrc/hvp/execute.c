@@ -42,6 +42,12 @@ void hvp_watch(hvp_context *context, uint8_t *map)
         context->map = map;
 }
 
+void hvp_mute(hvp_context *context, uint64_t properties)
+{
+    if (context)
+        context->muted = properties;
+}
+
 /* --- one operation --------------------------------------------------------------------- */
 
 static struct hvp_act actor(struct hvp_run *run, const struct hvp_record *r)

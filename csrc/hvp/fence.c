@@ -6,6 +6,7 @@
  * program wants to go without, the fence that is owed is made before the next
  * access. */
 #include "hvp/run.h"
+#include <string.h>
 
 void hvp_owe(struct hvp_vm *vm, bool one, uint32_t va)
 {
@@ -29,22 +30,27 @@ void hvp_owe_forgotten(struct hvp_vm *vm)
         vm->vcpu[i].owes = HVP_OWES_PROGRAM;
 }
 
+/* Some entry of this table but that of this index names this frame. */
+static bool links(const uint8_t *table, uint32_t number, uint32_t index)
+{
+    for (uint32_t i = 0; table && i < PT_ENTRIES; i++) {
+        uint32_t pte;
+
+        memcpy(&pte, table + 4 * i, 4);
+        if ((pte & PTE_V) && pte >> PTE_PPN_SHIFT == number && i != index)
+            return true;
+    }
+    return false;
+}
+
 /* Some entry of its root tables but those of this index names this frame. */
 static bool linked_elsewhere(struct hvp_run *run, const struct hvp_vm *vm,
                              uint32_t page, uint32_t index)
 {
-    static const uint32_t roots[] = { HVP_PAGE_ROOT, HVP_PAGE_ROOT2 };
-    uint32_t              number = hvp_frame_number(run, vm, HVP_FIRST + page);
+    uint32_t number = hvp_frame_number(run, vm, HVP_FIRST + page);
 
-    for (uint32_t i = 0; i < 2 * PT_ENTRIES; i++) {
-        uint32_t root = RAM_BASE + roots[i / PT_ENTRIES] * PAGE_SIZE;
-        uint32_t pte = hvp_peek(run, vm, root + 4 * (i % PT_ENTRIES));
-
-        if ((pte & PTE_V) && pte >> PTE_PPN_SHIFT == number &&
-            i % PT_ENTRIES != index)
-            return true;
-    }
-    return false;
+    return links(hvp_frame(run, vm, HVP_PAGE_ROOT), number, index) ||
+           links(hvp_frame(run, vm, HVP_PAGE_ROOT2), number, index);
 }
 
 /* Some vCPU walks from another table than those that are roots at first. */

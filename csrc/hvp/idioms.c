@@ -4,17 +4,21 @@
 
 #define MAX_STEPS 8
 
-/* Rights of the rows: for everybody, but KRW; accessed, and dirty but CLEAN. */
+/* Rights of the rows: for everybody, but KRW; accessed but FRESH, and dirty but
+ * CLEAN; to be read, but XO. */
 #define UA    (PTE_V | PTE_U | PTE_A)
 #define RO    (UA | PTE_R | PTE_D)
+#define FRESH (PTE_V | PTE_U | PTE_R | PTE_W)
 #define CLEAN (UA | PTE_R | PTE_W)
 #define RW    (CLEAN | PTE_D)
+#define XO    (UA | PTE_X | PTE_D)
 #define KRW   (RW & ~PTE_U)
 
 #define KERNEL HVP_PART_KERNEL
 #define USER   HVP_PART_USER
 #define OTHER  HVP_PART_OTHER
 #define CHILD  HVP_PART_CHILD
+#define SECOND HVP_PART_SECOND
 
 #define ANY  HVP_WANTED_ANY
 #define E    HVP_WANTED_EDGE
@@ -124,14 +128,27 @@ static uint8_t actor(const struct hvp_taste *taste, uint32_t vm, uint32_t who)
         vm = (vm + 1) % taste->vms;
     else if (who == HVP_PART_CHILD)
         vm = taste->vms % 4;
+    else if (who == HVP_PART_SECOND)
+        vm |= 1 << 2;
     return (uint8_t)(vm | (who == HVP_PART_USER ? 0 : 16));
+}
+
+/* One that the features allow, mostly: a few are looked at. */
+static const struct idiom *pick(struct hvp_random      *random,
+                                const struct hvp_taste *taste)
+{
+    const struct idiom *idiom = &idioms[hvp_below(random, NR_IDIOMS)];
+
+    for (int i = 0; i < 4 && idiom->features & ~taste->features; i++)
+        idiom = &idioms[hvp_below(random, NR_IDIOMS)];
+    return idiom;
 }
 
 uint32_t hvp_draw_idiom(struct hvp_random      *random,
                         const struct hvp_taste *taste, uint8_t *to,
                         uint32_t room)
 {
-    const struct idiom *idiom = &idioms[hvp_below(random, NR_IDIOMS)];
+    const struct idiom *idiom = pick(random, taste);
     uint32_t            n = length(idiom);
     uint32_t            vm = hvp_below(random, taste->vms);
     uint16_t            handles[4];

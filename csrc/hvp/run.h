@@ -192,6 +192,7 @@ struct hvp_prepared {
 
 struct hvp_context {
     uint32_t            oracles, audit_every;
+    uint64_t            muted; /* properties: bit n is Pn */
     uint8_t            *map;
     uint8_t            *logged; /* HVP_VMS times HVP_PAGES pages */
     struct hvp_decoded  program;

@@ -108,6 +108,9 @@ hvp_context *hvp_new(uint32_t oracles, uint32_t audit_every);
 void hvp_free(hvp_context *context);
 /* Where states are counted (HVP_MAP bytes, or NULL: nowhere). */
 void hvp_watch(hvp_context *context, uint8_t *map);
+/* Say nothing of these properties, bit n is Pn: to see what others say. Of what
+ * hv_audit() finds, the first in its order is all that there is to be said. */
+void hvp_mute(hvp_context *context, uint64_t properties);
 /* HV_OK, and the verdict; only NO_MEMORY and INVALID are errors. */
 int hvp_execute(hvp_context *context, const uint8_t *program, size_t n,
                 struct hvp_verdict *out);

@@ -39,8 +39,9 @@ uint32_t hvp_idiom_features(uint32_t idiom); /* all of which it needs */
 enum hvp_part { /* who does a step */
                 HVP_PART_KERNEL,
                 HVP_PART_USER,
-                HVP_PART_OTHER, /* the kernel of the next VM */
-                HVP_PART_CHILD, /* that of the first place which was empty */
+                HVP_PART_OTHER,  /* the kernel of the next VM */
+                HVP_PART_CHILD,  /* that of the first place which was empty */
+                HVP_PART_SECOND, /* the kernel on the VM's next vCPU */
 };
 
 /* How the operand of a step is read, above its low 16 bits. */

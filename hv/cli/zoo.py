@@ -14,6 +14,7 @@ from hv.cli.table import table
 
 if TYPE_CHECKING:
     from hv.zoo import Bug
+    from hv.zoo.hunt import Finding
 
 WIDTH = 78
 
@@ -27,6 +28,10 @@ def _chosen(ids: Sequence[str]) -> "list[Bug]":
     from hv import zoo as them  # noqa: PLC0415 -- lazily
 
     return [them.record(i) for i in ids] if ids else list(them.records())
+
+
+def _found(it: "Finding") -> str:
+    return f"{it.property or 'missed'} {it.second}"
 
 
 @zoo.command("list")
@@ -90,10 +95,9 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
     found again by its content.
     """
     from hv import zoo as them  # noqa: PLC0415 -- lazily
-    from hv.zoo import builder  # noqa: PLC0415
 
     bugs = _chosen(ids)
-    builder.build(jobs=jobs)  # what all of them have in common
+    them.sound(jobs=jobs)  # what all of them have in common
     with ThreadPoolExecutor(jobs) as pool:
         for bug, path in zip(
             bugs,
@@ -137,6 +141,11 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
     is_flag=True,
     help="Let Hypothesis draw the programs, not the generator in C.",
 )
+@click.option(
+    "--second",
+    is_flag=True,
+    help="Look again for each: is there a second property that sees it?",
+)
 def run(
     *,
     ids: tuple[str, ...],
@@ -146,22 +155,24 @@ def run(
     jobs: int,
     program: bool,
     hypothesis: bool,
+    second: bool,
 ) -> int:
     """Look for each of these bugs, or for all, by programs made at random.
 
     Each is looked for from a cold start. What is found is made small. The exit
     status is 1 if one was not found.
 
-    With --hypothesis, seconds are of processor time.
+    With --hypothesis, seconds are of processor time. With --second, what was
+    found by one property is looked for again as long by all others.
     """
-    from hv.zoo import builder, hunts  # noqa: PLC0415 -- lazily
+    from hv.zoo import hunts, sound  # noqa: PLC0415 -- lazily
 
     bugs = _chosen(ids)
-    good = builder.build(jobs=jobs)
+    good = sound(jobs=jobs)
     rows, missed = [], 0
     if not as_json:
         print(
-            f"{'ID':3}  {'EXPECTED':8}  {'FOUND':6} {'BY':14} {'RUNS':>8} "
+            f"{'ID':3}  {'EXPECTED':8}  {'FOUND':8} {'BY':14} {'RUNS':>8} "
             f"{'SECONDS':>8} {'OPS':>4}  WHAT"
         )
     found = hunts(
@@ -170,6 +181,7 @@ def run(
         seconds=seconds,
         jobs=jobs,
         hypothesis=hypothesis,
+        second=second,
     )
     for bug, it in found:
         missed += not it.property
@@ -177,7 +189,7 @@ def run(
         if as_json:
             continue
         print(
-            f"{bug.id}  {bug.property:8}  {it.property or 'missed':6} "
+            f"{bug.id}  {bug.property:8}  {_found(it):8} "
             f"{it.op:14} {it.executions:8,} {it.seconds:8.1f} "
             f"{it.operations:4}  {it.what}".rstrip(),
             flush=True,

@@ -273,6 +273,8 @@ class Taste:
             vm = (vm + 1) % self.vms
         elif step.who is Part.CHILD:
             vm = self.vms % PLACES
+        elif step.who is Part.SECOND:
+            vm |= 1 << 2
         actor = vm | (0 if step.who is Part.USER else 16)
         return Record(step.op, actor, _root_slot(row, (a, b, c)))
 

@@ -16,6 +16,7 @@ class Part(IntEnum):
     USER = 1
     OTHER = 2  # the kernel of the next VM
     CHILD = 3  # that of the first place which was empty
+    SECOND = 4  # the kernel on the VM's next vCPU
 
 
 class Wanted(IntEnum):

@@ -6,7 +6,8 @@ This module is the only one of the package that calls C.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ AUDIT_EVERY = 32
 MAP = 1 << 16  # HVP_MAP
 WHEAT = "wheat"
 PLACES = 4  # of VMs in a program
+LAST = 40  # number of the last property
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,21 @@ class Context:
         self._raw = raw
         self._verdict = core.ffi.new("struct hvp_verdict *")
 
+    def mute(self, properties: Iterable[str]) -> None:
+        """Hear nothing of these properties from now on, of all others as ever.
+
+        :param properties: by name: ``P7``.
+        :raises UsageError: that is no name of a property.
+        """
+        bits = 0
+        for name in properties:
+            if not re.fullmatch(r"P[1-9][0-9]?", name) or int(name[1:]) > LAST:
+                raise UsageError(
+                    f"no property {name!r}: they are P1 to P{LAST}"
+                )
+            bits |= 1 << int(name[1:])
+        self._core.lib.hvp_mute(self._raw, bits)
+
     def execute(self, data: bytes) -> Verdict:
         """Execute one program.
 
@@ -181,18 +198,23 @@ class Context:
         first: int,
         count: int,
         tell: Callable[[int, bytes], object],
-    ) -> None:
+    ) -> Iterator[Found]:
         """Execute the programs of a range, telling each before.
 
-        For a range that crashes the core: who listens knows with what.
+        For a core that may crash: who listens knows with what. Yields those
+        that broke something.
         """
         lib, ffi = self._core.lib, self._core.ffi
         raw = lib.hvp_batch_new(number(strategy), first, count)
         out = ffi.new("struct hvp_progress *")
         for _ in range(count):
             lib.hvp_batch_peek(raw, out)
-            tell(out.seed, bytes(ffi.buffer(out.program, out.length)))
+            data = bytes(ffi.buffer(out.program, out.length))
+            tell(out.seed, data)
             lib.hvp_batch_run(raw, self._raw, 1, out, self._verdict)
+            verdict = Verdict.from_c(ffi, self._verdict)
+            if not verdict.ok:
+                yield Found(out.seed, data, verdict)
         lib.hvp_batch_free(raw)
 
     def _sums(self, raw: Any, out: Any, *, met: bool) -> Sums:  # noqa: ANN401

@@ -97,10 +97,11 @@ def _carefully(task: Task, pipe: Connection) -> None:
     with native.load(task.core).context(
         oracles=task.oracles, audit_every=task.audit_every
     ) as context:
-        context.careful(
+        for _ in context.careful(
             *(task.strategy, task.first, task.count),
             lambda seed, data: pipe.send((seed, data)),
-        )
+        ):
+            pass
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hv.errors import UsageError
-from hv.zoo.builder import CFLAGS, BuildError, Edit, changed
+from hv.zoo.builder import FAST, BuildError, Edit, changed
 from hv.zoo.builder import build as _build
 from hv.zoo.catalogue import (
     Basis,
@@ -42,6 +42,7 @@ __all__ = [
     "hunts",
     "record",
     "records",
+    "sound",
     "wheats",
 ]
 
@@ -57,9 +58,17 @@ def build(what: str | Bug | Wheat, *, jobs: int = 2) -> Path:
     it = record(what) if isinstance(what, str) else what
     files = changed(it.id, it.edits)
     if isinstance(it, Wheat):
-        flags = (*CFLAGS, *it.flags)
+        flags = (*FAST, *it.flags)
         return _build(files, it.compiler, flags=flags, jobs=jobs)
-    return _build(files, jobs=jobs)
+    return _build(files, flags=FAST, jobs=jobs)
+
+
+def sound(*, jobs: int = 2) -> Path:
+    """Compile the core as it is, as quick as those with a bug.
+
+    :raises BuildError: it cannot be built.
+    """
+    return _build(flags=FAST, jobs=jobs)
 
 
 def hunts(
@@ -71,15 +80,17 @@ def hunts(
     seconds: float = 60,
     jobs: int = 1,
     hypothesis: bool = False,
+    second: bool = False,
 ) -> "Iterator[tuple[Bug, Finding]]":
     """Build and look for bugs, each from a cold start, in their order.
 
-    :param good: the core in which nothing may be found: `builder.build()`.
+    :param good: the core in which nothing may be found: `sound()`.
     :param executions: programs at most for each; default: many.
     :param seconds: at most for each.
     :param jobs: how many at once.
     :param hypothesis: let Hypothesis draw the programs, not the generator.
-    :raises UsageError: Hypothesis is not installed.
+    :param second: look again, for what another property sees of it.
+    :raises UsageError: Hypothesis is not installed, or to find a second one.
     :raises BuildError: one cannot be built.
     """
     from hv.zoo import hunt  # noqa: PLC0415 -- it loads the core
@@ -89,6 +100,8 @@ def hunts(
             "--hypothesis needs the package `hypothesis`: "
             "pip install 'microhv[test]'"
         )
+    if hypothesis and second:
+        raise UsageError("a second property is looked for by the generator")
     by = "search" if hypothesis else "hunt"
     limit = hunt.EXECUTIONS if executions is None else executions
 
@@ -99,6 +112,7 @@ def hunts(
             executions=limit,
             seconds=seconds,
             by=by,
+            second=second,
         )
 
     chosen = list(bugs)

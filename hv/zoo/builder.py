@@ -26,6 +26,7 @@ from hv.sources import declarations, tree
 
 __all__ = [
     "CFLAGS",
+    "FAST",
     "BuildError",
     "Edit",
     "build",
@@ -42,6 +43,10 @@ __all__ = [
 ]
 
 CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", "-DFW_NATIVE=1")
+# For millions of programs: one and a half times as fast, if calls from file to
+# file need not go where somebody else might put them.
+FAST = (*CFLAGS, "-O3", "-fno-semantic-interposition")
+LINKED = ("-Wl,-Bsymbolic",) if sys.platform == "linux" else ()
 PATIENCE = 300  # seconds for one file, a last resort: no verdict comes of it
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -257,5 +262,5 @@ def build(
         )
     return made(
         cache_folder() / f"{digest(*(o.name for o in objects))}.so",
-        *(*cc, *flags, "-shared", *(str(o) for o in objects)),
+        *(*cc, *flags, *LINKED, "-shared", *(str(o) for o in objects)),
     )

@@ -10,11 +10,13 @@ import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
-LIMIT = 60  # seconds: what does not end is an outcome, too
+LIMIT = 60  # seconds of processor time: what does not end is an outcome, too
+WATCHDOG = 600  # seconds more, of time: whoever waits does not wait for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,11 @@ class Died:
     how: str
 
 
-def guarded(work: Callable[[], _T], limit: int = LIMIT) -> _T | Died:
+def guarded(work: Callable[[], _T], limit: float = LIMIT) -> _T | Died:
     """Return what the work returns, or how the child that did it died.
 
     :param work: what it returns must be picklable.
-    :param limit: seconds after which the child is killed.
+    :param limit: seconds of processor time after which the child is killed.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -45,23 +47,25 @@ def guarded(work: Callable[[], _T], limit: int = LIMIT) -> _T | Died:
     return died(status, limit)
 
 
-def died(status: int, limit: int) -> Died:
+def died(status: int, limit: float) -> Died:
     """Return how a child ended, by what :func:`os.waitpid` says of it."""
     if not os.WIFSIGNALED(status):
         return Died(f"exit status {os.waitstatus_to_exitcode(status)}")
     number = signal.Signals(os.WTERMSIG(status))
-    if number == signal.SIGALRM:
+    if number in (signal.SIGPROF, signal.SIGALRM):
         return Died(f"it did not end within {limit} s")
     return Died(f"the host process died: {number.name}")
 
 
-def _serve(work: Callable[[], object], writer: int, limit: int) -> None:
+def _serve(work: Callable[[], object], writer: int, limit: float) -> None:
     """Be the child; never return."""
     code = 1
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
         faulthandler.disable()
-        signal.alarm(limit)
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        signal.alarm(WATCHDOG + ceil(limit))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 2)  # what a library says as it dies
         answer = pickle.dumps(work())

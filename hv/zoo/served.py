@@ -34,11 +34,12 @@ class Served:
         *,
         oracles: int = ALL_ORACLES,
         audit_every: int = 1,
-        limit: int,
+        limit: float,
     ) -> None:
         """Have no child yet.
 
-        :param limit: seconds for a program, after which the child is killed.
+        :param limit: seconds of processor time for a program, after which
+            the child is killed.
         """
         self.used = 0.0
         self._core = core
@@ -108,7 +109,7 @@ class Served:
     def _serve(self, questions: int, answers: int) -> None:
         """Be the child; never return."""
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
             faulthandler.disable()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             with self._core.context(**self._how) as context:
@@ -116,12 +117,12 @@ class Served:
                     programs = pickle.loads(_receive(questions))  # noqa: S301
                     index, verdict = len(programs), Verdict()
                     for i, data in enumerate(programs):
-                        signal.alarm(self._limit)
+                        signal.setitimer(signal.ITIMER_PROF, self._limit)
                         verdict = context.execute(data)
                         if not verdict.ok:
                             index = i
                             break
-                    signal.alarm(0)
+                    signal.setitimer(signal.ITIMER_PROF, 0)
                     answer = (index, verdict, time.process_time())
                     _send(answers, pickle.dumps(answer))
         finally:

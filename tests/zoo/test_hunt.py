@@ -21,7 +21,7 @@ PROGRAMS = 256  # for each strategy, of each variant
 
 @pytest.fixture(scope="module")
 def good() -> Path:
-    return builder.build()
+    return zoo.sound()
 
 
 def replayed(library: Path, bug: zoo.Bug) -> Verdict | Died:

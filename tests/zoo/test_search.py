@@ -13,7 +13,7 @@ from hv.errors import UsageError
 from hv.fuzz.format import Program, encode
 from hv.fuzz.native import load
 from hv.fuzz.text import parse
-from hv.zoo import builder, search
+from hv.zoo import search
 from hv.zoo.guarded import Died
 from hv.zoo.hunt import Finding, execute, hunt_apart
 from hv.zoo.served import Served
@@ -30,7 +30,7 @@ MOST_OPERATIONS = 6
 
 def found(name: str, executions: int) -> Finding:
     return hunt_apart(
-        *(zoo.build(name), builder.build()),
+        *(zoo.build(name), zoo.sound()),
         seed=1,
         executions=executions,
         seconds=10_000,
@@ -44,7 +44,7 @@ def test_a_bug_is_found_from_a_cold_start(name: str) -> None:
     assert it.property, f"missed in {it.executions} programs"
     assert it.operations <= MOST_OPERATIONS
     data = encode(parse(it.program))
-    bad, good = (load(str(p)) for p in (zoo.build(name), builder.build()))
+    bad, good = (load(str(p)) for p in (zoo.build(name), zoo.sound()))
     assert execute(bad, data).broke == it.property
     assert execute(good, data).ok
 
@@ -70,7 +70,7 @@ def test_most_were_found_when_it_was_measured() -> None:
 
 
 def test_the_outcome_does_not_depend_on_time() -> None:
-    bad, good = load(fake_core()), load(str(builder.build()))
+    bad, good = load(fake_core()), load(str(zoo.sound()))
     first, again = (
         replace(search.hunt(bad, good, seed=7), seconds=0) for _ in range(2)
     )
