@@ -117,7 +117,7 @@ def build(*, ids: tuple[str, ...], jobs: int) -> None:
     default=60.0,
     show_default=True,
     metavar="S",
-    help="Seconds to look for each bug.",
+    help="Seconds of processor time to look for each bug.",
 )
 @click.option(
     "--seed",
@@ -162,8 +162,8 @@ def run(
     Each is looked for from a cold start. What is found is made small. The exit
     status is 1 if one was not found.
 
-    With --hypothesis, seconds are of processor time. With --second, what was
-    found by one property is looked for again as long by all others.
+    With --second, what was found by one property is looked for again as long by
+    all others.
     """
     from hv.zoo import hunts, sound  # noqa: PLC0415 -- lazily
 

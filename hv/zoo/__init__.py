@@ -86,7 +86,7 @@ def hunts(
 
     :param good: the core in which nothing may be found: `sound()`.
     :param executions: programs at most for each; default: many.
-    :param seconds: at most for each.
+    :param seconds: of processor time, at most for each.
     :param jobs: how many at once.
     :param hypothesis: let Hypothesis draw the programs, not the generator.
     :param second: look again, for what another property sees of it.

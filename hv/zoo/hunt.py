@@ -7,10 +7,10 @@ core and the first seed alone, but for how long it took.
 """
 
 import json
+import os
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -46,7 +46,7 @@ class Finding:
 
     :ivar property: that broke; empty: nothing was found.
     :ivar executions: programs executed until then.
-    :ivar seconds: until then, without making it small.
+    :ivar seconds: of processor time until then, without making it small.
     :ivar operations: of the small program.
     :ivar program: the same as text.
     :ivar alarms: programs of which the good core complained as well.
@@ -128,7 +128,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Hunt:
-    """What a hunt is about; ``until`` is of the clock that is monotonic."""
+    """What a hunt is about; ``until`` is of :func:`spent`."""
 
     bad: Core
     good: Core
@@ -137,15 +137,18 @@ class _Hunt:
     until: float
     without: Collection[str] = ()
 
-    def go_on(self, state: _State, told: _Told) -> _State:
-        """Look, from the beginning of a round, until one breaks something."""
+    def go_on(self, state: _State, told: _Told, before: float) -> _State:
+        """Look, from the beginning of a round, until one breaks something.
+
+        :param before: what the parent had spent when it made this child.
+        """
         worse = self.bad.context(oracles=ALL_BUT_EACH, audit_every=AUDIT_EVERY)
         with worse as context, self.good.context() as better:
             context.mute(self.without)
             while not state.found:
                 state.over = (
                     state.executed >= self.executions
-                    or time.monotonic() > self.until
+                    or before + spent() > self.until
                 )
                 if state.over:
                     break
@@ -189,6 +192,14 @@ class _Hunt:
         return verdict
 
 
+def spent() -> float:
+    """Return the seconds of processor time of this process and its children.
+
+    Others who use the computer make no difference to it.
+    """
+    return sum(os.times()[:4])
+
+
 def strategy(number: int) -> str:
     """Return by which strategy the programs of a round are drawn."""
     return STRATEGIES[number % len(STRATEGIES)]
@@ -206,8 +217,8 @@ def hunt(
     """Look for a program that breaks a property on one core, not on the other.
 
     :param executions: programs to execute at most.
-    :param seconds: to look for at most; the outcome depends on it only if it
-        is too short.
+    :param seconds: of processor time, to look for at most; the outcome depends
+        on it only if it is too short.
     :param second: look again, as long, for what another property sees.
     """
     look = partial(
@@ -236,7 +247,7 @@ def _first(
     seconds: float,
     without: Collection[str] = (),
 ) -> tuple[Finding, Program | None]:
-    begin = time.monotonic()
+    begin = spent()
     it = _Hunt(
         bad=bad,
         good=good,
@@ -247,7 +258,7 @@ def _first(
     )
     state, told, verdict = _State(), _Told(), Verdict()
     while not state.found and not state.over:
-        outcome = guarded(lambda: it.go_on(state, told), LONG)  # noqa: B023
+        outcome = guarded(partial(it.go_on, state, told, spent()), LONG)
         if isinstance(outcome, Died):
             it.killed(state, told)
         else:
@@ -259,7 +270,7 @@ def _first(
         strategy=strategy(state.round) if state.found else "",
         seed=state.found.seed if state.found else 0,
         executions=state.executed,
-        seconds=round(time.monotonic() - begin, 2),
+        seconds=round(spent() - begin, 2),
         alarms=state.alarms,
     )
     return finding, decode(state.found.data) if state.found else None
