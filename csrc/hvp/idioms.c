@@ -12,6 +12,7 @@
 #define CLEAN (UA | PTE_R | PTE_W)
 #define RW    (CLEAN | PTE_D)
 #define XO    (UA | PTE_X | PTE_D)
+#define ODD   0x200u /* of a megapage: whether or not it is aligned */
 #define KRW   (RW & ~PTE_U)
 
 #define KERNEL HVP_PART_KERNEL

@@ -31,6 +31,12 @@ void hvp_watch(hvp_context *context, uint8_t *map)
     context->map = map;
 }
 
+void hvp_mute(hvp_context *context, uint64_t properties)
+{
+    (void)context;
+    (void)properties;
+}
+
 static void broken(struct hvp_verdict *out, const char *property,
                    const struct hvp_decoded *program, uint32_t i)
 {

@@ -28,7 +28,7 @@ def digest(core: str = "wheat") -> str:
 
 
 def test_a_seed_means_the_same_program_for_ever() -> None:
-    assert digest()[:16] == "174bc0b193a52e75"
+    assert digest()[:16] == "90845c6557e51774"
 
 
 @pytest.mark.parametrize("compiler", sorted(compilers()))
@@ -82,10 +82,10 @@ def test_only_a_twin_has_something_to_vary() -> None:
         assert all(record.vm == 0 for record in program.vary)
 
 
-def test_seeds_share_worlds_by_the_dozen() -> None:
+def test_eight_seeds_share_a_world() -> None:
     worlds = [generate("g3", seed)[4:12] for seed in range(640)]
-    assert len(set(worlds[:64])) == 1
-    assert len(set(worlds)) == 10
+    assert len(set(worlds[:8])) == 1
+    assert len(set(worlds)) == 80
     assert len({generate("g3", seed) for seed in range(640)}) == 640
 
 

@@ -57,8 +57,8 @@ def test_run_by_hypothesis(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_bug_that_is_missed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing notices who gets how much time, in so few programs."""
-    assert main(["zoo", "run", "K07", "--time", "0.1"]) == 1
+    """What it takes to see this one is not in so few programs."""
+    assert main(["zoo", "run", "K24", "--time", "0.001"]) == 1
     out = capsys.readouterr().out
     assert "missed" in out
     assert "0 of 1 found" in out

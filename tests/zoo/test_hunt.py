@@ -1,12 +1,16 @@
 """Planted bugs are found by programs made at random; good cores are not."""
 
+import json
+import os
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from hv import zoo
+from hv.errors import UsageError
 from hv.fuzz.format import encode
-from hv.fuzz.native import load
+from hv.fuzz.native import ALL_BUT_EACH, load
 from hv.fuzz.text import parse
 from hv.fuzz.verdict import Verdict
 from hv.zoo import builder, hunt
@@ -16,7 +20,13 @@ from hv.zoo.picture import picture
 WITH_TRIGGER = [bug for bug in zoo.records() if bug.trigger]
 SAMPLE = ("C04", "L02", "S01")
 MOST_OPERATIONS = 12
-PROGRAMS = 256  # for each strategy, of each variant
+# Of each of these variants, so many programs are executed.
+PROFILE = os.environ.get("HV_TEST_PROFILE", "dev")
+PROGRAMS = {"dev": 1_000, "ci": 100_000, "nightly": 10_000_000}
+SOME = ("W01", "W03")
+FIVE = (*SOME, "W05", "W06", "W11")
+VARIANTS = {"dev": SOME, "ci": FIVE, "nightly": FIVE}
+SEEDS = 1 << 40
 
 
 @pytest.fixture(scope="module")
@@ -86,21 +96,25 @@ def test_all_are_found_from_a_cold_start(bug: zoo.Bug, good: Path) -> None:
     assert found.property, f"missed in {found.executions} programs"
 
 
-def complaint(library: Path, rounds: int) -> str:
+def complaint(library: Path, programs: int) -> str:
     """Return what some property says of a core, or nothing."""
     core = load(str(library))
-    for strategy in ("g3", "g4", "g2"):
-        with core.context(audit_every=8) as context:
-            for _, found in context.batch(strategy, 1 << 20, rounds):
+    for number in range(-(-programs // hunt.ROUND)):
+        strategy, first = hunt.strategy(number), SEEDS + number * hunt.ROUND
+        with core.context(
+            oracles=ALL_BUT_EACH, audit_every=hunt.AUDIT_EVERY
+        ) as context:
+            for _, found in context.batch(strategy, first, hunt.ROUND):
                 if found:
                     return f"{strategy} {found.seed}: {found.verdict.what}"
     return ""
 
 
-@pytest.mark.parametrize("name", ["W01", "W03"])
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("name", VARIANTS[PROFILE])
 def test_a_variant_is_no_bug(name: str) -> None:
     (wheat,) = [wheat for wheat in zoo.wheats() if wheat.id == name]
-    assert not complaint(zoo.build(wheat), PROGRAMS)
+    assert not complaint(zoo.build(wheat), PROGRAMS[PROFILE])
 
 
 @pytest.mark.nightly
@@ -108,4 +122,59 @@ def test_a_variant_is_no_bug(name: str) -> None:
 def test_no_variant_is_a_bug(wheat: zoo.Wheat) -> None:
     if wheat.compiler not in builder.compilers():
         pytest.skip("no such compiler")
-    assert not complaint(zoo.build(wheat), 64 * PROGRAMS)
+    assert not complaint(zoo.build(wheat), PROGRAMS["ci"])
+
+
+def test_a_bug_is_seen_by_a_second_property(good: Path) -> None:
+    found = hunt.hunt_apart(
+        *(zoo.build("C01"), good),
+        seed=1,
+        executions=20_000,
+        seconds=60,
+        second=True,
+    )
+    assert found.property
+    assert found.second not in ("", found.property)
+
+
+def test_what_is_muted_is_not_heard() -> None:
+    bug = zoo.record("C04")
+    data = encode(parse(bug.trigger))
+    with load(str(zoo.build(bug))).context() as context:
+        heard = context.execute(data)
+        context.mute([heard.broke])
+        assert context.execute(data).broke != heard.broke
+        context.mute([])
+        assert context.execute(data) == heard
+
+
+@pytest.mark.parametrize("name", ["P0", "P41", "7", "P7 ", "Q1", ""])
+def test_only_properties_are_muted(name: str, good: Path) -> None:
+    with (
+        load(str(good)).context() as context,
+        pytest.raises(UsageError, match="they are P1 to P40"),
+    ):
+        context.mute([name])
+
+
+def test_what_crashes_the_core_is_found(good: Path) -> None:
+    """By the program that did it, and without losing those before."""
+    found = hunt.hunt_apart(
+        *(zoo.build("H09"), good), seed=1, executions=20_000, seconds=60
+    )
+    assert found.property == "P27"
+    assert "the host process died" in found.what
+    assert found.executions > 1
+
+
+def test_all_were_found_when_it_was_measured() -> None:
+    path = Path(__file__).parents[2] / "docs" / "data" / "generator.json"
+    seconds: dict[str, list[float]] = {}
+    for it in json.loads(path.read_text())["hunts"]:
+        assert it["property"], f"{it['id']} was missed"
+        assert it["operations"] <= MOST_OPERATIONS
+        seconds.setdefault(it["id"], []).append(it["seconds"])
+    assert set(seconds) == {bug.id for bug in zoo.records()}
+    assert max(max(each) for each in seconds.values()) <= 60
+    soon = sum(median(each) <= 1 for each in seconds.values())
+    assert soon >= 0.9 * len(seconds)

@@ -59,7 +59,7 @@ def test_most_are_found_from_a_cold_start() -> None:
 
 def test_most_were_found_when_it_was_measured() -> None:
     path = ROOT / "docs" / "data" / "hypothesis.json"
-    bugs = json.loads(path.read_text())["bugs"]
+    bugs = json.loads(path.read_text())["hunts"]
     assert {bug["id"] for bug in bugs} <= {bug.id for bug in zoo.records()}
     assert len(bugs) > 100
     assert sum(bool(b["property"]) for b in bugs) * 100 >= SHARE * len(bugs)
