@@ -125,7 +125,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         return false;
     struct vcpu  *vcpu = &vm->vcpu[act->vcpu];
     struct counts before = count(run, vm);
-    uint64_t      cycles = hvp_cycles(run);
+    uint64_t      cycles = hvp_cycles(run), traps = hvp_traps(run);
 
     run->last = (struct hvp_outcome){ .done = false };
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
@@ -133,7 +133,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     run->out->steps++;
     int status = hv_step(run->host, act->vm->id, act->vcpu);
 
-    hvp_check_step(run, cycles);
+    hvp_check_step(run, cycles, traps);
     if (status != HV_OK)
         return false;
     struct counts after = count(run, vm);

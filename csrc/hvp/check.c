@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cycles that one operation may take of the hypervisor, and one step of a guest:
- * an exit or two, and to change to it. */
+/* Cycles that one operation may take of the hypervisor. */
 #define WORK_LIMIT 2000000u
-#define STEP_LIMIT (2 * EXIT_BOUND)
 
 static bool muted(const struct hvp_context *context, const char *property)
 {
@@ -74,6 +72,15 @@ uint64_t hvp_cycles(const struct hvp_run *run)
     return sum;
 }
 
+uint64_t hvp_traps(const struct hvp_run *run)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < run->host->config.harts; i++)
+        sum += machine_hart(run->host->machine, i)->count.traps_m;
+    return sum;
+}
+
 /* A number that is another one when the hypervisor has worked: every cycle of
  * it is booked. */
 static uint64_t worked(const struct hvp_run *run)
@@ -91,7 +98,7 @@ void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
 
     before->cycles = hvp_cycles(run);
     before->worked = worked(run);
-    before->traps = machine_hart(run->host->machine, 0)->count.traps_m;
+    before->traps = hvp_traps(run);
     if (hvp_checks(run, HVP_ORACLE_SCHED))
         hvp_check_sched_before(run);
     if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
@@ -173,13 +180,15 @@ static void check_registers(struct hvp_run *run, const struct hvp_act *act)
     }
 }
 
-void hvp_check_step(struct hvp_run *run, uint64_t before)
+/* One step of a guest: to change to it, and as many exits as it took. */
+void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t traps)
 {
-    uint64_t spent = hvp_cycles(run) - before;
+    uint64_t spent = hvp_cycles(run) - cycles;
+    uint64_t exits = hvp_traps(run) - traps;
 
     /* Who is short of memory waits until somebody is killed for him. */
-    if (hvp_checks(run, HVP_ORACLE_WORK) && spent > STEP_LIMIT &&
-        !(run->world >> 15 & 1))
+    if (hvp_checks(run, HVP_ORACLE_WORK) &&
+        spent > EXIT_BOUND * (exits < 2 ? 2 : exits) && !(run->world >> 15 & 1))
         hvp_fail(run, "P25", "one step took %u cycles", (unsigned)spent);
 }
 
@@ -223,10 +232,7 @@ static bool audit_due(struct hvp_run *run, const struct hvp_act *act)
  * reservation has none. (To step a vCPU from outside takes no trap.) */
 static void end_links(struct hvp_run *run, const struct hvp_act *act)
 {
-    const struct hart *hart = machine_hart(run->host->machine, 0);
-
-    if (run->host->config.harts != 1 ||
-        hart->count.traps_m == run->before.traps)
+    if (run->host->config.harts != 1 || hvp_traps(run) == run->before.traps)
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++)
         if (i != act->place)

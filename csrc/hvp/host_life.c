@@ -82,6 +82,8 @@ void hvp_op_do_create(struct hvp_run *run, struct hvp_act *act)
     for (uint32_t i = 0; i < HVP_VMS; i++)
         if (!run->vm[i].id) {
             hvp_vm_make(run, i, act->a, pages);
+            /* What a VM does to begin is nothing that others see. */
+            run->last = (struct hvp_outcome){ .done = false };
             return;
         }
 }
@@ -101,8 +103,7 @@ void hvp_op_do_sched(struct hvp_run *run, struct hvp_act *act)
         return;
     sched.weight = act->a;
     sched.cap = act->b;
-    hvp_trace_untimed(
-        run); /* whether it may run depends on how long others did */
+    hvp_trace_untimed(run); /* whether it may run depends on others' time */
     hv_sched_set(run->host, act->vm->id, &sched, NULL, 0);
 }
 

@@ -376,8 +376,10 @@ bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
 /* Cycles that all harts have worked. */
 uint64_t hvp_cycles(const struct hvp_run *run);
-/* One step of a guest took no longer than it may: P25. */
-void hvp_check_step(struct hvp_run *run, uint64_t before);
+/* Traps into the hypervisor, on all harts. */
+uint64_t hvp_traps(const struct hvp_run *run);
+/* One step of a guest, from these on, took no longer than it may: P25. */
+void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t traps);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
 /* touched.c: note in run->touched which frames were written since the last

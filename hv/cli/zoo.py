@@ -162,8 +162,8 @@ def run(
     Each is looked for from a cold start. What is found is made small. The exit
     status is 1 if one was not found.
 
-    With --second, what was found by one property is looked for again as long by
-    all others.
+    With --second, what was found by one property is looked for again by all
+    others, for a third of that time.
     """
     from hv.zoo import hunts, sound  # noqa: PLC0415 -- lazily
 

@@ -7,7 +7,6 @@ from one search to the next, and all chance comes from a seed, so the outcome
 depends on the core and the seed alone, but for how long it took.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,16 +22,8 @@ from hv.fuzz.shrink import shrink
 from hv.fuzz.strategies import families
 from hv.fuzz.verdict import Key, Verdict
 from hv.zoo.guarded import Died
-from hv.zoo.hunt import (
-    AUDIT_EVERY,
-    EXECUTIONS,
-    ONE,
-    SHRINK,
-    Finding,
-    annotated,
-    execute,
-    serve,
-)
+from hv.zoo.hunt import EXECUTIONS, SHRINK, Finding, annotated, serve
+from hv.zoo.rounds import AUDIT_EVERY, ONE, execute, spent
 from hv.zoo.served import Served
 
 STRATEGY = "hypothesis"
@@ -76,7 +67,7 @@ class Search:
     seconds: float
     executed: int = 0
     alarms: int = 0
-    began: float = field(default_factory=lambda: sum(os.times()[:4]))
+    began: float = field(default_factory=spent)
     found_after: float = 0.0
     found: Shown | None = None
     smallest: Shown | None = None
@@ -89,7 +80,7 @@ class Search:
 
         Others who use the computer make no difference to it.
         """
-        now = sum(os.times()[:4]) - self.began
+        now = spent() - self.began
         return now + self.quick.used + self.worse.used + self.better.used
 
     def over(self) -> bool:

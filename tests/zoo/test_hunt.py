@@ -13,7 +13,7 @@ from hv.fuzz.format import encode
 from hv.fuzz.native import ALL_BUT_EACH, load
 from hv.fuzz.text import parse
 from hv.fuzz.verdict import Verdict
-from hv.zoo import builder, hunt
+from hv.zoo import builder, hunt, rounds
 from hv.zoo.guarded import Died, guarded
 from hv.zoo.picture import picture
 
@@ -99,12 +99,12 @@ def test_all_are_found_from_a_cold_start(bug: zoo.Bug, good: Path) -> None:
 def complaint(library: Path, programs: int) -> str:
     """Return what some property says of a core, or nothing."""
     core = load(str(library))
-    for number in range(-(-programs // hunt.ROUND)):
-        strategy, first = hunt.strategy(number), SEEDS + number * hunt.ROUND
+    for number in range(-(-programs // rounds.ROUND)):
+        strategy, first = rounds.strategy(number), SEEDS + number * rounds.ROUND
         with core.context(
-            oracles=ALL_BUT_EACH, audit_every=hunt.AUDIT_EVERY
+            oracles=ALL_BUT_EACH, audit_every=rounds.AUDIT_EVERY
         ) as context:
-            for _, found in context.batch(strategy, first, hunt.ROUND):
+            for _, found in context.batch(strategy, first, rounds.ROUND):
                 if found:
                     return f"{strategy} {found.seed}: {found.verdict.what}"
     return ""

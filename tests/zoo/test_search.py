@@ -15,7 +15,8 @@ from hv.fuzz.native import load
 from hv.fuzz.text import parse
 from hv.zoo import search
 from hv.zoo.guarded import Died
-from hv.zoo.hunt import Finding, execute, hunt_apart
+from hv.zoo.hunt import Finding, hunt_apart
+from hv.zoo.rounds import execute
 from hv.zoo.served import Served
 from tests.equivalence.core import ROOT
 from tests.fuzz.cores import fake_core
