@@ -117,6 +117,24 @@ static void told(struct hvp_run *run, const struct hvp_act *act,
     out->tval = vcpu->csr.stval;
 }
 
+/* Whoever was on this vCPU's hart has left it. */
+static void take_hart(struct hvp_run *run, const struct hvp_act *act,
+                      const struct vcpu *vcpu)
+{
+    const struct pcpu *pcpu = vcpu->on;
+    uint32_t           hart = 0;
+
+    if (!pcpu && vcpu->sched.home)
+        pcpu = vcpu->sched.home->pcpu;
+    if (pcpu)
+        hart = pcpu->id;
+    act->vm->vcpu[act->vcpu].hart = hart;
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        for (uint32_t n = 0; n < HVP_VCPUS && i != act->place; n++)
+            if (run->vm[i].vcpu[n].hart == hart)
+                run->vm[i].vcpu[n].left = true;
+}
+
 bool hvp_step(struct hvp_run *run, struct hvp_act *act)
 {
     struct vm *vm = hvp_live(run, act->vm);
@@ -125,15 +143,16 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         return false;
     struct vcpu  *vcpu = &vm->vcpu[act->vcpu];
     struct counts before = count(run, vm);
-    uint64_t      cycles = hvp_cycles(run), traps = hvp_traps(run);
+    uint64_t      cycles = hvp_cycles(run), exits = hvp_exits(run);
 
     run->last = (struct hvp_outcome){ .done = false };
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
         return false;
     run->out->steps++;
+    take_hart(run, act, vcpu);
     int status = hv_step(run->host, act->vm->id, act->vcpu);
 
-    hvp_check_step(run, cycles, traps);
+    hvp_check_step(run, cycles, exits);
     if (status != HV_OK)
         return false;
     struct counts after = count(run, vm);

@@ -10,6 +10,8 @@
 
 /* Cycles that one operation may take of the hypervisor. */
 #define WORK_LIMIT 2000000u
+/* Words that an operation of a guest writes to one page, mostly. */
+#define WRITES 4
 
 static bool muted(const struct hvp_context *context, const char *property)
 {
@@ -72,12 +74,15 @@ uint64_t hvp_cycles(const struct hvp_run *run)
     return sum;
 }
 
-uint64_t hvp_traps(const struct hvp_run *run)
+uint64_t hvp_exits(const struct hvp_run *run)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < run->host->config.harts; i++)
-        sum += machine_hart(run->host->machine, i)->count.traps_m;
+    for (uint32_t i = 0; i < run->host->config.harts; i++) {
+        const struct hart *hart = machine_hart(run->host->machine, i);
+
+        sum += hart->count.traps_m + hart->count.irqs_m;
+    }
     return sum;
 }
 
@@ -98,14 +103,20 @@ void hvp_check_before(struct hvp_run *run, const struct hvp_act *act)
 
     before->cycles = hvp_cycles(run);
     before->worked = worked(run);
-    before->traps = hvp_traps(run);
+    before->exits = hvp_exits(run);
     if (hvp_checks(run, HVP_ORACLE_SCHED))
         hvp_check_sched_before(run);
     if (!by_guest(act) || !hvp_checks(run, HVP_ORACLE_OTHERS))
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++) {
-        if (i != act->place)
-            before->cpu[i] = hvp_cpu_hash(run, &run->vm[i]);
+        struct vm *vm = hvp_live(run, &run->vm[i]);
+
+        if (i == act->place)
+            continue;
+        before->cpu[i] = hvp_cpu_hash(run, &run->vm[i]);
+        if (vm)
+            memcpy(before->hfn[i], vm->p2m.hfn,
+                   run->vm[i].pages * sizeof(before->hfn[i][0]));
     }
     hvp_touch_anew(run);
 }
@@ -142,6 +153,34 @@ static bool is_copy(struct hvp_run *run, uint32_t hfn)
     return false;
 }
 
+/* The frame that this one stands for since the operation began, which then had
+ * the same bytes; NONE: it was the VM's before. */
+static uint32_t stands_for(const struct hvp_run *run, const struct vm *owner,
+                           uint32_t gfn, uint32_t hfn)
+{
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        if (run->vm[i].id == owner->id && gfn - HVP_FIRST < run->vm[i].pages &&
+            run->before.hfn[i][gfn - HVP_FIRST] != hfn)
+            return run->before.hfn[i][gfn - HVP_FIRST];
+    return NO_FRAME;
+}
+
+/* It was copied, and then the actor wrote to the one that it was copied from. */
+static bool was_copy(struct hvp_run *run, const struct vm *owner, uint32_t gfn,
+                     uint32_t hfn)
+{
+    uint32_t       old = stands_for(run, owner, gfn, hfn), differ = 0;
+    const uint8_t *was,
+        *is = machine_ram(run->host->machine, hfn << PAGE_SHIFT);
+
+    if (old == NO_FRAME)
+        return false;
+    was = machine_ram(run->host->machine, old << PAGE_SHIFT);
+    for (uint32_t at = 0; at < PAGE_SIZE; at += 4)
+        differ += memcmp(was + at, is + at, 4) != 0;
+    return differ <= WRITES;
+}
+
 /* What was written is nobody else's: P18. */
 static void check_written(struct hvp_run *run, const struct hvp_act *act)
 {
@@ -155,7 +194,8 @@ static void check_written(struct hvp_run *run, const struct hvp_act *act)
         const struct vm    *owner = hyp_vm(hyp, frame->owner);
 
         if (owner && owner->id != act->vm->id &&
-            !hvp_told_there(owner, frame->gfn) && !is_copy(run, hfn))
+            !hvp_told_there(owner, frame->gfn) && !is_copy(run, hfn) &&
+            !was_copy(run, owner, frame->gfn, hfn))
             hvp_fail(run, "P18", "VM %u acted, frame %#x of another changed",
                      (unsigned)act->place + 1, (unsigned)hfn);
     }
@@ -181,11 +221,11 @@ static void check_registers(struct hvp_run *run, const struct hvp_act *act)
 }
 
 /* One step of a guest: to change to it, and as many exits as it took. */
-void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t traps)
+void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t exits)
 {
     uint64_t spent = hvp_cycles(run) - cycles;
-    uint64_t exits = hvp_traps(run) - traps;
 
+    exits = hvp_exits(run) - exits;
     /* Who is short of memory waits until somebody is killed for him. */
     if (hvp_checks(run, HVP_ORACLE_WORK) &&
         spent > EXIT_BOUND * (exits < 2 ? 2 : exits) && !(run->world >> 15 & 1))
@@ -232,7 +272,7 @@ static bool audit_due(struct hvp_run *run, const struct hvp_act *act)
  * reservation has none. (To step a vCPU from outside takes no trap.) */
 static void end_links(struct hvp_run *run, const struct hvp_act *act)
 {
-    if (run->host->config.harts != 1 || hvp_traps(run) == run->before.traps)
+    if (run->host->config.harts != 1 || hvp_exits(run) == run->before.exits)
         return;
     for (uint32_t i = 0; i < HVP_VMS; i++)
         if (i != act->place)

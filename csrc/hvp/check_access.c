@@ -61,9 +61,9 @@ void hvp_expect(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
     out->told = hvp_told_there(hyp_vm(&run->host->hal.hyp, act->vm->id),
                                out->data.gpa >> PAGE_SHIFT);
     run->timely = run->timely || out->told;
-    out->on = hvp_checks(run, HVP_ORACLE_ACCESS) &&
-              act->vm->vcpu[act->vcpu].owes == HVP_OWES_NOTHING &&
-              code_intact(run, act, slot, &out->fetch);
+    out->intact = code_intact(run, act, slot, &out->fetch);
+    out->on = hvp_checks(run, HVP_ORACLE_ACCESS) && out->intact &&
+              act->vm->vcpu[act->vcpu].owes == HVP_OWES_NOTHING;
 }
 
 /* Cause and address of the exception that must come; false: none. */

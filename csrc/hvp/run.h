@@ -74,6 +74,8 @@ struct hvp_vcpu {
     uint32_t owes_va; /* ... of this page */
     bool     linked;  /* it may have a reservation */
     uint32_t link;    /* the word that it reserved */
+    uint32_t hart;    /* ... and where */
+    bool     left;    /* another VM was on that hart since */
 };
 
 struct hvp_past { uint32_t handle[HVP_PAST], count; };
@@ -114,7 +116,8 @@ struct hvp_outcome {
  * time, by place. */
 struct hvp_trace {
     uint64_t seen[HVP_MAX_RECORDS];
-    uint8_t  who[HVP_MAX_RECORDS]; /* place, plus 1 */
+    uint8_t  who[HVP_MAX_RECORDS];  /* place, plus 1 */
+    uint8_t  left[HVP_MAX_RECORDS]; /* what an SC depends on */
     uint32_t until[HVP_VMS];
 };
 
@@ -139,8 +142,9 @@ struct hvp_touched {
 
 /* How it was before the operation. */
 struct hvp_before {
-    uint64_t           cycles, worked, traps, cpu[HVP_VMS];
-    uint64_t           period_end, time; /* ticks */
+    uint64_t cycles, worked, exits, cpu[HVP_VMS];
+    uint32_t hfn[HVP_VMS][HVP_PAGES]; /* what the p2m of the others named */
+    uint64_t period_end, time;        /* ticks */
     const struct vcpu *current[MAX_HARTS];
     struct hvp_shares {
         uint32_t vm; /* 0: no such vCPU */
@@ -332,6 +336,7 @@ struct hvp_sight hvp_sight(struct hvp_run *run, const struct hvp_act *act,
 
 /* check_*.c */
 struct hvp_expect {
+    bool             intact; /* the instruction is what it was at first */
     bool             on;     /* there is a prediction */
     bool             atomic; /* LR, SC, AMO */
     bool             table;  /* it reaches a page table */
@@ -376,10 +381,10 @@ bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
 /* Cycles that all harts have worked. */
 uint64_t hvp_cycles(const struct hvp_run *run);
-/* Traps into the hypervisor, on all harts. */
-uint64_t hvp_traps(const struct hvp_run *run);
+/* Exits to the hypervisor, on all harts. */
+uint64_t hvp_exits(const struct hvp_run *run);
 /* One step of a guest, from these on, took no longer than it may: P25. */
-void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t traps);
+void hvp_check_step(struct hvp_run *run, uint64_t cycles, uint64_t exits);
 void hvp_check_before(struct hvp_run *run, const struct hvp_act *act);
 void hvp_check_after(struct hvp_run *run, const struct hvp_act *act);
 /* touched.c: note in run->touched which frames were written since the last

@@ -6,7 +6,8 @@
  * what a VM sees counts until time decides it: until an interrupt has come to
  * it, or the scheduler has run. With fixed slots and the same operations, who
  * runs when is the same as well; but not what a clock says, since operations are
- * executed as they come, and not in their VM's slot. */
+ * executed as they come, and not in their VM's slot. Whether an SC succeeds
+ * depends on whether others were on its hart; that they were is no secret. */
 #include "hvp/run.h"
 #include <string.h>
 
@@ -14,6 +15,7 @@ void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace)
 {
     run->trace = trace;
     memset(trace->who, 0, sizeof(trace->who));
+    memset(trace->left, 0, sizeof(trace->left));
     for (uint32_t i = 0; i < HVP_VMS; i++)
         trace->until[i] = HVP_MAX_RECORDS;
 }
@@ -55,10 +57,10 @@ void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act)
 
     if (parked(run, act))
         until_here(run, act->place);
-    if (!(run->flags & HVP_TWIN) || vcpu->owes < HVP_OWES_ALL)
+    if (!(run->flags & HVP_TWIN) || vcpu->owes == HVP_OWES_NOTHING)
         return;
     hvp_pay(run, act);
-    if (vcpu->owes >= HVP_OWES_ALL)
+    if (vcpu->owes != HVP_OWES_NOTHING)
         until_here(run, act->place);
 }
 
@@ -116,13 +118,21 @@ void hvp_trace_compare(struct hvp_run *run, uint32_t from, const char *property)
     const struct hvp_trace *a = &run->context->trace[0];
     const struct hvp_trace *b = &run->context->trace[1];
 
+    uint32_t until[HVP_VMS];
+
     run->out->checks++;
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        until[i] = a->until[i] < b->until[i] ? a->until[i] : b->until[i];
     for (uint32_t i = 0; i < HVP_MAX_RECORDS; i++) {
         uint32_t place = a->who[i] - 1u;
 
-        if (!a->who[i] || !b->who[i] || place < from || i >= a->until[place] ||
-            i >= b->until[place] || a->seen[i] == b->seen[i])
+        if (!a->who[i] || !b->who[i] || place < from || i >= until[place] ||
+            a->seen[i] == b->seen[i])
             continue;
+        if (a->left[i] != b->left[i]) {
+            until[place] = i;
+            continue;
+        }
         run->out->op = i;
         run->out->kind = run->context->program.record[i].op;
         hvp_fail(run, property, "VM %u sees something else in the second run",

@@ -541,6 +541,7 @@ static void sched_run(struct pcpu *pcpu, struct vcpu *vcpu)
     vcpu->on = pcpu;
     *pcpu->regs = vcpu->saved;
     cpu->current = vcpu;
+    vcpu->fruitless = 0; /* who has no time for more gets nowhere */
     cpu->new_slice = true;
     runstate_update(vcpu);
     vcpu_resume(vcpu);

@@ -1,11 +1,15 @@
 """Programs of the good core: any bytes are one, and none finds anything."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hv.fuzz.format import encode
+from hv.fuzz.text import parse
 from tests.equivalence.core import (
     Core,
     build,
@@ -164,3 +168,12 @@ def test_states_that_were_met_are_counted(programs: Programs) -> None:
     assert met[0] > 0
     assert met == sorted(met)
     assert met[-1] > 2 * met[0]
+
+
+RIGHT = tomllib.loads((Path(__file__).parent / "right.toml").read_text())
+
+
+@pytest.mark.parametrize("row", RIGHT["program"], ids=lambda row: row["why"])
+def test_what_is_in_order_is_not_complained_of(row: dict[str, str]) -> None:
+    data = encode(parse(row["program"]))
+    assert Programs(good_core(), ALL, 1).execute(data).property == ""
