@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,15 @@ from pathlib import Path
 from hv.errors import HvError
 from hv.fuzz.format import Program, decode, encode
 from hv.fuzz.native import Core, load
-from hv.fuzz.shrink import shrink
+from hv.fuzz.shrink import Shrunk, shrink
 from hv.fuzz.text import render
 from hv.fuzz.verdict import Verdict
-from hv.zoo.rounds import Rounds, execute, spent, strategy
+from hv.zoo.rounds import ONE, Rounds, execute, spent, strategy
+from hv.zoo.served import Served
 
 EXECUTIONS = 200_000
 SEEDS = 1_000_000  # from one hunt to the next
-SHRINK = 600  # programs tried
+SHRINK = 2000  # programs tried
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,22 +118,45 @@ def _first(
 
 
 def _small(bad: Core, good: Core, program: Program, found: Finding) -> Finding:
+    small = _smaller(bad, good, program)
+    return replace(
+        found,
+        what=small.verdict.what,
+        op=small.verdict.key.op,
+        operations=len(small.program.records),
+        program=annotated(small.program, small.verdict),
+    )
+
+
+def _smaller(bad: Core, good: Core, program: Program) -> Shrunk:
+    """Return a program that shows the same in a process of its own.
+
+    One process for all that are tried is quick; but what some bugs do depends
+    on what lies around in it.
+    """
+    with (
+        suppress(ValueError),
+        Served(bad, limit=ONE) as worse,
+        Served(good, limit=ONE) as better,
+    ):
+        small = _shrunk(program, worse.execute, better.execute)
+        if execute(bad, encode(small.program)).key == small.verdict.key:
+            return small
+    return _shrunk(program, partial(execute, bad), partial(execute, good))
+
+
+def _shrunk(
+    program: Program,
+    worse: Callable[[bytes], Verdict],
+    better: Callable[[bytes], Verdict],
+) -> Shrunk:
     def shows(smaller: Program) -> Verdict:
-        verdict = execute(bad, encode(smaller))
-        if not verdict.ok and not execute(good, encode(smaller)).ok:
+        verdict = worse(encode(smaller))
+        if not verdict.ok and not better(encode(smaller)).ok:
             return Verdict()  # that is something else
         return verdict
 
-    small = shrink(program, shows, limit=SHRINK)
-    return Finding(
-        **{
-            **asdict(found),
-            "what": small.verdict.what,
-            "op": small.verdict.key.op,
-            "operations": len(small.program.records),
-            "program": annotated(small.program, small.verdict),
-        }
-    )
+    return shrink(program, shows, limit=SHRINK)
 
 
 def annotated(program: Program, verdict: Verdict) -> str:
