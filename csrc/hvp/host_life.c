@@ -82,6 +82,9 @@ void hvp_op_do_create(struct hvp_run *run, struct hvp_act *act)
     for (uint32_t i = 0; i < HVP_VMS; i++)
         if (!run->vm[i].id) {
             hvp_vm_make(run, i, act->a, pages);
+            /* A direct one knows which frames were left for it. */
+            if (run->vm[i].style == HV_STYLE_DIRECT)
+                hvp_trace_until(run, i);
             /* What a VM does to begin is nothing that others see. */
             run->last = (struct hvp_outcome){ .done = false };
             return;

@@ -416,6 +416,8 @@ void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace);
 /* Before its operation. */
 void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act);
 void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act);
+/* From here on the trace of the VM in this place says nothing. */
+void hvp_trace_until(struct hvp_run *run, uint32_t place);
 /* From here on nobody's trace says anything: time decides. */
 void hvp_trace_untimed(struct hvp_run *run);
 /* The first run's VMs from this place on saw what the second one's did. */

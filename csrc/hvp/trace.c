@@ -20,7 +20,7 @@ void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace)
         trace->until[i] = HVP_MAX_RECORDS;
 }
 
-static void until_here(struct hvp_run *run, uint32_t place)
+void hvp_trace_until(struct hvp_run *run, uint32_t place)
 {
     if (run->trace->until[place] > run->index)
         run->trace->until[place] = run->index;
@@ -37,7 +37,7 @@ static bool timed(const struct hvp_run *run)
 void hvp_trace_untimed(struct hvp_run *run)
 {
     for (uint32_t i = 0; i < HVP_VMS && !timed(run); i++)
-        until_here(run, i);
+        hvp_trace_until(run, i);
 }
 
 /* Whether a budget or a cap is used up is a matter of time. */
@@ -56,12 +56,12 @@ void hvp_trace_ready(struct hvp_run *run, struct hvp_act *act)
     const struct hvp_vcpu *vcpu = &act->vm->vcpu[act->vcpu];
 
     if (parked(run, act))
-        until_here(run, act->place);
+        hvp_trace_until(run, act->place);
     if (!(run->flags & HVP_TWIN) || vcpu->owes == HVP_OWES_NOTHING)
         return;
     hvp_pay(run, act);
     if (vcpu->owes != HVP_OWES_NOTHING)
-        until_here(run, act->place);
+        hvp_trace_until(run, act->place);
 }
 
 /* From here on it can tell, by what it has in its registers. */
@@ -102,7 +102,7 @@ void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
 
     if (knows_time(act) ||
         ((run->disturbed || parked(run, act)) && !timed(run)))
-        until_here(run, act->place);
+        hvp_trace_until(run, act->place);
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);
     hash = hvp_mix(hash, last->tval);
