@@ -74,20 +74,20 @@ struct host_image {
 
 /* --- host_image_record.c ---------------------------------------------------- */
 
-void host_image_put(struct hv_image *to, const struct host_image *image);
+void host_image_put(struct hv_image *to, struct host_image *image);
 /* Once HOST is read, there is memory for image->guest. A status. */
 int host_image_get(struct image_in *sections, struct host_image *image,
                    struct image_why why);
 struct hv_config host_image_config(const struct host_image *image);
-void put_place(struct hv_image *to, const struct image_place *place);
-void put_turn(struct hv_image *to, const struct image_turn *turn);
+/* A guest but for its memory. */
+void guest_put(struct hv_image *to, struct image_guest *guest);
 
 /* --- host_image_still.c ----------------------------------------------------- */
 
 /* Let it stand still, in the form that its image has, too. */
 void host_freeze(hv_host *host);
-/* All of it. False: no memory. */
-bool host_put(struct hv_image *to, hv_host *host, struct image_in note);
+/* All of it. */
+void host_put(struct hv_image *to, hv_host *host, struct image_in note);
 
 /* --- host_image_make.c, host_image_resume.c --------------------------------- */
 

@@ -1,121 +1,57 @@
 /* host_image_record.c - what an image says of a host: to bytes and back.
  *
- * The records are lists, as in image_record.c. What a record cannot tell by
+ * The records are lists: image_fields.h. What a record cannot tell by
  * itself is looked at when a host is made of it: host_image_resume.c. */
 #include "api/host_image.h"
+#include "api/image_fields.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* --- records ---------------------------------------------------------------- */
 
-#define FIELD(type, name, check, doc) put_##type(to, r->name);
-#define ARRAY(type, name, count, check, doc) \
-    for (uint32_t i = 0; i < (count); i++)   \
-        put_##type(to, r->name[i]);
-static void put_host(struct hv_image *to, const struct image_host *r)
+static const char *host_fields(const struct image_pass *pass, void *record)
 {
-    size_t section = image_begin(to, "HOST");
+    struct image_host *r = record;
 
-#include "api/image_host.def"
-    image_end(to, section);
-}
-
-static void put_hart(struct hv_image *to, const struct image_hart *r)
-{
-    size_t section = image_begin(to, "HART");
-
-#include "api/image_hart.def"
-    image_end(to, section);
-}
-
-void put_place(struct hv_image *to, const struct image_place *r)
-{
-    size_t section = image_begin(to, "PLAC");
-
-#include "api/image_place.def"
-    image_end(to, section);
-}
-
-void put_turn(struct hv_image *to, const struct image_turn *r)
-{
-    size_t section = image_begin(to, "TURN");
-
-#include "api/image_turn.def"
-    image_end(to, section);
-}
-#undef FIELD
-#undef ARRAY
-
-#define FIELD(type, name, check, doc) r->name = get_##type(in);
-#define ARRAY(type, name, count, check, doc) \
-    for (uint32_t i = 0; i < (count); i++)   \
-        r->name[i] = get_##type(in);
-static void get_host(struct image_in *in, struct image_host *r)
-{
-#include "api/image_host.def"
-}
-
-static void get_hart(struct image_in *in, struct image_hart *r)
-{
-#include "api/image_hart.def"
-}
-
-static void get_place(struct image_in *in, struct image_place *r)
-{
-#include "api/image_place.def"
-}
-
-static void get_turn(struct image_in *in, struct image_turn *r)
-{
-#include "api/image_turn.def"
-}
-#undef FIELD
-#undef ARRAY
-
-#define FIELD(type, name, check, doc) \
-    if (!(check))                     \
-        return #name;
-#define ARRAY(type, name, count, check, doc) FIELD(type, name, check, doc)
-static const char *check_host(const struct image_host *r)
-{
 #include "api/image_host.def"
     return NULL;
 }
 
-static const char *check_hart(const struct image_hart *r)
+static const char *hart_fields(const struct image_pass *pass, void *record)
 {
+    struct image_hart *r = record;
+
 #include "api/image_hart.def"
     return NULL;
 }
 
-static const char *check_place(const struct image_place *r)
+static const char *place_fields(const struct image_pass *pass, void *record)
 {
+    struct image_place *r = record;
+
 #include "api/image_place.def"
     return NULL;
 }
 
-static const char *check_turn(const struct image_turn *r)
+static const char *turn_fields(const struct image_pass *pass, void *record)
 {
+    struct image_turn *r = record;
+
 #include "api/image_turn.def"
     return NULL;
 }
-#undef FIELD
-#undef ARRAY
+
+static const struct image_record host_record = { "host", "HOST", host_fields };
+static const struct image_record hart_record = { "host", "HART", hart_fields };
+static const struct image_record place_record = { "host", "PLAC",
+                                                  place_fields };
+static const struct image_record turn_record = { "host", "TURN", turn_fields };
 
 static bool said(bool ok, const char *tag, const char *what,
                  struct image_why why)
 {
-    if (!ok)
-        host_say(why.text, why.n, "section %s: no host has such a value of %s",
-                 tag, what);
-    return ok;
+    return value_ok(ok, "host", tag, what, why);
 }
-
-/* Read one record, all of it, and check it. */
-#define GET(sections, tag, record, get, check, why)              \
-    (image_section((sections), tag, &body, (why)) &&             \
-     ((get)(&body, (record)), image_whole(&body, tag, (why))) && \
-     said(!(check)(record), tag, (check)(record), (why)))
 
 /* --- the host --------------------------------------------------------------- */
 
@@ -141,26 +77,17 @@ static void put_table(struct hv_image *to, const struct slot_table *table)
     image_end(to, section);
 }
 
-static void put_bytes_of(struct hv_image *to, const char *tag,
-                         const struct image_in *bytes)
+void host_image_put(struct hv_image *to, struct host_image *image)
 {
-    size_t section = image_begin(to, tag);
-
-    put_bytes(to, bytes->at, bytes->left);
-    image_end(to, section);
-}
-
-void host_image_put(struct hv_image *to, const struct host_image *image)
-{
-    put_host(to, &image->host);
+    record_put(to, &host_record, &image->host);
     put_numbers(to, "COST", image->cost, NR_COSTS);
     put_numbers(to, "SLOT", image->generation, image->nr_slots);
     put_table(to, &image->table[0]);
     put_table(to, &image->table[1]);
-    put_bytes_of(to, "ASKD", &image->asked);
-    put_bytes_of(to, "NOTE", &image->note);
+    section_put(to, "ASKD", &image->asked);
+    section_put(to, "NOTE", &image->note);
     for (uint32_t i = 0; i < image->host.harts; i++)
-        put_hart(to, &image->hart[i]);
+        record_put(to, &hart_record, &image->hart[i]);
 }
 
 struct hv_config host_image_config(const struct host_image *image)
@@ -228,10 +155,9 @@ static bool get_table(struct image_in *sections, struct slot_table *table,
 static bool get_the_host(struct image_in *in, struct host_image *image,
                          struct image_why why)
 {
-    struct image_in body;
-    uint32_t        costs = 0;
+    uint32_t costs = 0;
 
-    if (!GET(in, "HOST", &image->host, get_host, check_host, why) ||
+    if (!record_get(in, &host_record, &image->host, why) ||
         !get_numbers(in, "COST", image->cost, &costs, NR_COSTS, why) ||
         !said(costs == NR_COSTS, "COST", "its length", why))
         return false;
@@ -250,7 +176,7 @@ static bool get_the_host(struct image_in *in, struct host_image *image,
         !image_section(in, "NOTE", &image->note, why))
         return false;
     for (uint32_t i = 0; i < config.harts; i++)
-        if (!GET(in, "HART", &image->hart[i], get_hart, check_hart, why))
+        if (!record_get(in, &hart_record, &image->hart[i], why))
             return false;
     return true;
 }
@@ -267,20 +193,27 @@ static bool id_ok(const struct host_image *image, uint32_t id, uint32_t before)
            image->generation[slot] == id / MAX_VMS + 1;
 }
 
+void guest_put(struct hv_image *to, struct image_guest *guest)
+{
+    record_put(to, &place_record, &guest->place);
+    image_put(to, &guest->vm);
+    for (uint32_t i = 0; i < guest->vm.vm.vcpus; i++)
+        record_put(to, &turn_record, &guest->turn[i]);
+}
+
 static bool get_guest(struct image_in *in, struct host_image *image,
                       uint32_t nth, struct image_why why)
 {
     struct image_guest *guest = &image->guest[nth];
     uint32_t            before = nth ? image->guest[nth - 1].place.id : 0;
-    struct image_in     body;
 
     guest->vm.with_others = true;
-    if (!GET(in, "PLAC", &guest->place, get_place, check_place, why) ||
+    if (!record_get(in, &place_record, &guest->place, why) ||
         !said(id_ok(image, guest->place.id, before), "PLAC", "id", why) ||
         !image_get_records(in, &guest->vm, why))
         return false;
     for (uint32_t i = 0; i < guest->vm.vm.vcpus; i++)
-        if (!GET(in, "TURN", &guest->turn[i], get_turn, check_turn, why))
+        if (!record_get(in, &turn_record, &guest->turn[i], why))
             return false;
     return image_section(in, "MAP ", &guest->vm.map, why);
 }

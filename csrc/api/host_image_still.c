@@ -173,22 +173,17 @@ static void put_asked(struct hv_image *to, const struct interleave *il)
 static void put_vm(struct hv_image *to, hv_host *host, struct vm *vm,
                    struct contents *contents)
 {
-    struct image_place place = {
-        .id = vm->id,
-        .let_go = vm->p2m.minimum == 0 && vm->config.minimum != 0 &&
-                  vm->state == VM_KILLED,
-        .cap_left = (uint64_t)vm->cap_left,
+    struct image_guest guest = {
+        .place.id = vm->id,
+        .place.let_go = vm->p2m.minimum == 0 && vm->config.minimum != 0 &&
+                        vm->state == VM_KILLED,
+        .place.cap_left = (uint64_t)vm->cap_left,
     };
-    struct image image;
 
-    put_place(to, &place);
-    vm_describe(host, vm, &image);
-    image_put(to, &image);
-    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++) {
-        struct image_turn turn = describe_turn(&vm->vcpu[i]);
-
-        put_turn(to, &turn);
-    }
+    vm_describe(host, vm, &guest.vm);
+    for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
+        guest.turn[i] = describe_turn(&vm->vcpu[i]);
+    guest_put(to, &guest);
     map_put(to, host, vm, contents);
 }
 
@@ -218,16 +213,14 @@ static void put_all(struct hv_image *to, hv_host *host,
 {
     struct hyp *hyp = &host->hal.hyp;
 
-    image_open(to);
     host_image_put(to, image);
     EACH_VM(hyp, vm)
     put_vm(to, host, vm, contents);
     put_lists(to, hyp);
     data_put(to, contents);
-    image_close(to, IMAGE_HOST);
 }
 
-bool host_put(struct hv_image *to, hv_host *host, struct image_in note)
+void host_put(struct hv_image *to, hv_host *host, struct image_in note)
 {
     struct hyp        *hyp = &host->hal.hyp;
     struct hv_image    asked = { .len = 0 };
@@ -254,5 +247,4 @@ bool host_put(struct hv_image *to, hv_host *host, struct image_in note)
     free(image);
     contents_free(contents);
     free(asked.bytes);
-    return !to->failed;
 }

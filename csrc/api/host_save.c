@@ -41,32 +41,29 @@ static int can_be_saved(hv_host *host, struct image_why why)
     return HV_ERR_UNSUPPORTED;
 }
 
-int hv_host_save(hv_host *host, const uint8_t *note, size_t size,
-                 hv_image **out, char *why, size_t n)
+static void write_host(struct hv_image *to, hv_host *host, void *of)
 {
-    if (!host || !out || (!note && size)) {
-        host_say(why, n, "host, note or out is missing");
+    const struct image_in *note = of;
+
+    host_freeze(host);
+    host_put(to, host, *note);
+}
+
+int hv_host_save(hv_host *host, const uint8_t *bytes, size_t size,
+                 hv_image **out, char *text, size_t n)
+{
+    struct image_why why = { text, n };
+    struct image_in  note = { .at = bytes, .left = size };
+
+    if (!host || !out || (!bytes && size)) {
+        host_say(text, n, "host, note or out is missing");
         return HV_ERR_INVALID;
     }
     *out = NULL;
-    int status = can_be_saved(host, (struct image_why){ why, n });
-    if (status != HV_OK)
-        return status;
-    struct hv_image *image = calloc(1, sizeof(*image));
-    if (image && setjmp(host->hal.unwind) != 0) {
-        hv_image_free(image);
-        return HV_ERR_BROKEN;
-    }
-    if (image)
-        host_freeze(host);
-    if (!image ||
-        !host_put(image, host, (struct image_in){ .at = note, .left = size })) {
-        host_say(why, n, "no memory for its image");
-        hv_image_free(image);
-        return HV_ERR_NO_MEMORY;
-    }
-    *out = image;
-    return HV_OK;
+    int status = can_be_saved(host, why);
+    return status == HV_OK
+               ? image_write(host, IMAGE_HOST, write_host, &note, out, why)
+               : status;
 }
 
 /* --- and back --------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* image.h - the state of a VM as bytes: what the files of saving share.
  *
  *   image_bytes.c  numbers, sections and the frame around them
+ *   image_fields.c what a list of fields becomes: image_fields.h
  *   image_record.c records: every field, in order, and what it may hold
  *   image_pages.c  guest memory: a map of runs, and each content once
  *   image_vm.c     from a VM that stands still to records
@@ -123,7 +124,7 @@ struct image {
     bool               with_others;     /* in its host's: it may share pages */
 };
 
-void image_put(struct hv_image *to, const struct image *image);
+void image_put(struct hv_image *to, struct image *image);
 bool image_get(struct image_in *sections, struct image *image,
                struct image_why why);
 /* The sections before MAP alone; and what no field tells by itself, once the
@@ -192,8 +193,15 @@ void vm_thaw(hv_host *host, struct vm *vm, const struct image *image);
 /* The same, if it is cycle `now`, but for who waits to run. */
 void vm_thaw_still(struct vm *vm, const struct image *image, uint64_t now);
 
-/* save.c: what hv_image_info() tells. */
+/* --- save.c ----------------------------------------------------------------- */
+
+/* What hv_image_info() tells. */
 void image_facts(const struct image *image, struct hv_image_info *out);
+/* The image that `write` makes of this. A status; if it is not HV_OK, there is
+ * no image. */
+int image_write(hv_host *host, enum image_kind kind,
+                void (*write)(struct hv_image *to, hv_host *host, void *of),
+                void *of, hv_image **out, struct image_why why);
 
 /* guest.c: by enum hv_style and enum hv_sync, and back. */
 extern const struct style *const vm_styles[HV_NR_STYLES];

@@ -1,10 +1,9 @@
 /* image_record.c - records: every field, in order, and what it may hold.
  *
- * The lists are image_x.def; here each becomes three functions: to write, to
- * read, and to name the first field that holds what no VM could. What concerns
- * more than one record is checked in image_together(). */
+ * The lists are image_x.def; what they become is told in image_fields.h. What
+ * concerns more than one record is checked in image_together(). */
 #include "abi/pv.h"
-#include "api/image.h"
+#include "api/image_fields.h"
 #include <string.h>
 
 /* --- words of the lists ----------------------------------------------------- */
@@ -27,93 +26,44 @@ static bool plic_enables(const uint32_t *enable)
     return !(all & 1);
 }
 
-/* --- to write --------------------------------------------------------------- */
+/* --- the lists -------------------------------------------------------------- */
 
-#define FIELD(type, name, check, doc) put_##type(to, r->name);
-#define ARRAY(type, name, count, check, doc) \
-    for (uint32_t i = 0; i < (count); i++)   \
-        put_##type(to, r->name[i]);
-static void put_vm(struct hv_image *to, const struct image_vm *r)
+static const char *vm_fields(const struct image_pass *pass, void *record)
 {
-#include "api/image_vm.def"
-}
+    struct image_vm *r = record;
 
-static void put_vcpu(struct hv_image *to, const struct image_vcpu *r)
-{
-#include "api/image_vcpu.def"
-}
-
-static void put_uart(struct hv_image *to, const struct image_uart *r)
-{
-#include "api/image_uart.def"
-}
-
-static void put_plic(struct hv_image *to, const struct image_plic *r)
-{
-#include "api/image_plic.def"
-}
-#undef FIELD
-#undef ARRAY
-
-/* --- to read ---------------------------------------------------------------- */
-
-#define FIELD(type, name, check, doc) r->name = get_##type(in);
-#define ARRAY(type, name, count, check, doc) \
-    for (uint32_t i = 0; i < (count); i++)   \
-        r->name[i] = get_##type(in);
-static void get_vm(struct image_in *in, struct image_vm *r)
-{
-#include "api/image_vm.def"
-}
-
-static void get_vcpu(struct image_in *in, struct image_vcpu *r)
-{
-#include "api/image_vcpu.def"
-}
-
-static void get_uart(struct image_in *in, struct image_uart *r)
-{
-#include "api/image_uart.def"
-}
-
-static void get_plic(struct image_in *in, struct image_plic *r)
-{
-#include "api/image_plic.def"
-}
-#undef FIELD
-#undef ARRAY
-
-/* --- to check: NULL, or the field that is wrong ----------------------------- */
-
-#define FIELD(type, name, check, doc) \
-    if (!(check))                     \
-        return #name;
-#define ARRAY(type, name, count, check, doc) FIELD(type, name, check, doc)
-static const char *check_vm(const struct image_vm *r)
-{
 #include "api/image_vm.def"
     return NULL;
 }
 
-static const char *check_vcpu(const struct image_vcpu *r)
+static const char *vcpu_fields(const struct image_pass *pass, void *record)
 {
+    struct image_vcpu *r = record;
+
 #include "api/image_vcpu.def"
     return NULL;
 }
 
-static const char *check_uart(const struct image_uart *r)
+static const char *uart_fields(const struct image_pass *pass, void *record)
 {
+    struct image_uart *r = record;
+
 #include "api/image_uart.def"
     return NULL;
 }
 
-static const char *check_plic(const struct image_plic *r)
+static const char *plic_fields(const struct image_pass *pass, void *record)
 {
+    struct image_plic *r = record;
+
 #include "api/image_plic.def"
     return NULL;
 }
-#undef FIELD
-#undef ARRAY
+
+static const struct image_record vm_record = { "VM", "VM  ", vm_fields };
+static const struct image_record vcpu_record = { "VM", "VCPU", vcpu_fields };
+static const struct image_record uart_record = { "VM", "UART", uart_fields };
+static const struct image_record plic_record = { "VM", "PLIC", plic_fields };
 
 /* --- all of it -------------------------------------------------------------- */
 
@@ -130,33 +80,17 @@ static void put_counters(struct hv_image *to, const struct vm_counters *count)
     image_end(to, section);
 }
 
-static void put_text(struct hv_image *to, const char *tag,
-                     const struct image_in *text)
+void image_put(struct hv_image *to, struct image *image)
 {
-    size_t section = image_begin(to, tag);
-
-    put_bytes(to, text->at, text->left);
-    image_end(to, section);
-}
-
-#define PUT(to, tag, record, put)                \
-    do {                                         \
-        size_t section = image_begin((to), tag); \
-        put((to), (record));                     \
-        image_end((to), section);                \
-    } while (0)
-
-void image_put(struct hv_image *to, const struct image *image)
-{
-    PUT(to, "VM  ", &image->vm, put_vm);
+    record_put(to, &vm_record, &image->vm);
     put_counters(to, &image->count);
-    PUT(to, "UART", &image->uart, put_uart);
-    PUT(to, "PLIC", &image->plic, put_plic);
+    record_put(to, &uart_record, &image->uart);
+    record_put(to, &plic_record, &image->plic);
     for (uint32_t i = 0; i < image->vm.vcpus; i++)
-        PUT(to, "VCPU", &image->vcpu[i], put_vcpu);
-    put_text(to, "WHY ", &image->reason);
-    put_text(to, "COUT", &image->out);
-    put_text(to, "CIN ", &image->in);
+        record_put(to, &vcpu_record, &image->vcpu[i]);
+    section_put(to, "WHY ", &image->reason);
+    section_put(to, "COUT", &image->out);
+    section_put(to, "CIN ", &image->in);
 }
 
 static bool get_counters(struct image_in *sections, struct vm_counters *count,
@@ -175,22 +109,6 @@ static bool get_counters(struct image_in *sections, struct vm_counters *count,
 #undef COUNTER
     return image_whole(in, "CNTR", why);
 }
-
-static bool field_ok(const char *bad, const char *tag, struct image_why why)
-{
-    if (bad)
-        host_say(why.text, why.n, "section %s: no VM has such a value of %s",
-                 tag, bad);
-    return !bad;
-}
-
-/* marker: get-record */
-/* Read one record, all of it, and check it. */
-#define GET(sections, tag, record, get, check, why)              \
-    (image_section((sections), tag, &body, (why)) &&             \
-     ((get)(&body, (record)), image_whole(&body, tag, (why))) && \
-     field_ok((check)(record), tag, (why)))
-/* marker: end */
 
 /* What the hypervisor itself writes to is RAM, populated and held. */
 static bool held_ok(const struct image *image, const struct image_vcpu *v)
@@ -236,15 +154,13 @@ bool image_together(const struct image *image, struct image_why why)
 static bool get_records(struct image_in *in, struct image *image,
                         struct image_why why)
 {
-    struct image_in body;
-
-    if (!GET(in, "VM  ", &image->vm, get_vm, check_vm, why) ||
+    if (!record_get(in, &vm_record, &image->vm, why) ||
         !get_counters(in, &image->count, why) ||
-        !GET(in, "UART", &image->uart, get_uart, check_uart, why) ||
-        !GET(in, "PLIC", &image->plic, get_plic, check_plic, why))
+        !record_get(in, &uart_record, &image->uart, why) ||
+        !record_get(in, &plic_record, &image->plic, why))
         return false;
     for (uint32_t i = 0; i < image->vm.vcpus; i++)
-        if (!GET(in, "VCPU", &image->vcpu[i], get_vcpu, check_vcpu, why))
+        if (!record_get(in, &vcpu_record, &image->vcpu[i], why))
             return false;
     return true;
 }

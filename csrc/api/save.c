@@ -29,6 +29,30 @@ void hv_image_free(hv_image *image)
     free(image);
 }
 
+int image_write(hv_host *host, enum image_kind kind,
+                void (*write)(struct hv_image *to, hv_host *host, void *of),
+                void *of, hv_image **out, struct image_why why)
+{
+    struct hv_image *image = calloc(1, sizeof(*image));
+
+    if (image && setjmp(host->hal.unwind) != 0) {
+        hv_image_free(image);
+        return HV_ERR_BROKEN;
+    }
+    if (image) {
+        image_open(image);
+        write(image, host, of);
+        image_close(image, kind);
+    }
+    if (!image || image->failed) {
+        host_say(why.text, why.n, "no memory for its image");
+        hv_image_free(image);
+        return HV_ERR_NO_MEMORY;
+    }
+    *out = image;
+    return HV_OK;
+}
+
 /* --- one VM ----------------------------------------------------------------- */
 
 static int vm_guest(hv_host *host, uint32_t id, struct vm **vm,
@@ -49,43 +73,29 @@ static int vm_guest(hv_host *host, uint32_t id, struct vm **vm,
     return HV_ERR_UNSUPPORTED;
 }
 
-static void write_vm(hv_host *host, struct vm *vm, struct hv_image *to)
+static void write_vm(struct hv_image *to, hv_host *host, void *of)
 {
+    struct vm   *vm = of;
     struct image image;
 
     vm_freeze(host, vm);
     vm_describe(host, vm, &image);
-    image_open(to);
     image_put(to, &image);
     if (!pages_put(to, host, vm))
         to->failed = true;
-    image_close(to, IMAGE_VM);
 }
 
-int hv_vm_save(hv_host *host, uint32_t id, hv_image **out, char *why, size_t n)
+int hv_vm_save(hv_host *host, uint32_t id, hv_image **out, char *text, size_t n)
 {
-    struct vm *vm;
+    struct image_why why = { text, n };
+    struct vm       *vm;
 
     if (!out)
         return HV_ERR_INVALID;
     *out = NULL;
-    int status = vm_guest(host, id, &vm, (struct image_why){ why, n });
-    if (status != HV_OK)
-        return status;
-    struct hv_image *image = calloc(1, sizeof(*image));
-    if (image && setjmp(host->hal.unwind) != 0) {
-        hv_image_free(image);
-        return HV_ERR_BROKEN;
-    }
-    if (image)
-        write_vm(host, vm, image);
-    if (!image || image->failed) {
-        host_say(why, n, "no memory for its image");
-        hv_image_free(image);
-        return HV_ERR_NO_MEMORY;
-    }
-    *out = image;
-    return HV_OK;
+    int status = vm_guest(host, id, &vm, why);
+    return status == HV_OK ? image_write(host, IMAGE_VM, write_vm, vm, out, why)
+                           : status;
 }
 
 static int read_vm(hv_host *host, const struct image *image, uint32_t *id,
