@@ -99,7 +99,6 @@ struct image_run {
     uint32_t what;  /* enum run_kind | P2M_x << 8 */
     uint32_t index; /* of the first one's content */
 };
-#define RUN_SIZE 12
 static inline enum run_kind run_kind(struct image_run run)
 {
     return (enum run_kind)(run.what & 0xff);

@@ -61,8 +61,3 @@ bool clint_software(const struct clint *clint, uint32_t hart)
 {
     return hart < clint->nr_harts && clint->msip[hart];
 }
-
-bool clint_timer(const struct clint *clint, uint32_t hart, uint64_t now)
-{
-    return hart < clint->nr_harts && now >= clint->mtimecmp[hart];
-}

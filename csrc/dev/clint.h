@@ -33,8 +33,7 @@ bool clint_load(const struct clint *clint, uint32_t offset, uint32_t size,
 bool clint_store(struct clint *clint, uint32_t offset, uint32_t size,
                  uint32_t val);
 
-/* The two interrupt lines of a hart. */
+/* The software interrupt line of a hart; of time, whoever has the clock looks. */
 bool clint_software(const struct clint *clint, uint32_t hart);
-bool clint_timer(const struct clint *clint, uint32_t hart, uint64_t now);
 
 #endif

@@ -21,7 +21,6 @@
 #define FIELD_RD(insn)   ((insn) >> 7 & 31)
 #define FIELD_F3(insn)   ((insn) >> 12 & 7)
 #define FIELD_RS1(insn)  ((insn) >> 15 & 31)
-#define FIELD_RS2(insn)  ((insn) >> 20 & 31)
 #define FIELD_CSR(insn)  ((insn) >> 20)
 #define F3_IMMEDIATE     4
 

@@ -33,11 +33,10 @@ struct pv_state {
     gpa_t    shared; /* its part of the shared-info page */
     bool     entry_set;
     uint32_t entry, stack;
-    bool     block_unmask; /* unmask interrupts when the block ends */
-    bool     kicked;       /* since the last poll */
-    bool     polls;        /* it is in one */
-    bool     sta_set;      /* it wants to know its steal time ... */
-    gpa_t    sta;          /* ... here */
+    bool     kicked;  /* since the last poll */
+    bool     polls;   /* it is in one */
+    bool     sta_set; /* it wants to know its steal time ... */
+    gpa_t    sta;     /* ... here */
 };
 
 struct vcpu {
