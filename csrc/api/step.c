@@ -45,12 +45,18 @@ static struct pcpu *step_pcpu(hv_host *host, const struct vcpu *vcpu)
     return vcpu->sched.home ? vcpu->sched.home->pcpu : &host->hal.pcpu[0];
 }
 
+/* An attempt may be in vain: the hypervisor fills a shadow, serves a part of a
+ * long call, or somebody's timer. Nothing needs nearly so many; whose vCPU does
+ * would never get on, and that is our mistake. */
+#define STEP_ATTEMPTS (1u << 20)
+
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
 {
     struct hal  *hal = &host->hal;
     struct pcpu *pcpu = step_pcpu(host, vcpu);
     struct hart *hart = machine_hart(host->machine, pcpu->id);
     uint64_t     before = hyp_steps(vcpu, hart);
+    uint32_t     attempts = 0;
 
     while (vm->state == VM_LIVE && hyp_steps(vcpu, hart) == before) {
         if (vcpu->state == VCPU_BLOCKED) {
@@ -60,6 +66,9 @@ static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
                 return HV_ERR_STATE;
             continue;
         }
+        if (attempts++ == STEP_ATTEMPTS)
+            hal_halt(hal, "step.c: a step has no end: the guest exits, and "
+                          "neither gets on nor takes a trap");
         const struct vcpu *last = pcpu->hyp->current;
         if (!hyp_switch_to(pcpu, vcpu))
             return HV_ERR_STATE;

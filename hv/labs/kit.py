@@ -63,7 +63,7 @@ def moved(guest: Guest) -> bool:
     Beneath a hypervisor that can take more than one attempt: the machine's page
     fault, the hypervisor's answer, the instruction again. False if the guest
     is still there after a few: a hypervisor that is not right may never do it,
-    and then ``Guest.step()`` has no end.
+    and ``Guest.step()`` would give up late, and the host with it.
     """
     pc = guest.cpu[0].pc
     for _ in range(ATTEMPTS):

@@ -14,16 +14,17 @@ REGISTERS = (asm.A0, asm.A1, asm.A2, asm.A3, asm.A4, asm.A5)
 
 
 class Kernel:
-    """A VM of style pv that executes some words, one step at a time."""
+    """A VM that executes some words, one step at a time."""
 
-    def __init__(self, core: Core, words: list[int]) -> None:
+    def __init__(self, core: Core, words: list[int], style: str = "PV") -> None:
         self.lib, self.ffi = core.lib, core.ffi
         out = self.ffi.new("hv_host **")
         assert self.lib.hv_host_new(core.config(), out, self.ffi.NULL, 0) == 0
         self.host: CData = self.ffi.gc(out[0], self.lib.hv_host_free)
         guest = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(guest)
-        guest.style, guest.mem_size = self.lib.HV_STYLE_PV, 0x1_0000
+        guest.style = getattr(self.lib, f"HV_STYLE_{style}")
+        guest.mem_size = 0x1_0000
         vm = self.ffi.new("uint32_t *")
         status = self.lib.hv_vm_create(self.host, guest, vm, self.ffi.NULL, 0)
         assert status == self.lib.HV_OK
