@@ -1,21 +1,19 @@
-"""Any bytes: refused, or a host that everything holds for."""
+"""What is made of the image of a host, whatever it says."""
 
 import os
 import struct
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import hv
 from tests.equivalence.core import good_core
+from tests.snapshot_files.drawn import Kind
 from tests.snapshot_files.host_checks import EDF, RR, SLOTS, crowd
-from tests.snapshot_files.images import Image, fields, sealed
-from tests.snapshot_files.test_bad_images import words
+from tests.snapshot_files.images import Image
 from tests.snapshot_files.world import Computer, Refused
 
 POLICIES = (RR, EDF, SLOTS)
@@ -35,28 +33,6 @@ def good(policy: int) -> bytes:
     return host.save_all()
 
 
-@st.composite
-def edited(draw: st.DrawFn) -> bytes:
-    """Hosts with some words changed, that pass the checksum."""
-    image = Image.parse(good(draw(st.sampled_from(POLICIES))))
-    for _ in range(draw(st.integers(1, 4))):
-        tag = draw(st.sampled_from(TAGS))
-        there = [body for name, body in image.sections if name == tag]
-        body = draw(st.sampled_from(there))
-        if len(body) >= 4:
-            at = draw(st.integers(0, len(body) // 4 - 1)) * 4
-            body[at : at + 4] = struct.pack("<I", draw(words))
-    return image.pack()
-
-
-@st.composite
-def spliced(draw: st.DrawFn) -> bytes:
-    """Hosts cut, or made of two, byte by byte."""
-    first, second = (good(draw(st.sampled_from(POLICIES))) for _ in range(2))
-    cut = draw(st.integers(32, len(first)))
-    return sealed(first[:cut] + second[draw(st.integers(32, len(second))) :])
-
-
 def survives(image: bytes) -> None:
     host = Computer(good_core(), 64)
     before = host.facts()
@@ -73,23 +49,13 @@ def survives(image: bytes) -> None:
     assert host.facts() == before
 
 
-@given(edited())
-@settings(deadline=None)
-def test_with_other_values(image: bytes) -> None:
-    survives(image)
-
-
-@given(spliced())
-@settings(deadline=None)
-def test_cut_and_put_together(image: bytes) -> None:
-    survives(image)
-
-
-@given(st.binary(max_size=200))
-@settings(deadline=None)
-def test_any_bytes(data: bytes) -> None:
-    survives(data)
-    survives(sealed(b"\x89hvsave\n" + struct.pack("<IIQQ", 1, 2, 0, 0) + data))
+HOSTS = Kind(
+    name="host",
+    number=2,
+    goods=[partial(good, policy) for policy in POLICIES],
+    tags=TAGS,
+    survives=survives,
+)
 
 
 def small() -> bytes:
@@ -175,11 +141,3 @@ def test_a_small_file_cannot_ask_for_all_memory(tmp_path: Path) -> None:
         check=True, capture_output=True, text=True, env=dict(os.environ),
     )  # fmt: skip
     assert "mem_size" in done.stdout
-
-
-@pytest.mark.parametrize("record", ["host", "place", "turn"])
-def test_the_lists_of_fields_are_the_format(record: str) -> None:
-    tag = {"place": "PLAC"}.get(record, record.upper())
-    last = list(fields(record).values())[-1]
-    body = Image.parse(good(RR)).section(tag)
-    assert last.at < len(body) <= last.at + 8 * last.size
