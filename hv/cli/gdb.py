@@ -186,7 +186,8 @@ def _debug(
     guest: "Guest", past: "Past", link: _Link | None, image: Path | None
 ) -> int:
     """Let a debugger have the guest; return the command's exit status."""
-    from hv.gdb.session import Left, Session, lines
+    from hv.gdb.batch import lines
+    from hv.gdb.session import Left, Session
 
     guest.console.sink = write
     session = Session(guest, past)
