@@ -1,153 +1,25 @@
-"""Wheat and chaff: judge checks and attacks that students write.
+"""Wheat and chaff: judge checks that students write.
 
 First validity: a check must be silent on the good core and on every *wheat*, a
 core that differs from it and is right all the same. A check that is not is
 named, and does not count. Then what it is for: bugs of the zoo, a core
-(*chaff*) each. An answer has one of four stages, after Magma (Hazimeh et al.
-2020), which tells apart what an attack lacks:
-
-- not reached: the functions with the bug were never run;
-- reached: they were, but the host is as the good one would be;
-- triggered: it is not, and nobody complained;
-- detected.
-
-The workload is hypervisor programs. To see a host between two operations, a
-program is executed once for each of its beginnings: it is the same every time.
+(*chaff*) each. How a check has fared is told in stages: trial.py. The workload
+is hypervisor programs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from hv.errors import UsageError
 from hv.fuzz import native
-from hv.fuzz.format import Program, Record, encode
-from hv.fuzz.native import Context
-from hv.fuzz.verdict import Verdict
-from hv.labs.chaff_cores import GOOD, forget_reached, reached
+from hv.fuzz.format import Program
+from hv.labs.chaff_cores import GOOD, reached
+from hv.labs.chaff_steps import QUIET, begin, steps
 from hv.labs.difference import difference
-from hv.labs.look import look
 from hv.labs.patience import Endless, patience
 from hv.labs.readers import Check, raised
-from hv.labs.seen import Host, Step
-
-QUIET = 0  # no oracle of hv's own: only the student's checks look
-LOUD = native.ALL_BUT_EACH  # all of them ...
-EACH = 1  # ... after each operation
-_TWICE = 2 + 1  # flags of programs that are run twice: fill, twin
-
-
-class Stage(StrEnum):
-    """How far an attack, or a workload and the checks of it, has come."""
-
-    MISSED = "not reached"
-    REACHED = "reached, but not triggered"
-    TRIGGERED = "triggered, but not detected"
-    DETECTED = "detected"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A step of a program of the workload."""
-
-    program: int  #: counted from 0
-    step: int  #: index of the record
-    does: str
-    actor: int  #: 0: the host
-
-    def __str__(self) -> str:
-        who = f"VM {self.actor}" if self.actor else "the host"
-        return f"program {self.program}, step {self.step} ({self.does}, {who})"
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A check that complained."""
-
-    check: str
-    core: str
-    place: Place
-    says: str
-    raised: bool = False  #: it did not return, but raised
-
-    def __str__(self) -> str:
-        return f"{self.check} at {self.place}: {self.says}"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How a bug fared."""
-
-    bug: str
-    stage: Stage
-    alarm: Alarm | None = None  #: if it was detected
-    where: Place | None = None  #: if it was triggered: where first ...
-    differs: str = ""  #: ... and what is not as on the good core
-    unheard: tuple[Alarm, ...] = ()  #: of checks that do not count
-
-
-# ---- executing ---------------------------------------------------------------
-
-
-def _beginnings(program: Program) -> Iterator[tuple[Record | None, bytes]]:
-    """Return a program cut after each record, and what that record is."""
-    program = replace(program, flags=program.flags & ~_TWICE)
-    records = program.records
-    build, vary = len(program.build), len(program.vary)
-    for n in range(len(records) + 1):
-        part = program.with_records(
-            records[:n], min(n, build), max(0, min(n - build, vary))
-        )
-        yield records[n - 1] if n else None, encode(part)
-
-
-def steps(
-    context: Context, program: Program, number: int = 0
-) -> Iterator[tuple[Place, Step | None]]:
-    """Execute a program on a core, step by step.
-
-    A step is None, and the last one, if the host has stopped (an assertion of
-    the hypervisor's): nothing is to be seen any more.
-    """
-    before: Host | None = None
-    for n, (record, data) in enumerate(_beginnings(program)):
-        verdict = context.execute(data)
-        now = look(context)
-        if record is None:
-            before = now
-            continue
-        actor = context.actor()
-        place = Place(number, n - 1, record.row.name, actor)
-        if before is None or now is None:
-            yield place, None
-            return
-        yield place, _step(record, actor, before, now)
-        if not verdict.ok:  # it would go no further
-            return
-        before = now
-
-
-def _step(record: Record, actor: int, before: Host, now: Host) -> Step:
-    cpus = len(before.vms[actor].cpus) if actor in before.vms else 1
-    return Step(
-        does=record.row.name,
-        actor=actor,
-        vcpu=record.vcpu % cpus,
-        kernel=record.kernel,
-        before=before,
-        now=now,
-    )
-
-
-def _begin(context: Context, program: Program, path: Path) -> None:
-    """Make the program's world, and note from there on what is reached."""
-    context.execute(encode(program.with_records((), 0, 0)))
-    forget_reached(path)
-
-
-# ---- checks ------------------------------------------------------------------
+from hv.labs.seen import Step
+from hv.labs.trial import Alarm, Place, Stage, Trial
 
 
 class Suite:
@@ -240,7 +112,7 @@ class Suite:
         with native.load(str(path)).context(oracles=QUIET) as context:
             for number in programs:
                 good = self._good(number)
-                _begin(context, self._workload[number], path)
+                begin(context, self._workload[number], path)
                 for i, (place, step) in enumerate(
                     steps(context, self._workload[number], number)
                 ):
@@ -274,37 +146,3 @@ def _unlike(
         return place, "the host has stopped: an assertion of the hypervisor's"
     found = difference(good and good.now, bad and bad.now)
     return (place, str(found)) if found else (None, "")
-
-
-# ---- attacks -----------------------------------------------------------------
-
-
-def judge(path: Path, program: Program) -> Verdict:
-    """Return what hv's own checks say of a program on a core."""
-    core = native.load(str(path))
-    with core.context(oracles=LOUD, audit_every=EACH) as context:
-        return context.execute(encode(program))
-
-
-def attack(cores: Mapping[str, Path], bug: str, program: Program) -> Trial:
-    """Execute a student's attack on the core that has the bug.
-
-    :raises UsageError: the good core does not stand it, either.
-    """
-    good = judge(cores[GOOD], program)
-    if not good.ok:
-        raise UsageError(f"a bug of hv's own, please report it: {good.what}")
-    path = cores[bug]
-    # Quiet, since what looks at the end takes all VMs apart.
-    with native.load(str(path)).context(oracles=QUIET) as context:
-        _begin(context, program, path)
-        context.execute(encode(program))
-        ran = reached(path)
-    bad = judge(path, program)
-    if not bad.ok:
-        place = Place(0, bad.op, bad.key.op, 0)
-        alarm = Alarm(bad.broke, bug, place, bad.what)
-        return Trial(bug, Stage.DETECTED, alarm)
-    if (good.hash, good.trace) != (bad.hash, bad.trace):
-        return Trial(bug, Stage.TRIGGERED)
-    return Trial(bug, Stage.REACHED if ran else Stage.MISSED)

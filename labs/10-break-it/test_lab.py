@@ -9,19 +9,14 @@ from hv.errors import UsageError
 from hv.fuzz import native
 from hv.fuzz.format import Program, decode, encode
 from hv.fuzz.text import parse, render
-from hv.labs.chaff import (
-    LOUD,
-    QUIET,
-    Stage,
-    Suite,
-    Trial,
-    attack,
-    steps,
-)
+from hv.labs.attack import LOUD, attack
+from hv.labs.chaff import Suite
 from hv.labs.chaff_cores import GOOD
+from hv.labs.chaff_steps import QUIET, steps
 from hv.labs.difference import difference
 from hv.labs.points import Failed, fail, points
 from hv.labs.readers import read_attack, read_checks
+from hv.labs.trial import Stage, Trial
 from hv.zoo import classes, record
 
 WHEATS = ("W01", "W02", "W03", "W06", "W07")

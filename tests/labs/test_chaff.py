@@ -8,12 +8,14 @@ import pytest
 from hv.errors import UsageError
 from hv.fuzz.text import parse
 from hv.labs import cut, patience, spec
-from hv.labs.chaff import Stage, Suite, attack
+from hv.labs.attack import attack
+from hv.labs.chaff import Suite
 from hv.labs.chaff_cores import GOOD, cores, probed
 from hv.labs.difference import difference
 from hv.labs.readers import read_attack, read_checks
 from hv.labs.run import grade
 from hv.labs.seen import SHARED, Step
+from hv.labs.trial import Stage
 from hv.zoo import Edit, record
 
 LAB = spec.find(10)

@@ -7,7 +7,7 @@ import pytest
 from hv.fuzz import native
 from hv.fuzz.format import decode, encode
 from hv.fuzz.text import parse
-from hv.labs.chaff import QUIET, steps
+from hv.labs.chaff_steps import QUIET, steps
 from hv.labs.look import look
 from hv.labs.seen import FREE, HYP, SHARED
 
