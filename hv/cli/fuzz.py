@@ -40,13 +40,8 @@ FOUND = 1
 )
 @click.option("--time", "seconds", type=click.FloatRange(0), metavar="S")
 @click.option("--execs", type=click.IntRange(1), metavar="N")
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    metavar="N",
-    help="Processes; 0: this one. Default: one for each processor.",
-)
-@click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
+@options.workers()
+@options.dask
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--out",

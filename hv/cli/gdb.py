@@ -72,11 +72,7 @@ def _place(
     is_flag=True,
     help="No socket: packets are lines of stdin, answers lines of stdout.",
 )
-@click.option(
-    "--style",
-    type=click.Choice(STYLES),
-    help="How it is virtualized; default: pv for a pv kernel, else emulate.",
-)
+@options.style(*STYLES)
 @options.sync
 @options.mem
 @options.engine()

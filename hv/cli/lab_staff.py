@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from hv.cli import options
 from hv.errors import UsageError
 
 # Lazily imported everywhere below: `hv --help` needs none of it.
@@ -73,13 +74,8 @@ def check(*, number: int, quick: bool) -> int:
     show_default=True,
     help="Where grades and summary go.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 256),
-    metavar="N",
-    help="Processes; 0: this one. Default: one for each processor.",
-)
-@click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
+@options.workers(256)
+@options.dask
 @KEY
 def batch(
     *,

@@ -23,6 +23,7 @@ quantum = click.option(
     metavar="Q",
     help="Cycles that a hart runs before it is another's turn.",
 )
+dask = click.option("--dask", metavar="ADDRESS", help="A cluster instead.")
 
 # Of a guest and the way in which it is run.
 sync = click.option(
@@ -68,6 +69,29 @@ def engine(
         default=default and str(default),
         show_default=default is not None,
         help=text,
+    )
+
+
+def style(*styles: str) -> Option[Any]:
+    """Return the option that chooses how a kernel is virtualized.
+
+    What it is if nobody says is the command's affair: it gets None.
+    """
+    return click.option(
+        "--style",
+        type=click.Choice(styles),
+        help="How it is virtualized; default: pv for a pv kernel, else "
+        "emulate.",
+    )
+
+
+def workers(most: int | None = None) -> Option[Any]:
+    """Return the option that says how many processes work at once."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(0, most),
+        metavar="N",
+        help="Processes; 0: this one. Default: one for each processor.",
     )
 
 

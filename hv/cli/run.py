@@ -50,11 +50,7 @@ class Ending:
 
 @click.command()
 @click.argument("image")
-@click.option(
-    "--style",
-    type=click.Choice(STYLES),
-    help="How it is virtualized; default: pv for a pv kernel, else emulate.",
-)
+@options.style(*STYLES)
 @options.sync
 @options.mem
 @options.engine()

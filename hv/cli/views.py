@@ -16,7 +16,7 @@ import rich_click as click
 from hv.cli import options
 from hv.cli.files import svg_file
 from hv.errors import BudgetExceeded, ConsoleEnded, GuestError, UsageError
-from hv.facts import U32, Access, Style, Sync, integer
+from hv.facts import U32, Access, Style, integer
 from hv.images import resolve
 from hv.units import parse_size
 
@@ -50,28 +50,12 @@ class View(Protocol):
 def _options(*extra: _Option) -> _Option:
     """Give a command the options that all views have, after its own."""
     common: tuple[_Option, ...] = (
-        click.option(
-            "--sync",
-            type=click.Choice([str(sync) for sync in Sync]),
-            default=str(Sync.DEFAULT),
-            help="How its shadow tables follow its own.",
-        ),
-        click.option(
-            "--mem",
-            default="16MiB",
-            show_default=True,
-            metavar="SIZE",
-            help="The guest's memory.",
-        ),
+        options.sync,
+        options.mem,
         options.engine(
             "Which interpreter runs it there; the view is the same."
         ),
-        click.option(
-            "--append",
-            default="",
-            metavar="S",
-            help="The kernel's command line.",
-        ),
+        options.append,
         click.option(
             "--insns",
             type=click.IntRange(0),
@@ -91,15 +75,6 @@ def _options(*extra: _Option) -> _Option:
     return give
 
 
-def _style(*styles: str) -> _Option:
-    return click.option(
-        "--style",
-        type=click.Choice(styles),
-        help="How it is virtualized; default: pv for a pv kernel, else "
-        "emulate.",
-    )
-
-
 _at: _Option = click.option(
     "--at",
     metavar="SYMBOL",
@@ -115,7 +90,7 @@ _vcpu: _Option = click.option(
 @click.argument("image")
 @click.argument("gva")
 @_options(
-    _style(BARE, *map(str, Style)),
+    options.style(BARE, *map(str, Style)),
     click.option(
         "--access",
         type=click.Choice([str(access) for access in Access]),
@@ -158,7 +133,7 @@ def walk(
 
 @click.command()
 @click.argument("image")
-@_options(_style(*map(str, Style)), _vcpu, _at)
+@_options(options.style(*map(str, Style)), _vcpu, _at)
 def pt(
     *,
     image: str,
@@ -191,7 +166,7 @@ def pt(
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @_options(
-    _style(*map(str, Style)),
+    options.style(*map(str, Style)),
     click.option(
         "--cell",
         type=click.IntRange(0, 1 << 20),
