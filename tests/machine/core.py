@@ -8,6 +8,7 @@ flags; ``HV_SANITIZED``, which `make sanitize` sets, adds the sanitizers.
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ CSRC = Path(__file__).parents[2] / "csrc"
 HEADERS = ["machine/machine.h", "dev/clint.h", "dev/plic.h", "dev/uart.h"]
 HEADERS += ["dev/testdev.h"]
 SOURCES = ["machine/*.c", "dev/*.c"]
+COVERAGE = CSRC.parent / "build" / "coverage"
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 CC = os.environ.get("CC", "gcc")
 
@@ -51,20 +53,31 @@ def declarations(headers: Iterable[str], workdir: Path, *flags: str) -> str:
 
 def build(workdir: Path, sources: Iterable[str], *flags: str) -> Path:
     """Compile sources (patterns below csrc) into one shared library."""
-    out = workdir / "core.so"
     files = [str(p) for pattern in sources for p in sorted(CSRC.glob(pattern))]
     extra = os.environ.get("HV_CORE_CFLAGS", "").split()
     if os.environ.get("HV_SANITIZED"):
         extra += SANITIZE
+    cc = [CC, "-std=c11", "-O2", "-g", "-fPIC", f"-I{CSRC}", *flags, *extra]
+    out = workdir / "core.so"
+    if os.environ.get("HV_COVERAGE"):
+        files = counted(cc, files)
     subprocess.run(
-        [
-            *(CC, "-std=c11", "-O2", "-g", "-fPIC", "-shared", f"-I{CSRC}"),
-            *(*flags, *extra, "-o", str(out), *files),
-        ],
-        env=plain(),
-        check=True,
+        [*cc, "-shared", "-o", str(out), *files], env=plain(), check=True
     )
     return out
+
+
+def counted(cc: list[str], files: list[str]) -> list[str]:
+    """Compile files one by one, where tools/coverage.py finds what they ran."""
+    COVERAGE.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="machine-", dir=COVERAGE))
+    objects = []
+    for i, file in enumerate(files):
+        objects.append(str(folder / f"{i}.o"))
+        subprocess.run(
+            [*cc, "-c", "-o", objects[-1], file], env=plain(), check=True
+        )
+    return objects
 
 
 def constants() -> dict[str, int]:

@@ -9,6 +9,7 @@ import pytest
 
 from docs.conftest import commands, matches
 from tools.check_floors import ROOT
+from tools.coverage import PARTS, Sum, shortfalls
 
 SKIPS = {
     "test.py": "import pytest\ndef test_it() -> None:\n    pytest.skip('x')\n",
@@ -61,3 +62,30 @@ def test_an_ellipsis_stands_for_anything(
     expected: str, got: str, *, same: bool
 ) -> None:
     assert matches(expected, got) is same
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        (Sum(lines=100, run=95, branches=100, taken=90), []),
+        (
+            Sum(lines=100, run=94, branches=100, taken=90),
+            ["94.0% of the lines"],
+        ),
+        (
+            Sum(lines=1000, run=1000, branches=1000, taken=899),
+            ["89.9% of the branches"],
+        ),
+        (Sum(), ["nothing of it has run"]),
+    ],
+)
+def test_each_part_of_the_core_has_to_reach_the_aims(
+    part: Sum, says: list[str]
+) -> None:
+    """One that is well covered does not make up for another."""
+    good = Sum(lines=10_000, run=10_000, branches=10_000, taken=10_000)
+    for floor, name in PARTS.items():
+        found = list(shortfalls(dict.fromkeys(PARTS, good) | {floor: part}))
+        assert len(found) == len(says)
+        for words, wanted in zip(found, says, strict=True):
+            assert words.startswith(f"{name}: {wanted}")
