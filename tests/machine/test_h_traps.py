@@ -370,6 +370,16 @@ def test_sum_of_the_guest_is_vsstatus(core: Core) -> None:
         assert machine.count.traps_m - before == trapped
 
 
+def test_without_h_mpv_names_no_guest(core: Core) -> None:
+    """It stays set when H is switched off, and means nothing then."""
+    machine = two_stage(core)
+    assert load(machine) == 0x11111111
+    machine.set(abi.CSR_MISA, 0)
+    machine.csr.mcause, machine.x[A2] = 0, 0
+    run(machine, M, asm.lw(A2, 0, A0))
+    assert (machine.csr.mcause, machine.x[A2]) == (abi.CAUSE_LOAD_ACCESS, 0)
+
+
 @pytest.mark.parametrize("medeleg", [0, 0xFFFFFFFF])
 def test_a_guest_page_fault_says_where(core: Core, medeleg: int) -> None:
     machine = two_stage(core)

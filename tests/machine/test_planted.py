@@ -1,4 +1,4 @@
-"""The tests of extension H are worth something: they find what one gets wrong.
+"""The tests of the machine find what one gets wrong about translation and H.
 
 A record of planted.toml is a bug and the check that must fail with it. The
 cores are built as in tests/equivalence: one compilation each, kept by content.
@@ -13,6 +13,8 @@ import pytest
 from tests.equivalence.core import Planted, build, sources
 from tests.machine import test_h_csr as h_csr
 from tests.machine import test_h_traps as h_traps
+from tests.machine import test_tlb as tlb
+from tests.machine import test_views as views_kept
 from tests.machine.core import Core, Machine
 from tests.spec import test_two_stage as walks
 
@@ -85,6 +87,23 @@ def numbers(core: Core) -> None:
     h_csr.test_all_numbers_in_all_modes(h_csr.ready(core), h_csr.VS)
 
 
+def tables_in_ram(core: Core) -> None:
+    walks.check_tables_outside_ram(walks.World(core, ad_fault=False))
+
+
+def mpv_without_h(core: Core) -> None:
+    h_traps.test_without_h_mpv_names_no_guest(core)
+
+
+def fence_of_page_and_space(core: Core) -> None:
+    tlb.test_a_fence_of_one_page_of_one_space_spares_the_others(core)
+
+
+def views(core: Core) -> None:
+    for change in views_kept.CHANGES:
+        views_kept.test_a_change_holds_for_the_next_access(core, change)
+
+
 def time(core: Core) -> None:
     h_csr.test_a_guests_time_has_its_own_zero(h_csr.ready(core))
 
@@ -94,6 +113,7 @@ CHECKS: dict[str, Callable[[Core], None]] = {
     for check in (
         *(two_stage, guest_page_fault, mret, exceptions, interrupts, vmids),
         *(fences, stages, sum_bit, sensitive, numbers, time),
+        *(tables_in_ram, mpv_without_h, fence_of_page_and_space, views),
     )
 }
 

@@ -274,6 +274,21 @@ def test_a_fence_of_one_space_spares_the_others(core: Core, g: int) -> None:
     assert load(in_space(machine, 1), DATA_VA) == 2
 
 
+def test_a_fence_of_one_page_of_one_space_spares_the_others(
+    core: Core,
+) -> None:
+    """Without a megapage, too, where one entry is all that is looked at."""
+    machine = mapped(core, asid_bits=9)
+    assert load(in_space(machine, 1), DATA_VA) == 1
+    remap(machine)
+    machine.x[A0], machine.x[A2] = DATA_VA, 2
+    execute(in_space(machine, 3), asm.sfence_vma(A0, A2))
+    assert load(in_space(machine, 1), DATA_VA) == 1
+    machine.x[A2] = 1
+    execute(in_space(machine, 3), asm.sfence_vma(A0, A2))
+    assert load(in_space(machine, 1), DATA_VA) == 2
+
+
 def test_without_asids_every_fence_is_of_the_only_space(
     machine: Machine,
 ) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from hv.spec.mmu import Access, Board, Mode, PageFault, Pte, View
+from hv.spec.mmu import Access, AccessFault, Board, Mode, PageFault, Pte, View
 from hv.spec.two_stage import (
     Guest,
     GuestPageFault,
@@ -74,6 +74,8 @@ class Case:
     g_of_page: int | None = GOOD
     page: int = DATA
     g_page: int = DATA
+    g_root_page: int = V_ROOT
+    g_table_page: int = V_TABLE
 
 
 class Memory(Mapping[int, int]):
@@ -119,8 +121,8 @@ class World:
         base = RAM[0] if megapage else G_TABLE
         poke(G_ROOT + 4 * (RAM[0] >> 22), entry(base, case.g_root))
         for gpa, to, bits in (
-            (V_ROOT, V_ROOT, case.g_of_root),
-            (V_TABLE, V_TABLE, case.g_of_table),
+            (V_ROOT, case.g_root_page, case.g_of_root),
+            (V_TABLE, case.g_table_page, case.g_of_table),
             (DATA, case.g_page, case.g_of_page),
         ):
             slot = G_TABLE + 4 * (gpa >> 12 & 0x3FF)
@@ -307,6 +309,25 @@ def check_marks(world: World) -> None:
 def test_marks_in_the_guests_tables_are_stores(world: World) -> None:
     """What the second stage may say to A and D of the first: everything."""
     check_marks(world)
+
+
+NOT_RAM = [*(device.start for device in DEVICES), RAM.stop, 1 << 32 | V_ROOT]
+
+
+def check_tables_outside_ram(world: World) -> None:
+    for page, kind in itertools.product(NOT_RAM, Access):
+        for case, guest in (
+            (Case(g_root_page=page), TWO),
+            (Case(g_table_page=page), TWO),
+            (Case(), Guest(SV32 | page >> 12, 0)),
+        ):
+            result = agree(world, case, guest, kind, View(Mode.USER))
+            assert isinstance(result.outcome, AccessFault)
+
+
+def test_the_guests_tables_are_in_ram(world: World) -> None:
+    """A device may be mapped where they should be, and it may be read."""
+    check_tables_outside_ram(world)
 
 
 PAGES = [
