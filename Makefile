@@ -158,12 +158,14 @@ sanitize: $(TEST) ## the quick tests under ASan and UBSan
 # The same, noting which lines run. What is planted is not of interest here.
 COVERED ?= tests
 coverage: $(TEST) ## which lines of the core the quick tests run
-	rm -rf build/coverage build/chaff/*.gcda
+	rm -rf build/coverage
 	CC=$(CURDIR)/tools/coverage_cc HV_BUILD=core HV_LTO=0 $(PY) setup.py -q \
-	    build --build-base build/coverage --build-lib build/coverage/lib
+	    build --build-base build/coverage/core --build-lib build/coverage/lib
 	CC=$(CURDIR)/tools/coverage_cc PYTHONPATH=$(CURDIR)/build/coverage/lib \
+	XDG_CACHE_HOME=$(CURDIR)/build/coverage/cache \
 	PYTHONSAFEPATH=1 HV_COVERAGE=1 $(PYTEST) $(COVERED)
-	$(PY) tools/coverage.py build/coverage build/chaff --list --check
+	$(PY) tools/coverage.py build/coverage/core build/coverage/machine \
+	    build/coverage/cache --list --check
 
 # Small mistakes at random, in the hypervisor: are they found? The seed of a night
 # is its date, so that each has others.

@@ -1,10 +1,11 @@
 """Say which lines and branches of the core the tests have run: `make coverage`.
 
-Reads what gcc's --coverage left behind, through gcov. The sides of HV_ASSERT
-that no input may reach, and where it would go on from there, do not count: a
-branch of a line with HV_ASSERT that was never taken is taken for one. The audit
-is left out: it is the judge, and what it says of a core that is wrong is seen
-where bugs are planted. What else is not run is listed;
+Reads what gcc's --coverage left behind, through gcov: in the core that hv is
+built with, which is the first folder, and in those that tests build. The sides
+of HV_ASSERT that no input may reach, and where it would go on from there, do
+not count: a branch of a line with HV_ASSERT that was never taken is taken for
+one. The audit is left out: it is the judge, and what it says of a core that is
+wrong is seen where bugs are planted. What else is not run is listed;
 tests/coverage/unreached.toml says of lines why no test can run them, and fails
 when one does after all.
 
@@ -18,7 +19,9 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
@@ -41,18 +44,16 @@ class Line:
     def add(self, count: int, branches: list[int]) -> None:
         """Add what another copy of the same code saw."""
         self.count += count
-        if len(branches) != len(self.branches):
-            branches, self.branches = self.branches, branches
         self.branches = [
-            a + b for a, b in zip(self.branches, branches, strict=False)
-        ] or branches
+            a + b for a, b in zip_longest(self.branches, branches, fillvalue=0)
+        ]
 
 
 Files = dict[str, dict[int, Line]]
 
 
-def reports(folders: Iterable[Path]) -> Iterator[dict[str, object]]:
-    """Yield gcov's report of each object file that has run."""
+def reports(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield gcov's report of each object file that has run, by folder."""
     for folder in folders:
         for data in sorted(folder.rglob("*.gcda")):
             done = subprocess.run(
@@ -76,21 +77,36 @@ def name_of(file: str) -> str | None:
 
 
 def collect(folders: Iterable[Path]) -> Files:
-    """Add up all reports."""
+    """Add up all reports, but those of another text than the first one's.
+
+    In that a bug was planted, and its lines are other lines.
+    """
     files: Files = {}
     for report in reports(folders):
-        for each in report["files"]:  # type: ignore[attr-defined]
+        for each in report["files"]:
             name = name_of(each["file"])
             if name is None or not name.endswith(".c"):
                 continue
-            lines = files.setdefault(name, {})
-            for line in each["lines"]:
-                counts = [b["count"] for b in line["branches"]]
-                known = lines.setdefault(
-                    line["line_number"], Line(branches=[0] * len(counts))
-                )
-                known.add(line["count"], counts)
+            seen = lines_of(each["lines"])
+            known = files.setdefault(name, seen)
+            if known is not seen and shape(known) == shape(seen):
+                for number, line in seen.items():
+                    known[number].add(line.count, line.branches)
     return files
+
+
+def shape(lines: dict[int, Line]) -> set[tuple[int, int]]:
+    """Return which lines there are, and how many branches each has."""
+    return {(number, len(line.branches)) for number, line in lines.items()}
+
+
+def lines_of(report: Iterable[dict[str, Any]]) -> dict[int, Line]:
+    """Return the lines of one file in one report."""
+    lines: dict[int, Line] = {}
+    for each in report:
+        line = lines.setdefault(each["line_number"], Line())
+        line.add(each["count"], [b["count"] for b in each["branches"]])
+    return lines
 
 
 def unreached() -> dict[tuple[str, str], str]:

@@ -22,7 +22,7 @@ CSRC = Path(__file__).parents[2] / "csrc"
 HEADERS = ["machine/machine.h", "dev/clint.h", "dev/plic.h", "dev/uart.h"]
 HEADERS += ["dev/testdev.h"]
 SOURCES = ["machine/*.c", "dev/*.c"]
-COVERAGE = CSRC.parent / "build" / "coverage"
+COVERAGE = CSRC.parent / "build" / "coverage" / "machine"
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 CC = os.environ.get("CC", "gcc")
 
@@ -70,7 +70,7 @@ def build(workdir: Path, sources: Iterable[str], *flags: str) -> Path:
 def counted(cc: list[str], files: list[str]) -> list[str]:
     """Compile files one by one, where tools/coverage.py finds what they ran."""
     COVERAGE.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="machine-", dir=COVERAGE))
+    folder = Path(tempfile.mkdtemp(dir=COVERAGE))
     objects = []
     for i, file in enumerate(files):
         objects.append(str(folder / f"{i}.o"))

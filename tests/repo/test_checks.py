@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.conftest import commands, matches
+from tools import coverage
 from tools.check_floors import ROOT
 from tools.coverage import PARTS, Sum, shortfalls
 
@@ -89,3 +90,21 @@ def test_each_part_of_the_core_has_to_reach_the_aims(
         assert len(found) == len(says)
         for words, wanted in zip(found, says, strict=True):
             assert words.startswith(f"{name}: {wanted}")
+
+
+def test_a_core_of_another_text_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One bug more, one line more: the numbers mean other lines."""
+
+    def report(first: int, *counts: int) -> dict[str, object]:
+        lines = [
+            {"line_number": number, "count": count, "branches": []}
+            for number, count in enumerate(counts, first)
+        ]
+        return {"files": [{"file": "csrc/hyp/vm.c", "lines": lines}]}
+
+    cores = [report(10, 1, 0), report(10, 0, 3), report(11, 5, 5)]
+    monkeypatch.setattr(coverage, "reports", lambda _: iter(cores))
+    found = coverage.collect([])["hyp/vm.c"]
+    assert {n: line.count for n, line in found.items()} == {10: 1, 11: 3}
