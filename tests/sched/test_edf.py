@@ -171,6 +171,41 @@ def test_a_change_is_admitted_or_changes_nothing() -> None:
     assert abs(sim.charged(second) - before[1] - 3_000_000) < 50_000
 
 
+def test_the_same_again_changes_nothing() -> None:
+    sim = Sim("edf", tick=TICK)
+    vm = sim.vm(budget=30_000, period=100_000)
+    sim.run(10_300_000)
+    deadline, left = sim.vcpu(vm).deadline, sim.vcpu(vm).left
+    assert left < 30_000 * TICK
+    sim.change(vm, budget=30_000, period=100_000)
+    assert (sim.vcpu(vm).deadline, sim.vcpu(vm).left) == (deadline, left)
+    sim.change(vm, budget=30_000, period=120_000)
+    assert sim.vcpu(vm).deadline * TICK == sim.now // TICK * TICK + 1_200_000
+    assert sim.vcpu(vm).left == 30_000 * TICK
+
+
+def test_a_budget_can_be_given_back() -> None:
+    """Spent or not: from then on it shares what nobody was promised."""
+    sim = Sim("edf", tick=TICK)
+    vm = sim.vm(budget=60_000, period=100_000)
+    other = sim.vm()
+    sim.run(10_700_000)
+    assert sim.vcpu(vm).parked
+    sim.change(vm)
+    before, began = sim.charged(vm), sim.now
+    third = sim.vm(budget=60_000, period=100_000)
+    sim.run(began + 20_000_000)
+    assert abs(sim.charged(vm) - before - 4_000_000) < 100_000
+    assert abs(sim.charged(third) - 12_000_000) < 100_000
+    assert sim.charged(other) > 4_000_000
+
+
+def test_a_cap_is_refused() -> None:
+    sim = Sim("edf", tick=TICK)
+    with pytest.raises(Refused, match="a cap is a budget"):
+        sim.vm(cap=50)
+
+
 def test_a_pin_is_kept() -> None:
     """It counts from when the budget is asked for; later, it is too late."""
     sim = Sim("edf", 2, tick=TICK)

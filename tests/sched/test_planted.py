@@ -20,6 +20,7 @@ from tests.sched.simlib import (
     simulator,
 )
 from tests.sched.test_edf import no_deadline_is_missed
+from tests.sched.test_gangs import runs_together
 
 RECORDS = Path(__file__).with_name("planted.toml")
 LONG = 10**7
@@ -162,6 +163,19 @@ def _server(library: Library) -> None:
     assert sim.vcpu(sly).deadline > 10_000, "it kept its deadline"
 
 
+def _gangs(library: Library) -> None:
+    runs_together("fair", 3, library)
+
+
+def _same_budget_again(library: Library) -> None:
+    sim = Sim("edf", tick=10, library=library)
+    vm = sim.vm(budget=2_000, period=10_000)
+    for cycle in range(10_000, 90_000, 10_000):
+        sim.run(cycle)
+        sim.change(vm, budget=2_000, period=10_000)
+    assert sim.charged(vm) < 25_000, "more than its budget"
+
+
 # -- checks on the machine ----------------------------------------------------
 
 Seen = tuple[bytes, int, int]
@@ -228,6 +242,8 @@ SIMULATED: dict[str, Callable[[Library], None]] = {
     "deadlines": _deadlines,
     "budget": _budget,
     "server": _server,
+    "gangs": _gangs,
+    "same_budget_again": _same_budget_again,
 }
 REAL: dict[str, Callable[[Core], None]] = {
     "two_runs": _two_runs,

@@ -6,7 +6,15 @@ from itertools import permutations
 import pytest
 
 from hv.spec.sched import Claim, shares
-from tests.sched.simlib import HOG, RUN, RUN_TO, SLEEP, SLEEP_TO, Sim
+from tests.sched.simlib import (
+    HOG,
+    RUN,
+    RUN_TO,
+    SLEEP,
+    SLEEP_TO,
+    Refused,
+    Sim,
+)
 
 WEIGHTED = ("credit", "fair")
 ORDERS = tuple(permutations((256, 512, 1024)))
@@ -138,3 +146,26 @@ def test_who_slept_long_has_saved_little(policy: str) -> None:
     got = sim.charged(late) - before
     slack = 2 * sim.slice if policy == "fair" else sim.period
     assert abs(got - 20 * sim.slice) <= slack
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("weight", 0, "weight must be"),
+        ("weight", 65536, "weight must be"),
+        ("cap", 801, "cap is in percent"),
+        ("budget", 1, "budget must be"),
+        ("period", 1, "budget must be"),
+    ],
+)
+@pytest.mark.parametrize("policy", WEIGHTED)
+def test_what_is_out_of_range_is_refused(
+    policy: str, name: str, value: int, says: str
+) -> None:
+    """And changes nothing."""
+    sim = Sim(policy)
+    vm, _ = sim.vm(weight=768), sim.vm(weight=256)
+    with pytest.raises(Refused, match=says):
+        sim.change(vm, **{name: value})
+    sim.run(2_000_000)
+    assert abs(sim.charged(vm) - 1_500_000) < 40_000
