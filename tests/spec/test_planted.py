@@ -13,6 +13,7 @@ from hv.abi import Hypercall
 from tests.equivalence.core import Core, Planted, good_core
 from tests.machine import asm
 from tests.memory.puppet import FIRST, PAGE
+from tests.spec import test_device_access as device
 from tests.spec.lives import FRAMES, A, D, Lives, R, V, W, X
 from tests.spec.test_trv32 import single_words
 from tests.spec.world import PAGES, Actor, host
@@ -89,6 +90,12 @@ def play(core: Core, bug: Bug) -> None:
     if bug.style == "BARE":
         for seed in range(5):
             single_words(core, seed, 300)
+        return
+    if bug.style == "DEVICES":
+        for name in device.OTHERS:
+            device.fits_or_faults("EMULATE", name, core)
+        for case in device.TYPED:
+            device.reads_what_was_typed("EMULATE", case, core)
         return
     where = host(core, FRAMES)
     player = Player(where, PAGES, bug.style)
