@@ -103,16 +103,10 @@ static struct sbi_ret remote_fence(struct vcpu *vcpu, uint32_t fn,
         return ERR(SBI_ERR_NOT_SUPPORTED);
     if (!mask_valid(vcpu->vm, arg[0], arg[1]))
         return ERR(SBI_ERR_INVALID_PARAM);
-    switch (fn) {
-    case SBI_RFNC_FENCE_I:
-        hal_fence_i(vcpu->on);
-        return OK(0);
-    case SBI_RFNC_SFENCE:
-    case SBI_RFNC_SFENCE_ASID:
+    if (fn != SBI_RFNC_FENCE_I)
         return fence(vcpu, size == PAGE_SIZE && start % PAGE_SIZE == 0, start);
-    default:
-        return ERR(SBI_ERR_NOT_SUPPORTED);
-    }
+    hal_fence_i(vcpu->on);
+    return OK(0);
 }
 
 /* 9. HSM */
