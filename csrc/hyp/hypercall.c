@@ -60,7 +60,7 @@ static struct sbi_ret do_iret(struct call *c)
 {
     if (!pv_iret(c->vcpu)) {
         vm_kill(c->vcpu->vm, "no trap entry: iret before set_shared, at pc",
-                vcpu_regs(c->vcpu)->pc);
+                vcpu_regs(c->vcpu)->pc - 4); /* it was stepped over */
         return ERR(SBI_ERR_DENIED);
     }
     c->done = true;
@@ -366,7 +366,6 @@ static struct sbi_ret do_shutdown(struct call *c)
     if (c->arg[0] == PV_SHUTDOWN_CRASH && code == 0)
         code = 1; /* a crash is never a success */
     vm_off(vm, code, c->arg[0] == PV_SHUTDOWN_REBOOT);
-    c->done = true;
     return OK(0);
 }
 

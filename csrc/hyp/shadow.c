@@ -371,20 +371,14 @@ void shadows_clear(struct vm *vm)
     shadows_list(shadows);
 }
 
-/* All vCPUs have let go of their roots. Links go first, so that every table
- * can be retired after. */
+/* All vCPUs have let go of their roots. */
 void shadows_fini(struct vm *vm)
 {
     struct shadows *shadows = &vm->shadows;
 
+    shadow_reset(vm);
     for (uint32_t i = 0; i < shadows->count; i++)
-        if (shadows->pool[i].live && shadow_is_root(&shadows->pool[i]))
-            shadow_clear_all(vm, NULL, &shadows->pool[i]);
-    for (uint32_t i = 0; i < shadows->count; i++) {
-        if (shadows->pool[i].live)
-            shadow_retire(vm, NULL, &shadows->pool[i]);
         if (shadows->pool[i].hfn.raw != NO_FRAME)
             frame_free(&vm->hyp->frames, shadows->pool[i].hfn);
-    }
     shadows_free(vm);
 }

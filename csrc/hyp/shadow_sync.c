@@ -420,6 +420,7 @@ bool shadow_fence(struct vm *vm, struct pcpu *pcpu, bool one_page, gva_t va)
     return all;
 }
 
+/* Links go first, so that every table can be retired after. */
 void shadow_reset(struct vm *vm)
 {
     struct shadows *shadows = &vm->shadows;
