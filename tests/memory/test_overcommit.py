@@ -1,14 +1,19 @@
 """A host that promised more than it has: who waits, who is helped, who dies."""
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import pytest
 
 import hv
 from hv import images
-from tests.equivalence.core import good_core
+from hv.abi import Hypercall
+from tests.equivalence.core import Core, build, good_core, planted
 from tests.machine import asm
 from tests.memory.puppet import (
     CODE,
     DATA,
+    LISTS,
     PAGE,
     T0,
     T1,
@@ -18,6 +23,7 @@ from tests.memory.puppet import (
 )
 
 OVERCOMMIT = {"admission": 1}
+WAIT = 2_000_000  # cycles: 20 ms
 
 
 def host(frames: int = 64, **options: int) -> Host:
@@ -105,6 +111,32 @@ def test_who_needs_a_frame_waits_until_there_is_one() -> None:
     world.audit()
 
 
+def who_waits_for_long_goes_on(core: Core) -> None:
+    """It is woken for each frame that comes, and another takes each."""
+    world = Host(core, 64, **OVERCOMMIT)
+    quick, slow = Puppet(world, 256), Puppet(world, 64)
+    quick.write(LISTS * PAGE, bytes(4))
+    got = fill(quick, range(250))
+    with pytest.raises(Starved):
+        slow.change("store", DATA, 0, 7)
+    for i in range(130):
+        gone = quick.balloon(Hypercall.BALLOON_GIVE, [DATA + i])
+        assert gone == 0
+        assert quick.change("store", DATA + got + i, 0, i + 1)
+        with pytest.raises(Starved):
+            slow._step()
+    assert slow.counter("starved") > 100
+    world.audit()
+    quick.destroy()
+    world.run(1000)
+    assert slow.load(DATA, 0) == 7
+    world.audit()
+
+
+def test_who_waits_for_long_goes_on() -> None:
+    who_waits_for_long_goes_on(good_core())
+
+
 def test_equal_pages_are_found_before_anybody_waits() -> None:
     world = host()
     first, second = (Puppet(world, 64) for _ in range(2))
@@ -118,6 +150,40 @@ def test_equal_pages_are_found_before_anybody_waits() -> None:
     assert first.load(DATA, 0) == 1
     assert world.info.killed == 0
     world.audit()
+
+
+def asked(puppet: Puppet) -> int:
+    """Return how many pages too many it has, says the hypervisor."""
+    for _ in range(2):  # how much is left is looked at on the way out
+        assert puppet.call(Hypercall.BALLOON, 1) == 0
+    return puppet.get(asm.A1)
+
+
+def the_fair_share_is_asked_for(core: Core) -> None:
+    """From where a 16th is left, until a quarter is free again."""
+    world = Host(core, 64, **OVERCOMMIT)
+    first, second = (Puppet(world, 64) for _ in range(2))
+
+    def left() -> int:
+        return int(world.info.frames_free - world.info.frames_reserved)
+
+    filled = 0
+    while left() >= 64 // 16:
+        assert asked(first) == 0
+        fill(second, range(filled, filled + 1))
+        filled += 1
+    assert filled > 30
+    while left() < 64 // 4:
+        assert asked(first) == 64 - (64 - world.info.frames_hyp) // 2
+        filled -= 1
+        gone = second.balloon(Hypercall.BALLOON_GIVE, [DATA + filled])
+        assert gone == 0
+    assert asked(first) == 0
+    world.audit()
+
+
+def test_the_fair_share_is_asked_for() -> None:
+    the_fair_share_is_asked_for(good_core())
 
 
 def test_the_one_with_most_beyond_its_promise_is_killed() -> None:
@@ -137,6 +203,39 @@ def test_the_one_with_most_beyond_its_promise_is_killed() -> None:
     assert promised.read((DATA + 35) * PAGE, 2) == (35).to_bytes(2, "little")
     assert big.info.frames == 0
     world.audit()
+
+
+def empty(world: Host) -> int:
+    """Boot a VM that has no page yet; return its number."""
+    config = world.ffi.new("struct hv_vm_config *")
+    world.lib.hv_vm_config_default(config)
+    config.mem_size, config.shadow_frames = 16 * PAGE, 4
+    vm, none = world.ffi.new("uint32_t *"), world.ffi.NULL
+    world.ok(world.lib.hv_vm_create(world.raw, config, vm, none, 0))
+    world.ok(world.lib.hv_vm_boot(world.raw, vm[0], CODE * PAGE, 0, 0))
+    return int(vm[0])
+
+
+def one_is_killed_at_a_time(core: Core) -> None:
+    """Also if that has helped nobody: the next may wait as long."""
+    world = Host(core, 64, **OVERCOMMIT)
+    for _ in range(3):
+        empty(world)
+    left = world.info.frames_free - world.info.frames_reserved
+    Puppet(world, 64, min_size=(left - 4) * PAGE)  # all that is left
+    assert world.info.frames_free == world.info.frames_reserved
+    times: list[int] = []
+    while len(times) < 3:
+        world.run(20_000)
+        killed = int(world.info.killed)
+        times += [int(world.info.cycles)] * (killed - len(times))
+    waits = [after - before for before, after in pairwise(times)]
+    assert min(waits) > WAIT - 100_000, waits
+    world.audit()
+
+
+def test_one_is_killed_at_a_time() -> None:
+    one_is_killed_at_a_time(good_core())
 
 
 def test_of_equals_the_lowest_number_dies() -> None:
@@ -184,3 +283,25 @@ def test_three_kernels_where_there_is_room_for_one() -> None:
         assert [vm.exit_code for vm in vms] == [0, 0, 0]
         assert len({vm.console.text.count("checksum") for vm in vms}) == 1
         assert hypervisor.info.killed == 0
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "instead"),
+    [
+        (
+            the_fair_share_is_asked_for,
+            "frames.count - hyp->",
+            "frames.count + hyp->",
+        ),
+        (the_fair_share_is_asked_for, "left < hyp->", "left <= hyp->"),
+        (the_fair_share_is_asked_for, "left >= hyp->", "left > hyp->"),
+        (one_is_killed_at_a_time, "wake(hyp);\n    } else", ";\n    } else"),
+        (who_waits_for_long_goes_on, "vcpu->fruitless = 0;", ";"),
+    ],
+)
+def test_bugs_are_found(
+    check: Callable[[Core], None], text: str, instead: str
+) -> None:
+    files = planted("reclaim", "hyp/reclaim.c", text, instead)
+    with pytest.raises(AssertionError):
+        check(Core(build(files)))

@@ -1,10 +1,13 @@
 """Equal pages are kept once; nobody notices but the host."""
 
+import struct
+from random import Random
+
 import pytest
 
 import hv
 from hv import images
-from tests.equivalence.core import good_core
+from tests.equivalence.core import Core, build, good_core, planted
 from tests.memory.puppet import DATA, PAGE, SHARED, Host, Puppet
 
 WORK = "run=sieve,crc,ping,forks"
@@ -34,6 +37,55 @@ def test_n_guests_with_s_equal_pages_save_all_but_one(
     host.audit()
     assert host.info.frames_shared == 6 + code + 1
     assert sum(puppet.counter("shared") for puppet in puppets) == saved
+
+
+def colliding(page: list[int], i: int, j: int) -> list[int]:
+    """Return a page that differs at i and j, and has the same hash."""
+    states = []
+    for words in (page, [*page[:i], page[i] ^ 0x8001, *page[i + 1 :]]):
+        state = 0x811C9DC5
+        for word in words[:j]:
+            state = (state ^ word ^ state >> 15) * 0x01000193 % (1 << 32)
+        states.append(state ^ state >> 15)
+    other = page.copy()
+    other[i] ^= 0x8001
+    other[j] ^= states[0] ^ states[1]
+    return other
+
+
+def only_equals_are_shared(core: Core) -> None:
+    """Whoever knows the hash can make pages that have the same."""
+    rng = Random(1)
+    words = [rng.getrandbits(32) for _ in range(PAGE // 4)]
+    places = [(0, 1), (0, 64), (63, 127), (62, 126), (31, 1023), (959, 1023)]
+    for i, j in places:
+        host = Host(core, 64)
+        pair = [Puppet(host, 8) for _ in range(2)]
+        pages = [words, colliding(words, i, j)]
+        for puppet, page in zip(pair, pages, strict=True):
+            puppet.write(DATA * PAGE, struct.pack("<1024I", *page))
+        host.scan()
+        frames = {puppet.frame(DATA) for puppet in pair}
+        assert len(frames) == len(pair), f"pages that differ at {i} are shared"
+        host.audit()
+
+
+def test_only_equals_are_shared() -> None:
+    only_equals_are_shared(good_core())
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        (" && left[i] == right[i]", ""),
+        ("i < 64; i++)\n            equal", "i < 63; i++)\n            equal"),
+    ],
+)
+def test_who_believes_the_hash_is_found(text: str, instead: str) -> None:
+    """So the pages above do collide."""
+    core = Core(build(planted("hash", "hyp/share.c", text, instead)))
+    with pytest.raises(AssertionError, match="that differ"):
+        only_equals_are_shared(core)
 
 
 def test_a_store_is_seen_by_nobody_else() -> None:

@@ -1,0 +1,191 @@
+"""A fence is a whole fence, in however many exits, on whichever hart.
+
+A kernel has several address spaces, of one window each, and changes what all of
+them map. Then it fences once. Where each step of the hypervisor takes long, it
+has to do that in pieces; and where the kernel has been on another hart before,
+that one may remember what was so then.
+"""
+
+from tests.equivalence.core import Core
+from tests.machine import asm
+from tests.memory.puppet import CODE, DATA, FIRST, PAGE, Host, Puppet
+
+SPACES = 6
+SATP = 0x180
+ROOTS, LEAVES = DATA, DATA + SPACES
+OLD, NEW = LEAVES + SPACES, LEAVES + 2 * SPACES
+WINDOW = 0x40000  # page number
+FENCE = CODE * PAGE + 64
+S0, S1, WINDOW_AT, FLAG_AT, T1 = 8, 9, 18, 19, asm.T1
+FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
+POLICIES = ("LAZY", "TRACE", "TRACE_STRICT")
+
+
+def _word(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+def _slow(core: Core) -> Host:
+    """Return a host where all that costs anything costs much."""
+    config = core.ffi.new("struct hv_config *")
+    core.lib.hv_config_default(config)
+    return Host(core, 512, cost=[5000 if cost else 0 for cost in config.cost])
+
+
+def _kernel(host: Host, style: str, policy: str = "DEFAULT") -> Puppet:
+    """Return one with its address spaces."""
+    sync = getattr(host.lib, f"HV_SYNC_{policy}")
+    puppet = Puppet(host, 64, style, sync=sync, shadow_frames=48)
+    for i in range(SPACES):
+        root = (ROOTS + i) * PAGE
+        puppet.write(root + 4 * (FIRST >> 10), _word(FIRST << 10 | FULL))
+        puppet.write(root + 4 * (WINDOW >> 10), _word(LEAVES + i << 10 | 1))
+        puppet.write((LEAVES + i) * PAGE, _word(OLD + i << 10 | FULL))
+        puppet.write((OLD + i) * PAGE, _word(100 + i))
+        puppet.write((NEW + i) * PAGE, _word(200 + i))
+    puppet.write(FENCE, _word(asm.sfence_vma(0, 0)))
+    return puppet
+
+
+def _enter(puppet: Puppet, space: int) -> None:
+    register = puppet.lib.HV_REG_CSR + SATP
+    puppet.set(register, 1 << 31 | ROOTS + space)
+
+
+def _seen(puppet: Puppet) -> list[int | None]:
+    """Return what the kernel reads in the window of each space."""
+    seen = []
+    for i in range(SPACES):
+        _enter(puppet, i)
+        seen.append(puppet.load(WINDOW, 0))
+    return seen
+
+
+def _change(puppet: Puppet) -> None:
+    """Let it map other pages in all its spaces."""
+    for i in range(SPACES):
+        entry = NEW + i << 10 | FULL
+        assert puppet.change("store", LEAVES + i, 0, entry)
+
+
+def _fence(puppet: Puppet) -> int:
+    """Let it fence once; return how many exits that took."""
+    exits = puppet.counter("exits")
+    puppet.set(puppet.lib.HV_REG_PC, FENCE)
+    while puppet.get(puppet.lib.HV_REG_PC) == FENCE:
+        puppet._step()
+    return puppet.counter("exits") - exits
+
+
+def a_long_fence_is_whole(core: Core) -> None:
+    """After it nothing is seen that the tables said before."""
+    for policy in POLICIES:
+        puppet = _kernel(_slow(core), "EMULATE", policy)
+        assert _seen(puppet) == [100 + i for i in range(SPACES)]
+        _change(puppet)
+        exits = _fence(puppet)
+        assert _seen(puppet) == [200 + i for i in range(SPACES)], "stale"
+        # Strictly, each store was followed: there is nothing to be done.
+        assert exits > SPACES // 2 or policy == "TRACE_STRICT", "no end"
+        puppet.host.audit()
+
+
+def _mover() -> list[int]:
+    """Look, until told to change the table; and once more, when told to."""
+    looks = asm.program(asm.lw(S0, 0, WINDOW_AT), asm.lw(T1, 0, FLAG_AT))
+    waits = asm.program(asm.lw(T1, 4, FLAG_AT))
+    return asm.program(
+        asm.li(WINDOW_AT, WINDOW * PAGE),
+        asm.li(FLAG_AT, (DATA + 40) * PAGE),
+        asm.li(asm.T0, LEAVES * PAGE),
+        asm.li(asm.T2, NEW << 10 | FULL),
+        asm.lw(T1, 0, asm.T0),
+        asm.sw(T1, 0, asm.T0),
+        *(*looks, asm.beq(T1, asm.ZERO, -4 * len(looks))),
+        *(asm.sw(asm.T2, 0, asm.T0), asm.sfence_vma(0, 0)),
+        *(*waits, asm.beq(T1, asm.ZERO, -4 * len(waits))),
+        *(asm.lw(S1, 0, WINDOW_AT), asm.j(0)),
+    )
+
+
+def a_fence_goes_with_its_vcpu(core: Core) -> None:
+    """One that was made on another hart holds on this one, too."""
+    for style in ("EMULATE", "ASSIST", "NESTED"):
+        puppet = _kernel(Host(core, 512, harts=2), style)
+        code = b"".join(map(_word, _mover()))
+        puppet.write(FENCE + 64, code)
+        _enter(puppet, 0)
+        puppet.set(puppet.lib.HV_REG_PC, FENCE + 64)
+        for hart in (0, 1, 0):
+            status = puppet.lib.hv_affinity_set(
+                puppet.host.raw, puppet.id, 0, 1 << hart, puppet.ffi.NULL, 0
+            )
+            puppet.host.ok(status)
+            puppet.host.run(300)
+            flag = (DATA + 40) * PAGE + 4 * hart
+            puppet.write(flag, _word(1))
+        assert puppet.get(S0) == 100
+        assert puppet.get(S1) == 200, f"stale, as {style}"
+        puppet.host.audit()
+
+
+def _execute(puppet: Puppet, insn: int, t0: int = 0, t1: int = 0) -> None:
+    """Let it execute an instruction that does not trap."""
+    puppet.write(FENCE + 4, _word(insn))
+    puppet.set(asm.T0, t0)
+    puppet.set(asm.T1, t1)
+    puppet.set(puppet.lib.HV_REG_PC, FENCE + 4)
+    while puppet.get(puppet.lib.HV_REG_PC) == FENCE + 4:
+        puppet._step()
+    assert puppet.get(puppet.lib.HV_REG_PC) == FENCE + 8
+
+
+def what_is_current_stays(core: Core) -> None:
+    """Of a table that was watched, or of one page, only what changed goes."""
+    first, second = WINDOW * PAGE, (WINDOW + 1024) * PAGE
+    for style in ("EMULATE", "ASSIST"):
+        for policy, operand in (("TRACE", 0), ("LAZY", asm.T0)):
+            puppet = _kernel(Host(core, 512), style, policy)
+            link = _word(LEAVES + 1 << 10 | 1)
+            puppet.write(ROOTS * PAGE + 4 * (second >> 22), link)
+            for i in range(SPACES):
+                leaf = LEAVES * PAGE + 4 * i
+                puppet.write(leaf, _word(OLD + i << 10 | FULL))
+            _enter(puppet, 0)
+            pages = [*(first + PAGE * i for i in range(SPACES)), second]
+            told = [100 + i for i in range(SPACES)] + [101]
+            assert [puppet.load(va // PAGE, 0) for va in pages] == told
+            at = LEAVES * PAGE + 4 * 2
+            _execute(puppet, asm.sw(asm.T1, 0, asm.T0), at, NEW << 10 | FULL)
+            _execute(puppet, asm.sfence_vma(operand, 0), pages[2])
+            told[2] = 200
+            fills = puppet.counter("shadow_fills")
+            assert [puppet.load(va // PAGE, 0) for va in pages] == told
+            fills = puppet.counter("shadow_fills") - fills
+            assert fills == 1, f"{fills} entries were lost, {policy}"
+            puppet.host.audit()
+
+
+def each_store_is_followed(core: Core) -> None:
+    """Strictly, that is: of a word, a half or a byte."""
+    puppet = _kernel(Host(core, 512), "EMULATE", "TRACE_STRICT")
+    _enter(puppet, 0)
+    assert puppet.load(WINDOW, 0) == 100
+    stores = (asm.sb, asm.sh, asm.sw, asm.sb, asm.sh, asm.sw)
+    for n, store in enumerate(stores):
+        entry = (NEW if n % 2 else OLD) + n << 10 | FULL
+        _execute(puppet, store(asm.T1, 0, asm.T0), LEAVES * PAGE, entry)
+        word = puppet.read(LEAVES * PAGE, 4)
+        page = int.from_bytes(word, "little") >> 10
+        told = int.from_bytes(puppet.read(page * PAGE, 4), "little")
+        assert puppet.load(WINDOW, 0) == told, "a store was not followed"
+        assert puppet.counter("exit_trace") == n + 1
+    puppet.host.audit()
+
+
+CHECKS = (
+    a_long_fence_is_whole,
+    a_fence_goes_with_its_vcpu,
+    what_is_current_stays,
+    each_store_is_followed,
+)
