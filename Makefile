@@ -170,7 +170,7 @@ coverage: $(TEST) ## which lines of the core the quick tests run
 # Small mistakes at random, in the hypervisor: are they found? The seed of a night
 # is its date, so that each has others.
 MUTANTS ?= 500
-mutation: $(TEST) ## mutants of the hypervisor, and which tests find them
+mutation: $(TEST) $(VENV)/images.stamp ## mutants of the hypervisor, and which tests find them
 	$(PY) tools/mutate.py --count $(MUTANTS) --seed $$(date +%Y%m%d) --check
 
 fuzzers: $(VENV)/core.stamp ## drivers for libFuzzer and AFL++, in build/fuzz/

@@ -3,20 +3,22 @@
     python tools/mutate.py [--count 60] [--seed 1] [--file hyp/walk.c]...
 
 Each mutant differs from the source in one token, operand, condition or
-statement. It is compiled (only the file that it is in) and judged by
-tests/mutation/battery.py, until something is found. One that takes three
-times the processor time of the good core counts as found: it hangs. Survivors
-are printed, and all results are written to build/mutation/result.jsonl;
+statement. It is compiled (only the file that it is in; who does not compile
+does not count) and judged by tests/mutation/battery.py, in a process of its
+own, until something is found. One that takes twice the processor time of
+the good core counts as found: it hangs. Survivors are printed, and all
+results are written to build/mutation/result.jsonl, whence `--resume` goes on;
 tests/mutation/equivalent.toml says of survivors why no test can find them.
 """
 
 import argparse
 import json
+import os
 import random
 import re
-import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +30,7 @@ sys.path.append(str(ROOT))
 
 from hv.zoo.builder import FAST, BuildError  # noqa: E402
 from tests.equivalence.core import sources  # noqa: E402
-from tests.leaf.leaflib import CHECKS, SUBJECT, harnesses, library  # noqa: E402
+from tests.mutation.battery import Suspect, found_by  # noqa: E402
 from tests.robust.alloc import alloc_library  # noqa: E402
 
 RESULT = ROOT / "build" / "mutation" / "result.jsonl"
@@ -135,10 +137,13 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
         yield Mutant(file, at, line, kind, old, new, rows[line - 1].strip())
 
 
-def chosen(
-    files: dict[str, str], only: list[str], count: int, seed: int
-) -> list[Mutant]:
-    """Return a sample, the same for the same seed; the audit is the judge."""
+def drawn(
+    files: dict[str, str], only: list[str], seed: int
+) -> Iterator[Mutant]:
+    """Yield all mutants in an order that the seed says.
+
+    The audit is left alone: it is the judge.
+    """
     every = [
         mutant
         for name, text in files.items()
@@ -146,17 +151,8 @@ def chosen(
         if not only or name in only
         for mutant in mutants(name, text)
     ]
-    return random.Random(seed).sample(every, min(count, len(every)))
-
-
-def leaf_checks(file: str, files: dict[str, str]) -> list[str]:
-    """Return what the battery is to do with the harnesses of this file."""
-    names = [n for n, t in harnesses().items() if file in SUBJECT.findall(t)]
-    if not names:
-        return []
-    path = library(files)
-    text = "".join(harnesses()[name] for name in names)
-    return [f"{c}={path}" for c in CHECKS if f"bool leaf_{c}(" in text]
+    random.Random(seed).shuffle(every)
+    yield from every
 
 
 def battery(files: dict[str, str], file: str, limit: int) -> str:
@@ -164,24 +160,24 @@ def battery(files: dict[str, str], file: str, limit: int) -> str:
 
     :param limit: seconds of processor time.
     """
-    command = [
-        *(sys.executable, "-m", "tests.mutation.battery"),
-        str(alloc_library(files, {file: STRICT}, FAST)),
-        *leaf_checks(file, files),
-    ]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: setrlimit(RLIMIT_CPU, (limit, limit)),
-    )
-    if done.returncode == 0:
-        return ""
-    if done.returncode in (-SIGXCPU, -SIGKILL):
+    library = alloc_library(files, {file: STRICT}, FAST)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        setrlimit(RLIMIT_CPU, (limit, limit))
+        try:
+            said = found_by(Suspect(library, files, file))
+        except BaseException as error:  # noqa: BLE001 -- it may be anything
+            said = f"it crashes: {error!r}"
+        os.write(writer, said.encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status in (-SIGXCPU, -SIGKILL):
         return "it hangs"
-    return done.stdout.strip() or f"it crashes: {done.stderr[-100:]!r}"
+    return said if status == 0 else f"it crashes: signal {-status}"
 
 
 def judge(mutant: Mutant, files: dict[str, str], limit: int) -> str | None:
@@ -204,6 +200,52 @@ def equivalent() -> dict[tuple[str, str, str, str], str]:
     }
 
 
+def known(header: dict[str, object]) -> list[dict[str, object]]:
+    """Return the results of a run like this one that was interrupted."""
+    lines = RESULT.read_text().splitlines() if RESULT.exists() else []
+    rows = [json.loads(line) for line in lines]
+    return rows[1:] if rows[:1] == [header] else []
+
+
+def show(row: dict[str, object]) -> None:
+    """Print a survivor."""
+    print(
+        f"{row['file']}:{row['line']}: {row['kind']}: "
+        f"{row['text']!r} became {row['instead']!r} in\n    {row['whole']}",
+        flush=True,
+    )
+
+
+def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Judge as many as were asked for; yield what came of each."""
+    files, reasons = sources(), equivalent()
+    header = {"seed": args.seed, "file": args.file}
+    before = known(header) if args.resume else []
+    said = battery(files, "hyp/walk.c", FOR_EVER)
+    if said:
+        raise SystemExit(f"the good core is found out: {said}")
+    used = getrusage(RUSAGE_CHILDREN)
+    limit = 2 * round(used.ru_utime + used.ru_stime) + 1
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    was = {(r["file"], r["at"], r["instead"]): r["by"] for r in before}
+    judged = 0
+    with RESULT.open("w") as out:
+        out.write(json.dumps(header) + "\n")
+        for mutant in drawn(files, args.file, args.seed):
+            by = was.get((mutant.file, mutant.at, mutant.instead))
+            if mutant.key() in reasons:
+                by = "argued"
+            elif by is None or (by == "" and args.again):
+                by = judge(mutant, files, limit)
+            row = asdict(mutant) | {"by": by}
+            out.write(json.dumps(row) + "\n")
+            out.flush()
+            yield row
+            judged += by is not None
+            if judged == args.count:
+                break
+
+
 def main() -> int:
     """Make them, judge them, and say how many were found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -211,34 +253,27 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--file", action="append", default=[])
     parser.add_argument("--check", action="store_true", help="fail below aims")
+    parser.add_argument("--resume", action="store_true", help="go on")
+    parser.add_argument(
+        "--again", action="store_true", help="judge survivors once more"
+    )
+    by: Counter[str] = Counter()
+    survivors = []
     args = parser.parse_args()
-    files, reasons = sources(), equivalent()
-    sample = chosen(files, args.file, args.count, args.seed)
-    said = battery(files, "hyp/walk.c", FOR_EVER)
-    if said:
-        raise SystemExit(f"the good core is found out: {said}")
-    used = getrusage(RUSAGE_CHILDREN)
-    limit = 3 * round(used.ru_utime + used.ru_stime) + 1
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    found = argued = survived = 0
-    with RESULT.open("w") as out:
-        out.write(json.dumps({"seed": args.seed, "count": args.count}) + "\n")
-        for mutant in sample:
-            by = "argued" if mutant.key() in reasons else None
-            by = by or judge(mutant, files, limit)
-            out.write(json.dumps({**asdict(mutant), "by": by}) + "\n")
-            out.flush()
-            argued += by == "argued"
-            found += by not in {None, "", "argued"}
-            survived += by == ""
-            if by == "":
-                print(
-                    f"{mutant.file}:{mutant.line}: {mutant.kind}: "
-                    f"{mutant.text!r} became {mutant.instead!r} in\n"
-                    f"    {mutant.whole}",
-                    flush=True,
-                )
+    for row in run(args):
+        if row["by"] is None:
+            continue
+        by[str(row["by"]).partition(":")[0]] += 1
+        if row["by"] == "":
+            survivors.append(row)
+            show(row)
+    argued, survived = by.pop("argued", 0), by.pop("", 0)
+    found = by.total()
     judged = found + survived
+    print("\nfound by " + ", ".join(f"{k}: {n}" for k, n in by.most_common()))
+    print(f"\nsurvivors, by file ({survived}):")
+    for row in sorted(survivors, key=lambda row: (row["file"], row["line"])):
+        show(row)
     rate = 100 * found / judged if judged else 100.0
     print(
         f"seed {args.seed}: {judged} mutants judged, {found} found "
