@@ -2,17 +2,29 @@
 
 The verdict's key must stay: property, and operation at which it broke. Steps,
 until none helps: remove records, halves first; a simpler header; the first VM
-instead of another one; operands that are 0, or the oldest of their form. Each
-step is tried in a fixed order, so the result depends on the program alone.
+instead of another one; operands that are 0, or the oldest of their form; one
+wait instead of many records. Each step is tried in a fixed order, so the result
+depends on the program alone.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from hv.fuzz import ops
 from hv.fuzz.format import WORLD, Program, Record, form_of, operand
 from hv.fuzz.verdict import Key, Verdict
 
 LIMIT = 2000
+SHORT = 8  # records: it need not be shorter
+STEP, RUN = (
+    next(op.number for op in ops.table() if op.name == name)
+    for name in ("step", "run")
+)
+WAITS = tuple(
+    Record(op, 0, (count, 0, 0))
+    for count in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)
+    for op in (STEP, RUN)
+)
 
 Execute = Callable[[Program], Verdict]
 
@@ -67,6 +79,8 @@ class _Search:
         for simpler in (_flags, _world, _small_header):
             self.one_by_one(simpler)
         self.records()
+        if self.best == before and len(before.records) > SHORT:
+            self.pass_time()
         return self.best != before
 
     def cut_tail(self) -> None:
@@ -84,6 +98,21 @@ class _Search:
                     at += size
             size //= 2
         self.attempt(_without(self.best, 0, len(self.best.records)))
+
+    def pass_time(self) -> None:
+        """Put one step or run of the schedule in the place of many records.
+
+        Of some mistakes the half is that time passes, or instructions.
+        """
+        size = len(self.best.records)
+        while size > 1:
+            for at in range(0, len(self.best.records) - size, size):
+                if any(
+                    self.attempt(_instead(self.best, at, at + size, waits))
+                    for waits in WAITS
+                ):
+                    return
+            size = size * 2 // 3
 
     def one_list(self) -> None:
         """Do everything at once, not a state first."""
@@ -123,6 +152,12 @@ def shrink(program: Program, execute: Execute, *, limit: int = LIMIT) -> Shrunk:
         minimal = False
     tries = 1 + limit - search.left
     return Shrunk(search.best, search.verdict, tries, minimal)
+
+
+def _instead(program: Program, start: int, end: int, record: Record) -> Program:
+    """Return the program with one record instead of some."""
+    rest = _without(program, start, end - 1)
+    return _with(rest, start, replace(record, actor=rest.records[start].actor))
 
 
 def _without(program: Program, start: int, end: int) -> Program:

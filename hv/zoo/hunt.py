@@ -26,7 +26,7 @@ from hv.zoo.served import Served
 
 EXECUTIONS = 200_000
 SEEDS = 1_000_000  # from one hunt to the next
-SHRINK = 2000  # programs tried
+SHRINK = 10_000  # programs tried
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ from hv.zoo.picture import picture
 
 WITH_TRIGGER = [bug for bug in zoo.records() if bug.trigger]
 SAMPLE = ("C04", "L02", "S01")
-MOST_OPERATIONS = 12
+MOST_OPERATIONS = 10
 # Of each of these variants, so many programs are executed.
 PROFILE = os.environ.get("HV_TEST_PROFILE", "dev")
 PROGRAMS = {"dev": 1_000, "ci": 100_000, "nightly": 10_000_000}
