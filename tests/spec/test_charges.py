@@ -43,12 +43,13 @@ class Accounts:
         config.mem_size = size = self.lib.HV_PRIVGEN_RAM
         config.shadow_frames = 8
         vm = self.ffi.new("uint32_t *")
+        born = self.hart(0).cycles // 10  # to make it may take time
         status = self.lib.hv_vm_create(self.raw, config, vm, self.ffi.NULL, 0)
         self.host.ok(status)
         image = self.ffi.new("uint8_t[]", size)
         self.host.ok(self.lib.hv_privgen(seed, 0, image, size))
         self.host.ok(self.lib.hv_mem_write(self.raw, vm[0], RAM, image, size))
-        self.born[int(vm[0])] = self.hart(0).cycles // 10
+        self.born[int(vm[0])] = born
         self.host.ok(self.lib.hv_vm_boot(self.raw, vm[0], RAM, 0, 0))
 
     def destroy(self, vm: int) -> None:
@@ -116,6 +117,10 @@ def lives(
         accounts.host.run(piece)
         accounts.check()
     return accounts
+
+
+def test_time_that_a_vm_is_made_in_is_its_own() -> None:
+    lives(good_core(), 5_336_012_861, 1, "FAIR", [47, 256, 1, 1, 1])
 
 
 pieces = st.lists(st.integers(1, 400), min_size=5, max_size=15)
