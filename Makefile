@@ -138,12 +138,14 @@ check-links: docs ## links, those that lead elsewhere too if there is a network
 # first. The leak checker would report the Python interpreter's own memory. That
 # memory is looked at, too, where calls are given all kinds of buffers: Python
 # then runs at half the speed.
-# Left out are tests of cores with a planted mistake, and those that are about
-# text, compilers, labs or speed.
+# Left out are tests of cores with a planted mistake, those that are about text,
+# compilers, labs or speed, and those that execute the same as others for the
+# sake of what is drawn, decided or counted.
 TIER ?= not slow and not nightly
 BUFFERS := $(addprefix tests/control/test_,any_calls.py misuse.py native.py)
 ASIDE   := --ignore-glob='*/test_planted*.py' \
-    $(addprefix --ignore=tests/,bench book install labs repo zoo)
+    $(addprefix --ignore=tests/,bench book explore gdb install isolation labs \
+    leaf repo sched views zoo)
 SANITIZED = LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	PYTHONPATH=$(CURDIR)/build/sanitize/lib:$(CURDIR)/tools/sanitize \

@@ -40,7 +40,6 @@ enum trap_action reclaim_wait(struct vcpu *vcpu)
 
     HV_ASSERT(hyp->hal, hyp->config.overcommit);
     vcpu->vm->count.starved++;
-    vcpu->fruitless = 0; /* it waits; that is no fault of ours */
     share_scan(hyp, vcpu->on, RECLAIM_SCAN, &merged);
     if (frames_available(&hyp->frames) > 0)
         return TRAP_RESUME;

@@ -296,7 +296,6 @@ def test_three_kernels_where_there_is_room_for_one() -> None:
         (the_fair_share_is_asked_for, "left < hyp->", "left <= hyp->"),
         (the_fair_share_is_asked_for, "left >= hyp->", "left > hyp->"),
         (one_is_killed_at_a_time, "wake(hyp);\n    } else", ";\n    } else"),
-        (who_waits_for_long_goes_on, "vcpu->fruitless = 0;", ";"),
     ],
 )
 def test_bugs_are_found(
