@@ -6,7 +6,6 @@ This module is the only one of the package that calls C.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from hv import core as good
 from hv.errors import UsageError
 from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
+from hv.properties import named
 from hv.sources import declarations
 
 ALL_ORACLES = 511  # of enum hvp_oracle
@@ -26,7 +26,6 @@ AUDIT_EVERY = 32
 MAP = 1 << 16  # HVP_MAP
 WHEAT = "wheat"
 PLACES = 4  # of VMs in a program
-LAST = 40  # number of the last property
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +116,8 @@ class Context:
         :param properties: by name: ``P7``.
         :raises UsageError: that is no name of a property.
         """
-        bits = 0
-        for name in properties:
-            if not re.fullmatch(r"P[1-9][0-9]?", name) or int(name[1:]) > LAST:
-                raise UsageError(
-                    f"no property {name!r}: they are P1 to P{LAST}"
-                )
-            bits |= 1 << int(name[1:])
-        self._core.lib.hvp_mute(self._raw, bits)
+        numbers = {int(named(name).id[1:]) for name in properties}
+        self._core.lib.hvp_mute(self._raw, sum(1 << n for n in numbers))
 
     def execute(self, data: bytes) -> Verdict:
         """Execute one program.
@@ -169,11 +162,7 @@ class Context:
         :raises HvError: if a program needs more memory than there is.
         """
         lib, ffi = self._core.lib, self._core.ffi
-        raw = lib.hvp_batch_new(number(strategy), first, count)
-        if raw == ffi.NULL:
-            raise MemoryError("no memory for a batch of programs")
-        try:
-            out = ffi.new("struct hvp_progress *")
+        with self._batch(strategy, first, count) as (raw, out):
             while True:
                 status = lib.hvp_batch_run(
                     *(raw, self._raw, limit, out, self._verdict)
@@ -189,8 +178,6 @@ class Context:
                     if found is not None:
                         yield self._sums(raw, out, met=True), None
                     return
-        finally:
-            lib.hvp_batch_free(raw)
 
     def careful(
         self,
@@ -203,19 +190,37 @@ class Context:
 
         For a core that may crash: who listens knows with what. Yields those
         that broke something.
+
+        :raises UsageError: if there is no such strategy.
+        :raises HvError: if a program needs more memory than there is.
         """
         lib, ffi = self._core.lib, self._core.ffi
+        with self._batch(strategy, first, count) as (raw, out):
+            for _ in range(count):
+                lib.hvp_batch_peek(raw, out)
+                data = bytes(ffi.buffer(out.program, out.length))
+                tell(out.seed, data)
+                status = lib.hvp_batch_run(
+                    *(raw, self._raw, 1, out, self._verdict)
+                )
+                good.check(status, f"executing seed {out.seed}")
+                verdict = Verdict.from_c(ffi, self._verdict)
+                if not verdict.ok:
+                    yield Found(out.seed, data, verdict)
+
+    @contextmanager
+    def _batch(
+        self, strategy: str, first: int, count: int
+    ) -> Iterator[tuple[Any, Any]]:
+        """Give a range of seeds to C: a batch, and its progress."""
+        lib, ffi = self._core.lib, self._core.ffi
         raw = lib.hvp_batch_new(number(strategy), first, count)
-        out = ffi.new("struct hvp_progress *")
-        for _ in range(count):
-            lib.hvp_batch_peek(raw, out)
-            data = bytes(ffi.buffer(out.program, out.length))
-            tell(out.seed, data)
-            lib.hvp_batch_run(raw, self._raw, 1, out, self._verdict)
-            verdict = Verdict.from_c(ffi, self._verdict)
-            if not verdict.ok:
-                yield Found(out.seed, data, verdict)
-        lib.hvp_batch_free(raw)
+        if raw == ffi.NULL:
+            raise MemoryError("no memory for a batch of programs")
+        try:
+            yield raw, ffi.new("struct hvp_progress *")
+        finally:
+            lib.hvp_batch_free(raw)
 
     def _sums(self, raw: Any, out: Any, *, met: bool) -> Sums:  # noqa: ANN401
         sums = Sums(

@@ -9,6 +9,7 @@ depends on the program alone.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from hv.fuzz import ops
 from hv.fuzz.format import WORLD, Program, Record, form_of, operand
@@ -16,15 +17,7 @@ from hv.fuzz.verdict import Key, Verdict
 
 LIMIT = 2000
 SHORT = 8  # records: it need not be shorter
-STEP, RUN = (
-    next(op.number for op in ops.table() if op.name == name)
-    for name in ("step", "run")
-)
-WAITS = tuple(
-    Record(op, 0, (count, 0, 0))
-    for count in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)
-    for op in (STEP, RUN)
-)
+WAITS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55)  # steps, or pieces of a run
 
 Execute = Callable[[Program], Verdict]
 
@@ -109,7 +102,7 @@ class _Search:
             for at in range(0, len(self.best.records) - size, size):
                 if any(
                     self.attempt(_instead(self.best, at, at + size, waits))
-                    for waits in WAITS
+                    for waits in _waits()
                 ):
                     return
             size = size * 2 // 3
@@ -152,6 +145,16 @@ def shrink(program: Program, execute: Execute, *, limit: int = LIMIT) -> Shrunk:
         minimal = False
     tries = 1 + limit - search.left
     return Shrunk(search.best, search.verdict, tries, minimal)
+
+
+@cache
+def _waits() -> tuple[Record, ...]:
+    """Return what only passes time, the shortest first."""
+    return tuple(
+        Record(ops.by_name()[name].number, 0, (count, 0, 0))
+        for count in WAITS
+        for name in ("step", "run")
+    )
 
 
 def _instead(program: Program, start: int, end: int, record: Record) -> Program:

@@ -57,17 +57,27 @@ def died(status: int, limit: float) -> Died:
     return Died(f"the host process died: {number.name}")
 
 
+def be_quiet() -> None:
+    """Die without a word, as a child whose death is somebody's answer."""
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.disable()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)  # what a library says as it dies
+
+
+def end_within(limit: float) -> None:
+    """Be killed after so many seconds of processor time from now on."""
+    signal.setitimer(signal.ITIMER_PROF, limit)
+    signal.alarm(WATCHDOG + ceil(limit))
+
+
 def _serve(work: Callable[[], object], writer: int, limit: float) -> None:
     """Be the child; never return."""
     code = 1
     try:
-        for number in (signal.SIGPROF, signal.SIGALRM):
-            signal.signal(number, signal.SIG_DFL)
-        faulthandler.disable()
-        signal.setitimer(signal.ITIMER_PROF, limit)
-        signal.alarm(WATCHDOG + ceil(limit))
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)  # what a library says as it dies
+        be_quiet()
+        end_within(limit)
         answer = pickle.dumps(work())
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(answer)

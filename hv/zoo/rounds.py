@@ -10,12 +10,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from mmap import mmap
-from signal import ITIMER_PROF, setitimer
 
 from hv.fuzz.native import ALL_BUT_EACH, Context, Core, Found
 from hv.fuzz.ops import MAX_LENGTH
 from hv.fuzz.verdict import Verdict
-from hv.zoo.guarded import Died, guarded
+from hv.zoo.guarded import Died, end_within, guarded
 
 # The best first: the others find what these overlook.
 STRATEGIES = ("g3", "g4", "g3", "g2") * 4 + ("g3", "g5", "g1", "g0")
@@ -66,23 +65,23 @@ class _Told:
     Written before each program, so that of one that kills it is known which.
     """
 
-    HEAD = struct.Struct("=IIQI")  # round, programs of it, seed, its length
+    HEAD = struct.Struct("=QI")  # seed, length of its program
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
         self._shared = mmap(-1, self.HEAD.size + MAX_LENGTH)
-        self.say(0, 0, 0, b"")
+        self.say(first, b"")
 
-    def say(self, number: int, done: int, seed: int, data: bytes) -> None:
+    def say(self, seed: int, data: bytes) -> None:
         """Say what is executed next."""
         end = self.HEAD.size + len(data)
         self._shared[self.HEAD.size : end] = data
-        self.HEAD.pack_into(self._shared, 0, number, done, seed, len(data))
+        self.HEAD.pack_into(self._shared, 0, seed, len(data))
 
-    def heard(self) -> tuple[int, int, int, bytes]:
+    def heard(self) -> tuple[int, bytes]:
         """Return what was said last."""
-        number, done, seed, length = self.HEAD.unpack_from(self._shared, 0)
+        seed, length = self.HEAD.unpack_from(self._shared, 0)
         end = self.HEAD.size + length
-        return number, done, seed, bytes(self._shared[self.HEAD.size : end])
+        return seed, bytes(self._shared[self.HEAD.size : end])
 
 
 @dataclass(slots=True)
@@ -128,7 +127,7 @@ class Rounds:
 
     def look(self) -> State:
         """Go through the rounds, until something is found or all is over."""
-        state, told = State(), _Told()
+        state, told = State(), _Told(self.first)
         while not state.found and not state.over:
             outcome = guarded(partial(self._go_on, state, told, spent()), LONG)
             if isinstance(outcome, Died):
@@ -163,8 +162,8 @@ class Rounds:
         first = self.first + state.round * ROUND
 
         def tell(seed: int, data: bytes) -> None:
-            told.say(state.round, seed - first, seed, data)
-            setitimer(ITIMER_PROF, ONE)
+            told.say(seed, data)
+            end_within(ONE)
 
         for found in worse.careful(strategy(state.round), first, ROUND, tell):
             if better.execute(found.data).ok:
@@ -176,7 +175,8 @@ class Rounds:
 
     def _killed(self, state: State, told: _Told) -> None:
         """Note which program has killed a child."""
-        number, done, seed, data = told.heard()
+        seed, data = told.heard()
+        number, done = divmod(seed - self.first, ROUND)
         state.executed += (number - state.round) * ROUND + done + 1
         state.round = number
         state.found = Found(seed, data, Verdict())

@@ -5,7 +5,6 @@ made by; to fork one takes longer than to execute fifty programs. So who has
 many keeps a child to ask, and makes a new one when it has died.
 """
 
-import faulthandler
 import os
 import pickle
 import signal
@@ -16,7 +15,7 @@ from typing import Self
 
 from hv.fuzz.native import ALL_ORACLES, Core
 from hv.fuzz.verdict import Verdict
-from hv.zoo.guarded import Died, died
+from hv.zoo.guarded import Died, be_quiet, died, end_within
 
 Answer = tuple[int, Verdict, float]  # index, its verdict, processor time
 
@@ -109,20 +108,19 @@ class Served:
     def _serve(self, questions: int, answers: int) -> None:
         """Be the child; never return."""
         try:
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)
-            faulthandler.disable()
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            be_quiet()
             with self._core.context(**self._how) as context:
                 while True:
                     programs = pickle.loads(_receive(questions))  # noqa: S301
                     index, verdict = len(programs), Verdict()
                     for i, data in enumerate(programs):
-                        signal.setitimer(signal.ITIMER_PROF, self._limit)
+                        end_within(self._limit)
                         verdict = context.execute(data)
                         if not verdict.ok:
                             index = i
                             break
                     signal.setitimer(signal.ITIMER_PROF, 0)
+                    signal.alarm(0)
                     answer = (index, verdict, time.process_time())
                     _send(answers, pickle.dumps(answer))
         finally:
