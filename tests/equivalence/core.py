@@ -32,6 +32,7 @@ __all__ = [
     "CSRC",
     "ROOT",
     "CData",
+    "Checked",
     "Core",
     "Planted",
     "build",
@@ -142,6 +143,20 @@ class Planted:
     def core(self) -> Core:
         """Build and load the core that has this bug."""
         return Core(build(self.files()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked(Planted):
+    """A record whose bug some check, by name, must find.
+
+    :ivar by: the check that finds it.
+    :ivar shows: what that says then.
+    """
+
+    precedent: str
+    property: str
+    by: str
+    shows: str
 
 
 @cache

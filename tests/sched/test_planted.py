@@ -1,12 +1,11 @@
 """Each planted bug of the scheduler is found, for the stated reason."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.equivalence.core import Core, Planted, build, sources
+from tests.equivalence.core import Checked, Core, build, sources
 from tests.memory.puppet import Host
 from tests.sched import cuts, programs, scenario
 from tests.sched.simlib import (
@@ -27,19 +26,9 @@ LONG = 10**7
 RAM = 0x8000_0000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bug(Planted):
-    """One record of planted.toml."""
-
-    precedent: str
-    property: str
-    by: str
-    shows: str
-
-
-def bugs() -> list[Bug]:
+def bugs() -> list[Checked]:
     """Return all records."""
-    return Bug.read(RECORDS)
+    return Checked.read(RECORDS)
 
 
 # -- checks on simulated harts ------------------------------------------------
@@ -266,6 +255,6 @@ def test_the_scheduler_as_it_is_passes(check: str) -> None:
 
 
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
-def test_a_planted_bug_is_found(bug: Bug) -> None:
+def test_a_planted_bug_is_found(bug: Checked) -> None:
     with pytest.raises(AssertionError, match=bug.shows):
         _check(bug.by, bug.files())
