@@ -57,6 +57,8 @@ bool host_watch_full(const hv_host *host);
 
 /* Instructions retired by a vCPU, up to now. */
 uint64_t host_vcpu_insns(hv_host *host, struct vcpu *vcpu);
+/* Where hv_step() steps it: on its hart, where it waits, or on the first. */
+struct pcpu *host_step_pcpu(hv_host *host, const struct vcpu *vcpu);
 
 /* Hand queued input to the bare machine's UART, as far as that has room. */
 void host_feed(hv_host *host);

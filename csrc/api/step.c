@@ -37,8 +37,7 @@ static uint64_t hyp_steps(const struct vcpu *vcpu, const struct hart *hart)
            hart->count.irqs_s + hart->count.traps_vs + hart->count.irqs_vs;
 }
 
-/* Where it is stepped: on its hart, where it waits, or on the first. */
-static struct pcpu *step_pcpu(hv_host *host, const struct vcpu *vcpu)
+struct pcpu *host_step_pcpu(hv_host *host, const struct vcpu *vcpu)
 {
     if (vcpu->on)
         return vcpu->on;
@@ -53,7 +52,7 @@ static struct pcpu *step_pcpu(hv_host *host, const struct vcpu *vcpu)
 static int hyp_step(hv_host *host, struct vm *vm, struct vcpu *vcpu)
 {
     struct hal  *hal = &host->hal;
-    struct pcpu *pcpu = step_pcpu(host, vcpu);
+    struct pcpu *pcpu = host_step_pcpu(host, vcpu);
     struct hart *hart = machine_hart(host->machine, pcpu->id);
     uint64_t     before = hyp_steps(vcpu, hart);
     uint32_t     attempts = 0;
@@ -99,7 +98,7 @@ int hv_step(hv_host *host, uint32_t id, uint32_t n)
         return HV_ERR_BROKEN;
     if (!vm)
         return bare_step(host, machine_hart(host->machine, n));
-    struct hyp_cpu *cpu = step_pcpu(host, &vm->vcpu[n])->hyp;
+    struct hyp_cpu *cpu = host_step_pcpu(host, &vm->vcpu[n])->hyp;
     cpu->stepping = true;
     status = hyp_step(host, vm, &vm->vcpu[n]);
     cpu->stepping = false;

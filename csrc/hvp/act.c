@@ -117,22 +117,18 @@ static void told(struct hvp_run *run, const struct hvp_act *act,
     out->tval = vcpu->csr.stval;
 }
 
-/* Whoever was on this vCPU's hart has left it. */
+/* Whoever of another VM was on this hart has left it. */
 static void take_hart(struct hvp_run *run, const struct hvp_act *act,
-                      const struct vcpu *vcpu)
+                      uint32_t hart)
 {
-    const struct pcpu *pcpu = vcpu->on;
-    uint32_t           hart = 0;
-
-    if (!pcpu && vcpu->sched.home)
-        pcpu = vcpu->sched.home->pcpu;
-    if (pcpu)
-        hart = pcpu->id;
     act->vm->vcpu[act->vcpu].hart = hart;
-    for (uint32_t i = 0; i < HVP_VMS; i++)
-        for (uint32_t n = 0; n < HVP_VCPUS && i != act->place; n++)
+    for (uint32_t i = 0; i < HVP_VMS; i++) {
+        if (i == act->place)
+            continue;
+        for (uint32_t n = 0; n < HVP_VCPUS; n++)
             if (run->vm[i].vcpu[n].hart == hart)
                 run->vm[i].vcpu[n].left = true;
+    }
 }
 
 bool hvp_step(struct hvp_run *run, struct hvp_act *act)
@@ -149,7 +145,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
         return false;
     run->out->steps++;
-    take_hart(run, act, vcpu);
+    take_hart(run, act, host_step_pcpu(run->host, vcpu)->id);
     int status = hv_step(run->host, act->vm->id, act->vcpu);
 
     hvp_check_step(run, cycles, exits);

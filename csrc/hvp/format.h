@@ -54,6 +54,12 @@ static inline bool hvp_actor_kernel(struct hvp_record r)
     return r.actor & 16;
 }
 
+/* Of the header's `world`: the first VM has a style, the others have one. */
+static inline uint32_t hvp_world_style(uint32_t world, uint32_t place)
+{
+    return (world >> (place ? 8 : 5) & 7) % HV_NR_STYLES;
+}
+
 static inline enum hvp_form hvp_form(uint16_t arg)
 {
     return (enum hvp_form)(arg >> 14);

@@ -64,11 +64,10 @@ static uint32_t draw_world(struct hvp_random *world)
     return bits | (hvp_chance(world, 80) ? 1 : hvp_below(world, 4));
 }
 
-/* The style of the first VM, and of the others; as world.c reads it. */
 static bool has_style(uint32_t world, uint32_t style)
 {
-    return (world >> 5 & 7) % HV_NR_STYLES == style ||
-           ((world & 3) && (world >> 8 & 7) % HV_NR_STYLES == style);
+    return hvp_world_style(world, 0) == style ||
+           ((world & 3) && hvp_world_style(world, 1) == style);
 }
 
 /* How many of the steps are sequences: some mistakes need one of them and a

@@ -74,8 +74,8 @@ struct hvp_vcpu {
     uint32_t owes_va; /* ... of this page */
     bool     linked;  /* it may have a reservation */
     uint32_t link;    /* the word that it reserved */
-    uint32_t hart;    /* ... and where */
-    bool     left;    /* another VM was on that hart since */
+    uint32_t hart;    /* where it was stepped last */
+    bool     left;    /* another VM was there since it reserved */
 };
 
 struct hvp_past { uint32_t handle[HVP_PAST], count; };
@@ -379,6 +379,9 @@ void hvp_check_trap(struct hvp_run *run);
 /* Is the next instruction the one of this slot, for sure? */
 bool hvp_expect_fetch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
                       uint32_t insn);
+/* check_others.c: how the other VMs are, before a guest acts; they still are. */
+void hvp_others_note(struct hvp_run *run, const struct hvp_act *act);
+void hvp_others_check(struct hvp_run *run, const struct hvp_act *act);
 /* Cycles that all harts have worked. */
 uint64_t hvp_cycles(const struct hvp_run *run);
 /* Exits to the hypervisor, on all harts. */

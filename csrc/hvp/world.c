@@ -271,8 +271,7 @@ bool hvp_world_make(struct hvp_run *run)
     if (!host_make(run))
         return false;
     for (uint32_t i = 0; i < shape.vms; i++)
-        hvp_vm_make(run, i, (run->world >> (i ? 8 : 5) & 7) % HV_NR_STYLES,
-                    shape.pages);
+        hvp_vm_make(run, i, hvp_world_style(run->world, i), shape.pages);
     if (shape.policy == HV_POLICY_SLOTS)
         give_slots(run, &shape);
     return true;
