@@ -170,11 +170,6 @@ def run(
     bugs = _chosen(ids)
     good = sound(jobs=jobs)
     rows, missed = [], 0
-    if not as_json:
-        print(
-            f"{'ID':3}  {'EXPECTED':8}  {'FOUND':8} {'BY':14} {'RUNS':>8} "
-            f"{'SECONDS':>8} {'OPS':>4}  WHAT"
-        )
     found = hunts(
         *(bugs, good),
         seed=seed,
@@ -183,6 +178,11 @@ def run(
         hypothesis=hypothesis,
         second=second,
     )
+    if not as_json:
+        print(
+            f"{'ID':3}  {'EXPECTED':8}  {'FOUND':8} {'BY':14} {'RUNS':>8} "
+            f"{'SECONDS':>8} {'OPS':>4}  WHAT"
+        )
     for bug, it in found:
         missed += not it.property
         rows.append({"id": bug.id, "expected": bug.property, **asdict(it)})

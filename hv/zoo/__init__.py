@@ -7,7 +7,7 @@ behind the same headers as the good one; `wheats()` are cores that differ and
 are right all the same, so that no property is made to fit one implementation.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -115,6 +115,11 @@ def hunts(
             second=second,
         )
 
-    chosen = list(bugs)
+    return _each(one, list(bugs), jobs)
+
+
+def _each(
+    one: "Callable[[Bug], Finding]", bugs: list[Bug], jobs: int
+) -> "Iterator[tuple[Bug, Finding]]":
     with ThreadPoolExecutor(jobs) as pool:
-        yield from zip(chosen, pool.map(one, chosen), strict=True)
+        yield from zip(bugs, pool.map(one, bugs), strict=True)

@@ -56,6 +56,15 @@ def test_run_by_hypothesis(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["strategy"], found["property"]) == ("hypothesis", "P14")
 
 
+def test_what_cannot_be_asked_for_is_said_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["zoo", "run", "C04", "--second", "--hypothesis"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "a second property is looked for by the generator" in captured.err
+
+
 def test_a_bug_that_is_missed(capsys: pytest.CaptureFixture[str]) -> None:
     """What it takes to see this one is not in so few programs."""
     assert main(["zoo", "run", "K24", "--time", "0.001"]) == 1
