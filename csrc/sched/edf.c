@@ -126,17 +126,12 @@ static bool edf_preempts(const struct vcpu *woken, const struct vcpu *current)
     return woken->sched.key < current->sched.key;
 }
 
-static bool in_period(const struct vcpu *vcpu)
-{
-    return vcpu->state == VCPU_RUNNABLE && vcpu->vm->state == VM_LIVE;
-}
-
 static uint64_t edf_next(const struct hyp_cpu *cpu)
 {
     uint64_t next = TIME_NEVER;
 
     for (const struct vcpu *v = cpu->reserved; v; v = v->sched.edf.next)
-        if (in_period(v) && v->sched.edf.deadline < next)
+        if (sched_runnable(v) && v->sched.edf.deadline < next)
             next = v->sched.edf.deadline;
     return next;
 }
@@ -147,7 +142,7 @@ static void edf_tick(struct hyp_cpu *cpu, uint64_t now)
         struct sched_edf *e = &v->sched.edf;
         uint64_t          period = v->vm->sched.period;
 
-        if (!in_period(v) || now < e->deadline)
+        if (!sched_runnable(v) || now < e->deadline)
             continue;
         trace(cpu->pcpu, EVENT_credit, v, (uint32_t)e->left);
         renew(v, e->deadline + ((now - e->deadline) / period + 1) * period);

@@ -62,7 +62,7 @@ static struct least least_of(const struct hyp *hyp, const struct vcpu *but)
 
         if (front)
             least.waits = min(least.waits, front->sched.vtime);
-        if (current && current != but)
+        if (current && current != but && sched_runnable(current))
             least.runs = min(least.runs, current->sched.vtime);
     }
     return least;
@@ -151,7 +151,9 @@ static bool fair_admit(struct vm *vm, const struct sched_params *params,
 
         if (floor == UINT64_MAX || lead > MAX_LEAD || lead < -MAX_LEAD)
             continue;
-        s->vtime = floor + (uint64_t)(lead * before / now);
+        lead = lead * before / now;
+        s->vtime = lead < 0 ? less(floor, (uint64_t)-lead)
+                            : floor + (uint64_t)lead;
         sched_rekey(&vm->vcpu[i], s->vtime);
     }
     return true;

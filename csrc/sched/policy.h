@@ -143,7 +143,9 @@ void sched_again(struct hyp_cpu *cpu);
 const struct vcpu *sched_front(const struct hyp_cpu *cpu);
 /* If it waits in a queue, then from now on under this key. */
 void sched_rekey(struct vcpu *vcpu, uint64_t key);
-/* vCPUs of a VM that are runnable: running, queued or parked. */
+/* It has something to do: it is running, queued or parked. */
+bool sched_runnable(const struct vcpu *vcpu);
+/* How many vCPUs of a VM have. */
 uint32_t sched_active(const struct vm *vm);
 
 #endif

@@ -15,8 +15,7 @@ struct rest { uint64_t ticks, weight; };
 
 static bool is_active(const struct vcpu *vcpu)
 {
-    return vcpu->sched.credit.active ||
-           (vcpu->state == VCPU_RUNNABLE && vcpu->vm->state == VM_LIVE);
+    return vcpu->sched.credit.active || sched_runnable(vcpu);
 }
 
 static uint32_t nr_active(const struct vm *vm)

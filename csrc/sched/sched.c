@@ -38,7 +38,7 @@ uint64_t sched_now(const struct hyp *hyp)
     return hal_time(here(hyp));
 }
 
-static bool runnable(const struct vcpu *vcpu)
+bool sched_runnable(const struct vcpu *vcpu)
 {
     return vcpu->state == VCPU_RUNNABLE && vcpu->vm->state == VM_LIVE;
 }
@@ -72,7 +72,7 @@ uint32_t sched_active(const struct vm *vm)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < vm->config.nr_vcpus; i++)
-        n += runnable(&vm->vcpu[i]);
+        n += sched_runnable(&vm->vcpu[i]);
     return n;
 }
 
@@ -153,6 +153,12 @@ static void enqueue(struct vcpu *vcpu, struct hyp_cpu *cpu)
         sched_again(cpu);
 }
 
+/* By what it has now. */
+static void new_key(struct vcpu *vcpu)
+{
+    vcpu->sched.key = policy_of(vcpu)->requeue(vcpu, sched_now(vcpu->vm->hyp));
+}
+
 static void dequeue(struct vcpu *vcpu)
 {
     if (vcpu->sched.queued)
@@ -167,7 +173,7 @@ void sched_wake(struct vcpu *vcpu)
     struct hyp        *hyp = vcpu->vm->hyp;
     uint64_t           now = sched_now(hyp);
 
-    if (!runnable(vcpu) || vcpu->on || s->queued)
+    if (!sched_runnable(vcpu) || vcpu->on || s->queued)
         return;
     runstate_update(vcpu);
     if (s->seen < hal_cycles(here(hyp)))
@@ -212,10 +218,10 @@ void sched_unpark(struct vcpu *vcpu)
     if (!vcpu->sched.parked)
         return;
     vcpu->sched.parked = false;
-    if (!runnable(vcpu) || vcpu->on)
+    if (!sched_runnable(vcpu) || vcpu->on)
         return;
     /* What it was parked with says nothing of what it has now. */
-    vcpu->sched.key = policy_of(vcpu)->requeue(vcpu, sched_now(vcpu->vm->hyp));
+    new_key(vcpu);
     enqueue(vcpu, place(vcpu));
     trace(here(vcpu->vm->hyp), EVENT_unpark, vcpu, vcpu->sched.home->pcpu->id);
 }
@@ -484,17 +490,17 @@ static void take_off(struct vcpu *vcpu)
     vcpu->vm->style->paging->release(vcpu);
     pcpu->hyp->current = NULL;
     hal_wait(pcpu);
-    trace(pcpu, EVENT_stop, vcpu, runnable(vcpu));
+    trace(pcpu, EVENT_stop, vcpu, sched_runnable(vcpu));
     runstate_update(vcpu);
-    if (runnable(vcpu))
+    if (sched_runnable(vcpu))
         steal_tell(vcpu, false);
 }
 
-/* It has been running, and still could: back to a queue, or to wait for the
- * next period. */
+/* It has been running, and still could: back to a queue, with the key that it
+ * was given for that, or to wait for the next period. */
 static void put_back(struct vcpu *vcpu)
 {
-    if (!runnable(vcpu))
+    if (!sched_runnable(vcpu))
         return;
     if (cap_spent(vcpu->vm))
         sched_park(vcpu);
@@ -505,7 +511,7 @@ static void put_back(struct vcpu *vcpu)
 static void make_room(struct vcpu *vcpu)
 {
     take_off(vcpu);
-    vcpu->sched.key = policy_of(vcpu)->requeue(vcpu, sched_now(vcpu->vm->hyp));
+    new_key(vcpu);
     put_back(vcpu);
 }
 
@@ -593,11 +599,13 @@ static void sched_pick(struct pcpu *pcpu)
 
     if (old)
         cap_return(old); /* or its own grant would look spent */
-    bool goes_on = old && runnable(old) && !old->sched.parked &&
+    bool goes_on = old && sched_runnable(old) && !old->sched.parked &&
                    !cap_spent(old->vm) && permits(old, cpu);
 
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);
+    if (old && !goes_on && sched_runnable(old))
+        new_key(old); /* elsewhere, what it has had here counts */
     struct vcpu *next = choose(cpu, goes_on ? old : NULL);
     if (next && next == old) {
         cpu->new_slice = true;
@@ -661,7 +669,7 @@ static bool awaits_period(const struct hyp *hyp)
 
         for (uint32_t i = 0; vm && vm->sched.cap && i < vm->config.nr_vcpus;
              i++)
-            if (vm->vcpu[i].sched.parked && runnable(&vm->vcpu[i]))
+            if (vm->vcpu[i].sched.parked && sched_runnable(&vm->vcpu[i]))
                 return true;
     }
     return false;

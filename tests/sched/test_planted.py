@@ -14,6 +14,7 @@ from tests.sched.simlib import (
     RUN_TO,
     SLEEP,
     SLEEP_TO,
+    WORK,
     Library,
     Sim,
     simulator,
@@ -24,6 +25,7 @@ from tests.sched.test_gangs import runs_together
 RECORDS = Path(__file__).with_name("planted.toml")
 LONG = 10**7
 RAM = 0x8000_0000
+RANK, OVER = 62, 2  # csrc/sched/credit.h: of a key
 
 
 def bugs() -> list[Checked]:
@@ -165,6 +167,37 @@ def _same_budget_again(library: Library) -> None:
     assert sim.charged(vm) < 25_000, "more than its budget"
 
 
+def _forbidden_hart(library: Library) -> None:
+    """Who has used up its credit waits behind others, wherever it goes."""
+    sim = Sim("credit", 2, quantum=100, library=library)
+    sim.vm(2, weight=1024)
+    mover = sim.vm(weight=300, steps=[(RUN, 200, 0), (WORK, 10, 0)])
+    moved = 0
+    for cycle in range(1_000, LONG // 20, 500):
+        sim.run(cycle)
+        seen = sim.vcpu(mover)
+        if seen.on < 0 or seen.credit > 0 or seen.key >> RANK == OVER:
+            continue
+        sim.pin(mover, 0, 3 & ~(1 << seen.on))
+        now = cycle
+        while sim.vcpu(mover).on == seen.on:
+            sim.run(now := now + 20)
+        assert sim.vcpu(mover).key >> RANK == OVER, "it keeps its old rank"
+        sim.pin(mover, 0, 3)
+        moved += 1
+    assert moved > 2
+
+
+def _lighter_while_asleep(library: Library) -> None:
+    sim = Sim("fair", library=library)
+    hog = sim.vm()
+    sleeper = sim.vm(weight=4096, steps=[(BLOCK, 0, 0)])
+    sim.run(LONG)
+    sim.change(sleeper, weight=64)
+    behind = sim.vcpu(sleeper).vtime < sim.vcpu(hog).vtime
+    assert behind, "it waits until the end of time"
+
+
 # -- checks on the machine ----------------------------------------------------
 
 Seen = tuple[bytes, int, int]
@@ -233,6 +266,8 @@ SIMULATED: dict[str, Callable[[Library], None]] = {
     "server": _server,
     "gangs": _gangs,
     "same_budget_again": _same_budget_again,
+    "forbidden_hart": _forbidden_hart,
+    "lighter_while_asleep": _lighter_while_asleep,
 }
 REAL: dict[str, Callable[[Core], None]] = {
     "two_runs": _two_runs,
