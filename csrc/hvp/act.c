@@ -92,7 +92,7 @@ static bool place(struct hvp_run *run, const struct hvp_act *act,
 }
 
 /* Who asks for its steal time where it is told of traps reads that instead. */
-static bool overwritten(const struct vm *vm, const struct vcpu *vcpu)
+bool hvp_overwritten(const struct vm *vm, const struct vcpu *vcpu)
 {
     uint32_t page = vcpu->pv.shared.raw >> PAGE_SHIFT;
 
@@ -117,20 +117,6 @@ static void told(struct hvp_run *run, const struct hvp_act *act,
     out->tval = vcpu->csr.stval;
 }
 
-/* Whoever of another VM was on this hart has left it. */
-static void take_hart(struct hvp_run *run, const struct hvp_act *act,
-                      uint32_t hart)
-{
-    act->vm->vcpu[act->vcpu].hart = hart;
-    for (uint32_t i = 0; i < HVP_VMS; i++) {
-        if (i == act->place)
-            continue;
-        for (uint32_t n = 0; n < HVP_VCPUS; n++)
-            if (run->vm[i].vcpu[n].hart == hart)
-                run->vm[i].vcpu[n].left = true;
-    }
-}
-
 bool hvp_step(struct hvp_run *run, struct hvp_act *act)
 {
     struct vm *vm = hvp_live(run, act->vm);
@@ -145,7 +131,6 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
         return false;
     run->out->steps++;
-    take_hart(run, act, host_step_pcpu(run->host, vcpu)->id);
     int status = hv_step(run->host, act->vm->id, act->vcpu);
 
     hvp_check_step(run, cycles, exits);
@@ -158,7 +143,7 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     }
     run->last.done = after.starved == before.starved; /* else it has to wait */
     run->last.trapped = after.traps != before.traps;
-    if (run->last.trapped && act->vm->pv && overwritten(vm, vcpu)) {
+    if (run->last.trapped && act->vm->pv && hvp_overwritten(vm, vcpu)) {
         run->last.done = false;
     } else if (run->last.trapped) {
         told(run, act, vcpu, &run->last);
@@ -166,6 +151,21 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
         act->vm->vcpu[act->vcpu].linked = false;
     }
     return true;
+}
+
+/* Nobody knows what it executes. */
+static bool told_in_code(const struct vm *vm)
+{
+    const uint32_t code = (RAM_BASE >> PAGE_SHIFT) + HVP_PAGE_CODE;
+
+    for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++) {
+        const struct pv_state *pv = &vm->vcpu[i].pv;
+
+        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == code) ||
+            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == code))
+            return true;
+    }
+    return false;
 }
 
 static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
@@ -182,6 +182,8 @@ static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
         if (hvp_step(run, act))
             break;
     }
+    if (told_in_code(hvp_live(run, act->vm)))
+        run->last = (struct hvp_outcome){ .done = false };
     return run->last;
 }
 

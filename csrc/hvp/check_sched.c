@@ -82,7 +82,8 @@ static void check_credit(struct hvp_run *run, const struct vcpu *vcpu,
 
 /* --- fair ---------------------------------------------------------------------- */
 
-/* The least vtime of those that were ready all the time, but this one. Who has
+/* The least vtime of those that were ready all the time, but this one; none if
+ * another one came meanwhile, since then it may be that one which counted. Who has
  * used up its cap does not wait: nobody is to be measured by what it has had. */
 static uint64_t least_vtime(struct hvp_run *run, const struct vcpu *but)
 {
@@ -93,9 +94,12 @@ static uint64_t least_vtime(struct hvp_run *run, const struct vcpu *but)
             const struct hvp_shares *was = &run->before.shares[i][n];
             const struct vm         *vm = hvp_live(run, &run->vm[i]);
 
-            if (vm && was->vm == vm->id && was->ready && !was->parked &&
-                &vm->vcpu[n] != but && ready(&vm->vcpu[n]) &&
-                was->vtime < least)
+            if (!vm || n >= vm->config.nr_vcpus || &vm->vcpu[n] == but ||
+                !ready(&vm->vcpu[n]))
+                continue;
+            if (was->vm != vm->id || !was->ready)
+                return UINT64_MAX;
+            if (!was->parked && was->vtime < least)
                 least = was->vtime;
         }
     return least;

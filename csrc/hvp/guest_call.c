@@ -44,6 +44,12 @@ static void check_back(struct hvp_run *run, const struct hvp_act *act,
                  (unsigned)pc, (unsigned)vcpu->mode);
 }
 
+/* The hypervisor writes down what time it is, now or from now on. */
+static bool is_clock(uint32_t number)
+{
+    return number == HCALL_runstate || number == HCALL_set_shared;
+}
+
 /* False: it did not come back, or with an error. */
 static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
                  uint32_t a, uint32_t b, uint32_t c)
@@ -53,6 +59,7 @@ static bool call(struct hvp_run *run, struct hvp_act *act, uint32_t number,
     uint64_t before = hvp_abstract_before(run, act);
     bool     back = hvp_call(run, act, SBI_EXT_HV, number, arg, &error);
 
+    act->vm->clocked |= is_clock(number);
     if (back && act->kernel)
         check_back(run, act, number, error);
     if (back && error < 0)
@@ -219,6 +226,7 @@ void hvp_op_do_multicall(struct hvp_run *run, struct hvp_act *act)
     if (hv_mem_write(run->host, act->vm->id, lists(), record, sizeof(record)) ==
         HV_OK)
         call(run, act, HCALL_multicall, lists(), 2, 0);
+    act->vm->clocked |= is_clock(act->a) || is_clock(act->b);
 }
 
 void hvp_op_do_set_shared(struct hvp_run *run, struct hvp_act *act)

@@ -150,7 +150,8 @@ void hvp_op_do_sret(struct hvp_run *run, struct hvp_act *act)
     if (!vm || !sure || !act->kernel || !run->last.done || run->last.trapped ||
         run->disturbed)
         return;
-    if (act->vm->pv && !vcpu->pv.shared_set) /* made as far as memory went */
+    if (act->vm->pv && (!vcpu->pv.shared_set || /* as far as memory went */
+                        hvp_overwritten(vm, vcpu)))
         return;
     vcpu_pull(vcpu);
     run->out->checks++;
@@ -207,6 +208,7 @@ void hvp_op_do_ecall(struct hvp_run *run, struct hvp_act *act)
     /* Upper half of an address, flags: what is not 0 is wrong. */
     if (ext == SBI_EXT_DBCN || ext == SBI_EXT_STA)
         arg[2] = arg[3] = 0;
+    act->vm->clocked |= ext == SBI_EXT_STA;
     uint64_t before = hvp_abstract_before(run, act);
 
     if (hvp_call(run, act, ext, act->a % 8, arg, &error) && error < 0 &&

@@ -70,7 +70,6 @@ void hvp_op_do_lr(struct hvp_run *run, struct hvp_act *act)
         return;
     vcpu->linked = true;
     vcpu->link = act->a;
-    vcpu->left = false;
 }
 
 /* It may fail for no reason; it may not succeed without one: P15. */
@@ -82,7 +81,6 @@ void hvp_op_do_sc(struct hvp_run *run, struct hvp_act *act)
 
     hvp_expect(run, act, HVP_SLOT_SC, act->a, 4, ACCESS_STORE, &expect);
     expect.atomic = true;
-    run->trace->left[run->index] = vcpu->left;
     hvp_do(run, act, HVP_SLOT_SC, act->a, act->b);
     vcpu->linked = false;
     if (hvp_expect_check(run, act, &expect)) {

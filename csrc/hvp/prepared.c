@@ -11,7 +11,8 @@ static uint32_t key_of(const struct hvp_run *run)
     return run->world | (run->flags & HVP_STRICT ? 1u << 16 : 0) |
            (run->secret ? 1u << 17 : 0) | (run->fill & 0xff) << 18 |
            (run->ample ? 1u << 26 : 0) | (run->edf ? 1u << 27 : 0) |
-           (run->budget ? 1u << 28 : 0);
+           (run->budget ? 1u << 28 : 0) |
+           (run->context->other_tags ? 1u << 29 : 0);
 }
 
 static void drop(struct hvp_prepared *world)

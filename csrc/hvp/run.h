@@ -74,8 +74,6 @@ struct hvp_vcpu {
     uint32_t owes_va; /* ... of this page */
     bool     linked;  /* it may have a reservation */
     uint32_t link;    /* the word that it reserved */
-    uint32_t hart;    /* where it was stepped last */
-    bool     left;    /* another VM was there since it reserved */
 };
 
 struct hvp_past { uint32_t handle[HVP_PAST], count; };
@@ -86,9 +84,10 @@ struct hvp_vm {
     uint32_t kin;    /* whose it may have, as a mask: forks have a parent's */
     bool     tried;  /* somebody wanted a VM in this place */
     uint32_t pages, vcpus, style;
-    uint32_t target; /* how many of its pages its host wants it to have */
-    bool     pv;     /* kernel of a style that calls */
-    uint64_t tables; /* pages that are or were tables, as a mask */
+    uint32_t target;  /* how many of its pages its host wants it to have */
+    bool     pv;      /* kernel of a style that calls */
+    bool     clocked; /* what time it was may be anywhere in its memory */
+    uint64_t tables;  /* pages that are or were tables, as a mask */
     struct hvp_vcpu vcpu[HVP_VCPUS];
     struct hvp_past unmapped, given, unpinned; /* gva, gfn, gfn */
     bool            logging;
@@ -116,8 +115,8 @@ struct hvp_outcome {
  * time, by place. */
 struct hvp_trace {
     uint64_t seen[HVP_MAX_RECORDS];
-    uint8_t  who[HVP_MAX_RECORDS];  /* place, plus 1 */
-    uint8_t  left[HVP_MAX_RECORDS]; /* what an SC depends on */
+    uint8_t  who[HVP_MAX_RECORDS]; /* place, plus 1 */
+    bool     chance[HVP_MAX_RECORDS];
     uint32_t until[HVP_VMS];
 };
 
@@ -200,7 +199,8 @@ struct hvp_context {
     uint8_t            *map;
     uint8_t            *logged; /* HVP_VMS times HVP_PAGES pages */
     struct hvp_decoded  program;
-    struct hvp_trace    trace[2]; /* of a program, and of its second run */
+    struct hvp_trace    trace[2];   /* of a program, and of its second run */
+    bool                other_tags; /* words that say whose they are */
     struct hvp_run      run;
     struct hvp_prepared prepared[HVP_PREPARED];
     uint64_t            runs;
@@ -300,6 +300,8 @@ bool hvp_patch(struct hvp_run *run, struct hvp_act *act, uint32_t slot,
 uint32_t hvp_reg(struct hvp_run *run, const struct hvp_act *act, uint32_t reg);
 /* One step of wherever it is. */
 bool hvp_step(struct hvp_run *run, struct hvp_act *act);
+/* Some steal time is told where this one is told of traps. */
+bool hvp_overwritten(const struct vm *vm, const struct vcpu *vcpu);
 /* Read a word of its memory as it is now; 0 where there is none. */
 uint32_t hvp_peek(struct hvp_run *run, const struct hvp_vm *vm, uint32_t gpa);
 /* A frame of its memory, or NULL. */

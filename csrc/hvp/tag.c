@@ -3,11 +3,13 @@
  * A VM's memory is filled with its tags. One word in a million is a tag of
  * anybody, and the words that programs make up (small numbers, addresses,
  * entries, instructions) are none but by such an accident; so a tag in other
- * hands has got there through the hypervisor. The second run of a twin gives
- * the first VM other tags. */
+ * hands has got there through the hypervisor; or by that accident, which does
+ * not happen again with other tags. The second run of a twin gives the first VM
+ * other tags. */
 #include "hvp/run.h"
 
 #define TAG_MAGIC   0x2d1e4u /* 19 bits of the word before it is mixed */
+#define TAG_OTHER   0x15a93u
 #define TAG_SHIFT   13
 #define TAG_VARIANT (1u << 12)
 #define TAG_SERIAL  8
@@ -32,11 +34,16 @@ static uint32_t tag_unmix(uint32_t word)
     return word * TAG_INVERSE;
 }
 
+static uint32_t magic(const struct hvp_run *run)
+{
+    return TAG_MAGIC ^ (run->context->other_tags ? TAG_OTHER : 0);
+}
+
 uint32_t hvp_tag(const struct hvp_run *run, uint32_t serial, uint32_t index)
 {
     uint32_t variant = serial == 1 && run->secret ? TAG_VARIANT : 0;
 
-    return tag_mix(TAG_MAGIC << TAG_SHIFT | variant |
+    return tag_mix(magic(run) << TAG_SHIFT | variant |
                    (serial % (TAG_SERIALS + 1)) << TAG_SERIAL | (index & 0xff));
 }
 
@@ -54,8 +61,7 @@ uint32_t hvp_tag_owner(const struct hvp_run *run, uint32_t word)
 {
     uint32_t plain = tag_unmix(word);
 
-    (void)run;
-    if (plain >> TAG_SHIFT != TAG_MAGIC)
+    if (plain >> TAG_SHIFT != magic(run))
         return 0;
     return plain >> TAG_SERIAL & TAG_SERIALS;
 }

@@ -6,8 +6,8 @@
  * what a VM sees counts until time decides it: until an interrupt has come to
  * it, or the scheduler has run. With fixed slots and the same operations, who
  * runs when is the same as well; but not what a clock says, since operations are
- * executed as they come, and not in their VM's slot. Whether an SC succeeds
- * depends on whether others were on its hart; that they were is no secret. */
+ * executed as they come, and not in their VM's slot. Some outcomes are up to
+ * chance: whose differ is not compared from there on. */
 #include "hvp/run.h"
 #include <string.h>
 
@@ -15,7 +15,6 @@ void hvp_trace_begin(struct hvp_run *run, struct hvp_trace *trace)
 {
     run->trace = trace;
     memset(trace->who, 0, sizeof(trace->who));
-    memset(trace->left, 0, sizeof(trace->left));
     for (uint32_t i = 0; i < HVP_VMS; i++)
         trace->until[i] = HVP_MAX_RECORDS;
 }
@@ -95,6 +94,24 @@ static uint32_t got_in(const struct hvp_act *act)
     }
 }
 
+/* Depends on what is no secret: whether an SC succeeds, on who was on its hart
+ * since; whether it is one's turn, and there is memory, on when it is; that a
+ * budget is used up, on the exit at which it is seen; and what a word is, or does
+ * when it is executed, that says what time it is, on that. */
+static bool by_chance(const struct hvp_run *run, const struct hvp_act *act)
+{
+    const struct hvp_outcome *last = &run->last;
+    const struct vm          *vm = hyp_vm(&run->host->hal.hyp, act->vm->id);
+
+    if (act->record->op == HVP_sc ||
+        (vm && !last->done && (vm->state == VM_LIVE || vm->state == VM_BUDGET)))
+        return true;
+    if (last->trapped)
+        return last->cause == CAUSE_ILLEGAL &&
+               (act->vm->pv || act->vm->clocked);
+    return act->vm->clocked && got_in(act) != 0;
+}
+
 void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
 {
     const struct hvp_outcome *last = &run->last;
@@ -106,10 +123,11 @@ void hvp_trace_note(struct hvp_run *run, const struct hvp_act *act)
     hash = hvp_mix(hash, last->done | (uint64_t)last->trapped << 1 |
                              (uint64_t)last->cause << 2);
     hash = hvp_mix(hash, last->tval);
-    if (last->done && !run->timely)
+    if (last->done && !last->trapped && !run->timely)
         hash = hvp_mix(hash, hvp_reg(run, act, got_in(act)));
     run->trace->seen[run->index] = hash;
     run->trace->who[run->index] = (uint8_t)(act->place + 1);
+    run->trace->chance[run->index] = by_chance(run, act);
     run->out->trace[act->place] = hvp_mix(run->out->trace[act->place], hash);
 }
 
@@ -129,7 +147,7 @@ void hvp_trace_compare(struct hvp_run *run, uint32_t from, const char *property)
         if (!a->who[i] || !b->who[i] || place < from || i >= until[place] ||
             a->seen[i] == b->seen[i])
             continue;
-        if (a->left[i] != b->left[i]) {
+        if (a->chance[i] || b->chance[i]) {
             until[place] = i;
             continue;
         }
