@@ -7,18 +7,20 @@ Objects and libraries are kept by content: a core that differs in one file
 costs one compilation.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import get_ident
 
 from hv.environment import plain
 from hv.errors import HvError
@@ -183,14 +185,28 @@ def _run(*command: str, text: str = "") -> None:
 def made(out: Path, *command: str, text: str = "") -> Path:
     """Run a compiler for a file, which others see only when it is whole.
 
+    Who needs one that somebody else is making waits for it.
+
     :raises BuildError: it failed, or took too long.
     """
-    if not out.exists():
-        mark = f".{os.getpid()}.{threading.get_ident()}.part"
-        part = out.with_suffix(mark)
-        _run(*command, "-o", str(part), text=text)
-        part.replace(out)
+    if out.exists():
+        return out
+    with _alone(out):
+        if not out.exists():
+            part = out.with_suffix(f".{os.getpid()}.{get_ident()}.part")
+            _run(*command, "-o", str(part), text=text)
+            part.replace(out)
     return out
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Make a file, and some others, in this thread and process only."""
+    locks = out.parent / "locks"
+    locks.mkdir(exist_ok=True)
+    with (locks / out.name[:2]).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
 
 
 def headers_instead(headers: Mapping[str, str]) -> str:

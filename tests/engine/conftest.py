@@ -2,10 +2,10 @@
 
 import pytest
 
-from .core import Engines, Workshop
+from .core import Engines, build
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Engines:
+def engines() -> Engines:
     """Both engines as they are."""
-    return Engines(Workshop(tmp_path_factory.mktemp("engines")).build())
+    return Engines(build())

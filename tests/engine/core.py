@@ -5,34 +5,22 @@ builds the library: as it is, with the portable loop, or with a bug in it.
 """
 
 import os
-import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import cffi
 
-from hv.environment import plain
+from hv.zoo import builder
+from hv.zoo.builder import CFLAGS
 
 HERE = Path(__file__).parent
-CSRC = HERE.parents[1] / "csrc"
-SOURCES = ("machine/*.c", "dev/*.c")
-CFLAGS = ("-std=c11", "-O1", "-g", "-fPIC", f"-I{HERE}")
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+FLOORS = ("machine/", "dev/")
+DRIVER = "machine/diff.c"  # as if it were there
 
 # A C value, whose type only cffi knows.
 CData: TypeAlias = Any
-
-
-def compiler() -> list[str]:
-    """Return the command that compiles, flags included."""
-    command = [os.environ.get("CC", "gcc"), *CFLAGS]
-    command += os.environ.get("HV_CORE_CFLAGS", "").split()
-    if os.environ.get("HV_SANITIZED"):
-        command += SANITIZE
-    return command
 
 
 def declarations() -> str:
@@ -93,46 +81,22 @@ class Engines:
         )
 
 
-class Workshop:
-    """A folder with the sources and their objects, to build libraries in."""
+def build(
+    instead: Mapping[str, str] | None = None, flags: tuple[str, ...] = ()
+) -> Path:
+    """Compile both engines and the driver.
 
-    def __init__(self, folder: Path, *flags: str) -> None:
-        self.folder = folder
-        self.flags = flags
-        self.csrc = folder / "csrc"
-        if not self.csrc.exists():
-            shutil.copytree(CSRC, self.csrc)
-
-    def sources(self) -> list[Path]:
-        found = [p for pattern in SOURCES for p in self.csrc.glob(pattern)]
-        return [*sorted(found), HERE / "diff.c"]
-
-    def compile(self, source: Path) -> None:
-        subprocess.run(
-            [
-                *(*compiler(), *self.flags, f"-I{self.csrc}", "-c"),
-                *(str(source), "-o", str(self.object(source))),
-            ],
-            env=plain(),
-            check=True,
-        )
-
-    def object(self, source: Path) -> Path:
-        return self.folder / f"{source.stem}.o"
-
-    def build(self, changed: list[Path] | None = None) -> Path:
-        """Compile what has changed (default: all) and link."""
-        sources = self.sources()
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(self.compile, changed or sources))
-        library = self.folder / "engines.so"
-        library.unlink(missing_ok=True)  # one that is loaded stays as it is
-        subprocess.run(
-            [
-                *(*compiler(), "-shared", "-o", str(library)),
-                *(str(self.object(source)) for source in sources),
-            ],
-            env=plain(),
-            check=True,
-        )
-        return library
+    :param instead: texts that replace files, by name below csrc.
+    """
+    instead = instead or {}
+    files = builder.sources() | {DRIVER: (HERE / "diff.c").read_text()}
+    files = {n: t for n, t in files.items() if n.startswith(FLOORS)}
+    headers = {n: t for n, t in instead.items() if n not in files}
+    files |= {n: t for n, t in instead.items() if n in files}
+    # Named by its content, so that it is compiled again if that changes.
+    headers |= {"diff.h": (HERE / "diff.h").read_text()}
+    place = builder.headers_instead(headers)
+    changes = any(n.startswith("machine/") for n in headers)
+    extra = {n: (place,) for n in files if changes or n == DRIVER}
+    flags = (*CFLAGS, *os.environ.get("HV_CORE_CFLAGS", "").split(), *flags)
+    return builder.build(files, flags=flags, extra=extra)

@@ -4,11 +4,9 @@ After every run - of one cycle, of some, of thousands - registers, CSRs, clock,
 counters, TLB and memory must be the same in both.
 """
 
-from pathlib import Path
-
 import pytest
 
-from .core import Engines, Workshop
+from .core import Engines, build
 
 
 def check(engines: Engines, seed: int, insns: int) -> None:
@@ -41,9 +39,9 @@ def test_a_scenario_is_a_function_of_its_seed(engines: Engines) -> None:
     assert engines.compare(77, 1) != engines.compare(78, 1)
 
 
-def test_without_computed_goto(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path, "-DHV_NO_COMPUTED_GOTO")
-    check(Engines(shop.build()), 100_000, 1_000_000)
+def test_without_computed_goto() -> None:
+    portable = build(flags=("-DHV_NO_COMPUTED_GOTO",))
+    check(Engines(portable), 100_000, 1_000_000)
 
 
 @pytest.mark.nightly

@@ -17,20 +17,21 @@ import cffi
 import pytest
 
 from hv.environment import plain
+from hv.zoo import builder
+from hv.zoo.builder import CFLAGS
 
 CSRC = Path(__file__).parents[2] / "csrc"
 HEADERS = ["machine/machine.h", "dev/clint.h", "dev/plic.h", "dev/uart.h"]
 HEADERS += ["dev/testdev.h"]
 SOURCES = ["machine/*.c", "dev/*.c"]
 COVERAGE = CSRC.parent / "build" / "coverage" / "machine"
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-CC = os.environ.get("CC", "gcc")
+CC = builder.compilers()["cc"]
 
 # A C value, whose type only cffi knows.
 CData: TypeAlias = Any
 
 
-def declarations(headers: Iterable[str], workdir: Path, *flags: str) -> str:
+def declarations(headers: Iterable[str], workdir: Path) -> str:
     """Return what cffi may parse of some headers: no macros, no asserts."""
     stubs = workdir / "stubs"
     stubs.mkdir(exist_ok=True)
@@ -40,8 +41,8 @@ def declarations(headers: Iterable[str], workdir: Path, *flags: str) -> str:
     source = "".join(f'#include "{name}"\n' for name in headers)
     text = subprocess.run(
         [
-            *(CC, "-E", "-P", "-nostdinc", f"-I{stubs}", f"-I{CSRC}"),
-            *(*flags, "-xc", "-"),
+            *(*CC, "-E", "-P", "-nostdinc", f"-I{stubs}", f"-I{CSRC}"),
+            *(*CFLAGS, "-xc", "-"),
         ],
         input=source,
         capture_output=True,
@@ -51,23 +52,17 @@ def declarations(headers: Iterable[str], workdir: Path, *flags: str) -> str:
     return re.sub(r"_Static_assert\([^;]*;", "", text)
 
 
-def build(workdir: Path, sources: Iterable[str], *flags: str) -> Path:
+def build(sources: Iterable[str]) -> Path:
     """Compile sources (patterns below csrc) into one shared library."""
-    files = [str(p) for pattern in sources for p in sorted(CSRC.glob(pattern))]
-    extra = os.environ.get("HV_CORE_CFLAGS", "").split()
-    if os.environ.get("HV_SANITIZED"):
-        extra += SANITIZE
-    cc = [CC, "-std=c11", "-O2", "-g", "-fPIC", f"-I{CSRC}", *flags, *extra]
-    out = workdir / "core.so"
+    files = [p for pattern in sources for p in sorted(CSRC.glob(pattern))]
+    flags = (*CFLAGS, *os.environ.get("HV_CORE_CFLAGS", "").split())
     if os.environ.get("HV_COVERAGE"):
-        files = counted(cc, files)
-    subprocess.run(
-        [*cc, "-shared", "-o", str(out), *files], env=plain(), check=True
-    )
-    return out
+        return counted([*CC, *flags, f"-I{CSRC}"], files)
+    texts = {str(p.relative_to(CSRC)): p.read_text() for p in files}
+    return builder.build(texts, flags=flags)
 
 
-def counted(cc: list[str], files: list[str]) -> list[str]:
+def counted(cc: list[str], files: list[Path]) -> Path:
     """Compile files one by one, where tools/coverage.py finds what they ran."""
     COVERAGE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=COVERAGE))
@@ -75,9 +70,13 @@ def counted(cc: list[str], files: list[str]) -> list[str]:
     for i, file in enumerate(files):
         objects.append(str(folder / f"{i}.o"))
         subprocess.run(
-            [*cc, "-c", "-o", objects[-1], file], env=plain(), check=True
+            [*cc, "-c", "-o", objects[-1], str(file)], env=plain(), check=True
         )
-    return objects
+    out = folder / "core.so"
+    subprocess.run(
+        [*cc, "-shared", "-o", str(out), *objects], env=plain(), check=True
+    )
+    return out
 
 
 def constants() -> dict[str, int]:
@@ -116,13 +115,12 @@ class Core:
 
     headers: tuple[str, ...] = tuple(HEADERS)
     sources: tuple[str, ...] = tuple(SOURCES)
-    flags: tuple[str, ...] = ()
 
     def __init__(self, workdir: Path, library: Path | None = None) -> None:
         self.ffi: CData = cffi.FFI()
-        self.ffi.cdef(declarations(self.headers, workdir, *self.flags))
+        self.ffi.cdef(declarations(self.headers, workdir))
         if library is None:
-            library = build(workdir, self.sources, *self.flags)
+            library = build(self.sources)
         self.lib: CData = self.ffi.dlopen(str(library))
         text = (CSRC / "abi" / "costs.def").read_text()
         self.costs = {

@@ -14,7 +14,6 @@ DTB = 0x80700000
 class FirmwareCore(Core):
     headers = (*Core.headers, "port/firmware.h", "port/firmware_native.h")
     sources = (*SOURCES, "port/firmware.c", "port/firmware_native.c")
-    flags = ("-DFW_NATIVE=1",)
 
 
 @pytest.fixture(scope="module")
