@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hv import core as good
-from hv.errors import UsageError
+from hv.errors import ClosedError, UsageError
 from hv.fuzz.ops import MAX_LENGTH, STRATEGIES
 from hv.fuzz.verdict import Verdict
 from hv.properties import named
@@ -80,10 +80,11 @@ class Core:
         raw = self.lib.hvp_new(oracles, audit_every)
         if raw == self.ffi.NULL:
             raise MemoryError("no memory for a context of programs")
+        context = Context(self, raw)
         try:
-            yield Context(self, raw)
+            yield context
         finally:
-            self.lib.hvp_free(raw)
+            context.close()
 
     def generate(self, strategy: str, seed: int) -> bytes:
         """Return the program of a seed.
@@ -107,8 +108,19 @@ class Context:
 
     def __init__(self, core: Core, raw: Any) -> None:  # noqa: ANN401 -- C's
         self._core = core
-        self._raw = raw
+        self._context = raw
         self._verdict = core.ffi.new("struct hvp_verdict *")
+
+    def close(self) -> None:
+        """Give back its memory; it executes no more."""
+        self._core.lib.hvp_free(self._context)
+        self._context = self._core.ffi.NULL
+
+    @property
+    def _raw(self) -> Any:  # noqa: ANN401 -- C's
+        if self._context == self._core.ffi.NULL:
+            raise ClosedError("this context of programs is closed")
+        return self._context
 
     def mute(self, properties: Iterable[str]) -> None:
         """Hear nothing of these properties from now on, of all others as ever.

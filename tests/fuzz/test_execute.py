@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 
+from hv.errors import ClosedError
 from hv.fuzz import Program, decode, encode, native
 from hv.fuzz.native import generate, wheat
 from hv.fuzz.piece import Task, run_task
@@ -23,6 +25,21 @@ def test_a_context_does_not_remember(program: Program) -> None:
         first = context.execute(data)
         context.execute(generate("g3", 1))
         assert unhurried(context.execute(data)) == unhurried(first)
+
+
+def test_a_closed_context_says_so() -> None:
+    with wheat().context() as context:
+        context.execute(b"")
+    for use in (
+        lambda: context.execute(b""),
+        lambda: list(context.batch("g3", 0, 1)),
+        context.host,
+        context.actor,
+        lambda: context.mute(["P7"]),
+    ):
+        with pytest.raises(ClosedError, match="is closed"):
+            use()
+    context.close()
 
 
 @given(raw_programs())
