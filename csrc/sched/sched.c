@@ -441,7 +441,24 @@ static struct vcpu *best(struct hyp_cpu *cpu, struct vcpu *old, uint64_t now)
     return theirs ? theirs : mine;
 }
 
-/* Its vCPUs have the machine for one slice. */
+/* One of its vCPUs was chosen, and some vCPU of another VM was not. */
+static bool was_preferred(const struct vm *vm, const struct vcpu *old)
+{
+    const struct hyp *hyp = vm->hyp;
+
+    if (old && old->vm != vm)
+        return true;
+    for (uint32_t i = 0; i < hyp->nr_cpus; i++)
+        for (const struct vcpu *v = hyp->cpu[i].queue.head; v;
+             v = v->sched.next)
+            if (v->vm != vm)
+                return true;
+    return false;
+}
+
+/* Its vCPUs have the machine for one slice, if that is their turn: where nobody
+ * else waits, a hart that is left over would begin one turn after the other, and
+ * take the rest of the machine from those that run there. */
 static void gang_begin(struct hyp_cpu *cpu, struct vm *vm, uint64_t now)
 {
     struct hyp *hyp = cpu->hyp;
@@ -470,7 +487,7 @@ static struct vcpu *choose(struct hyp_cpu *cpu, struct vcpu *old)
         old->sched.key = policy->requeue(old, now);
     if (old)
         old->sched.yielded = false;
-    if (next)
+    if (next && was_preferred(next->vm, old))
         gang_begin(cpu, next->vm, now);
     return next;
 }

@@ -30,6 +30,26 @@ def test_the_vcpus_of_a_gang_run_together(policy: str, others: int) -> None:
     assert abs(runs_together(policy, others) - 0.5) < 0.02
 
 
+def beside(
+    policy: str, others: int, harts: int, library: Library | None = None
+) -> float:
+    """Run a gang as wide as the machine beside another; return its harts."""
+    sim = Sim(policy, harts, library=library)
+    sim.vm(others)
+    gang = sim.vm(harts, gang=1)
+    sim.run(LONG)
+    return harts * sim.charged(gang) / sim.all_charged
+
+
+@pytest.mark.parametrize("harts", [2, 4])
+@pytest.mark.parametrize("policy", ["credit", "fair"])
+def test_a_gang_leaves_a_smaller_vm_its_share(policy: str, harts: int) -> None:
+    """Also where one hart is left over, and the gang's whenever it likes."""
+    for others in range(1, harts + 1):
+        due = harts - min(others, harts / 2)
+        assert abs(beside(policy, others, harts) - due) < 0.06
+
+
 def test_a_gang_that_ends_gives_its_turn_back() -> None:
     sim = Sim("fair", 2)
     other = sim.vm(2)

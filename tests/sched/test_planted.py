@@ -20,7 +20,7 @@ from tests.sched.simlib import (
     simulator,
 )
 from tests.sched.test_edf import no_deadline_is_missed
-from tests.sched.test_gangs import runs_together
+from tests.sched.test_gangs import beside, runs_together
 
 RECORDS = Path(__file__).with_name("planted.toml")
 LONG = 10**7
@@ -158,6 +158,10 @@ def _gangs(library: Library) -> None:
     runs_together("fair", 3, library)
 
 
+def _gang_beside_a_smaller(library: Library) -> None:
+    assert beside("fair", 1, 2, library) < 1.1, "a gang starves its neighbour"
+
+
 def _same_budget_again(library: Library) -> None:
     sim = Sim("edf", tick=10, library=library)
     vm = sim.vm(budget=2_000, period=10_000)
@@ -265,6 +269,7 @@ SIMULATED: dict[str, Callable[[Library], None]] = {
     "budget": _budget,
     "server": _server,
     "gangs": _gangs,
+    "gang_beside_a_smaller": _gang_beside_a_smaller,
     "same_budget_again": _same_budget_again,
     "forbidden_hart": _forbidden_hart,
     "lighter_while_asleep": _lighter_while_asleep,
