@@ -117,6 +117,19 @@ static void told(struct hvp_run *run, const struct hvp_act *act,
     out->tval = vcpu->csr.stval;
 }
 
+/* Whoever was on this hart before has left it. */
+static void take_hart(struct hvp_run *run, const struct hvp_act *act,
+                      uint32_t hart)
+{
+    struct hvp_vcpu *mine = &act->vm->vcpu[act->vcpu];
+
+    for (uint32_t i = 0; i < HVP_VMS; i++)
+        for (uint32_t n = 0; n < HVP_VCPUS; n++)
+            if (run->vm[i].vcpu[n].hart == hart)
+                run->vm[i].vcpu[n].left |= &run->vm[i].vcpu[n] != mine;
+    mine->hart = hart;
+}
+
 bool hvp_step(struct hvp_run *run, struct hvp_act *act)
 {
     struct vm *vm = hvp_live(run, act->vm);
@@ -131,7 +144,8 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     if (vcpu->state != VCPU_RUNNABLE) /* its timer may be years away */
         return false;
     run->out->steps++;
-    int status = hv_step(run->host, act->vm->id, act->vcpu);
+    uint32_t hart = host_step_pcpu(run->host, vcpu)->id;
+    int      status = hv_step(run->host, act->vm->id, act->vcpu);
 
     hvp_check_step(run, cycles, exits);
     if (status != HV_OK)
@@ -143,6 +157,8 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     }
     run->last.done = after.starved == before.starved; /* else it has to wait */
     run->last.trapped = after.traps != before.traps;
+    if (run->last.done)
+        take_hart(run, act, hart);
     if (run->last.trapped && act->vm->pv && hvp_overwritten(vm, vcpu)) {
         run->last.done = false;
     } else if (run->last.trapped) {

@@ -70,6 +70,7 @@ void hvp_op_do_lr(struct hvp_run *run, struct hvp_act *act)
         return;
     vcpu->linked = true;
     vcpu->link = act->a;
+    vcpu->left = false;
 }
 
 /* It may fail for no reason; it may not succeed without one: P15. */
@@ -93,6 +94,9 @@ void hvp_op_do_sc(struct hvp_run *run, struct hvp_act *act)
         return;
     if (!linked && expect.intact)
         hvp_fail(run, "P15", "SC at %#x succeeded without a reservation",
+                 (unsigned)act->a);
+    else if (vcpu->left && expect.intact)
+        hvp_fail(run, "P15", "SC at %#x succeeded, and another was there since",
                  (unsigned)act->a);
     writes(run, act, &expect);
 }

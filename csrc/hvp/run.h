@@ -74,6 +74,8 @@ struct hvp_vcpu {
     uint32_t owes_va; /* ... of this page */
     bool     linked;  /* it may have a reservation */
     uint32_t link;    /* the word that it reserved */
+    uint32_t hart;    /* where it was stepped last */
+    bool     left;    /* another vCPU was there since it reserved */
 };
 
 struct hvp_past { uint32_t handle[HVP_PAST], count; };

@@ -621,7 +621,7 @@ static void sched_pick(struct pcpu *pcpu)
 
     cpu->resched = false;
     hal_charge(pcpu, HAL_COST_pick, 1);
-    if (old && !goes_on && sched_runnable(old))
+    if (old && sched_runnable(old) && !permits(old, cpu))
         new_key(old); /* elsewhere, what it has had here counts */
     struct vcpu *next = choose(cpu, goes_on ? old : NULL);
     if (next && next == old) {
