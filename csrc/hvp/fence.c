@@ -93,8 +93,10 @@ void hvp_owe_if_table(struct hvp_run *run, struct hvp_vm *vm, uint32_t gpa)
 
 void hvp_owe_unknown(struct hvp_vm *vm)
 {
-    for (uint32_t i = 0; i < HVP_VCPUS; i++)
+    for (uint32_t i = 0; i < HVP_VCPUS; i++) {
         vm->vcpu[i].linked = true; /* for all we know */
+        vm->vcpu[i].left = false;
+    }
     hvp_owe(vm, false, 0);
 }
 

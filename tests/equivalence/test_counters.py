@@ -16,10 +16,15 @@ REGISTERS = (asm.A0, asm.A1, asm.A2, asm.A3, asm.A4, asm.A5)
 class Kernel:
     """A VM that executes some words, one step at a time."""
 
-    def __init__(self, core: Core, words: list[int], style: str = "PV") -> None:
+    def __init__(
+        self, core: Core, words: list[int], style: str = "PV", **costs: int
+    ) -> None:
         self.lib, self.ffi = core.lib, core.ffi
-        out = self.ffi.new("hv_host **")
-        assert self.lib.hv_host_new(core.config(), out, self.ffi.NULL, 0) == 0
+        out, config = self.ffi.new("hv_host **"), core.config()
+        for i in range(self.lib.hv_cost_count()):
+            name = self.ffi.string(self.lib.hv_cost_name(i)).decode()
+            config.cost[i] = costs.get(name, config.cost[i])
+        assert self.lib.hv_host_new(config, out, self.ffi.NULL, 0) == 0
         self.host: CData = self.ffi.gc(out[0], self.lib.hv_host_free)
         guest = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(guest)

@@ -6,6 +6,7 @@ has to do that in pieces; and where the kernel has been on another hart before,
 that one may remember what was so then.
 """
 
+from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
 from tests.memory.puppet import CODE, DATA, FIRST, PAGE, Host, Puppet
@@ -183,8 +184,77 @@ def each_store_is_followed(core: Core) -> None:
     puppet.host.audit()
 
 
+def a_link_is_what_the_root_says(core: Core) -> None:
+    """No more than that: neither one that lost its V, nor one that is a leaf.
+
+    After a fence of everything or of the page, of a root that was stored to by
+    an instruction that is emulated or by one that is not.
+    """
+    link, rest = LEAVES << 10, 4 * (WINDOW >> 10)
+    entries = ((link | 1, 100), (link, None), (link | 0x11, None))
+    entries += ((link | FULL, None), (LEAVES + 1 << 10 | 1, 101))
+    for style, policy, writer in (
+        ("EMULATE", "LAZY", "store"),
+        ("ASSIST", "LAZY", "store"),
+        ("EMULATE", "TRACE", "amo"),
+    ):
+        for entry, told in entries:
+            for operand in (0, asm.T0):
+                puppet = _kernel(Host(core, 512), style, policy)
+                _enter(puppet, 0)
+                assert puppet.load(WINDOW, 0) == 100
+                assert puppet.change(writer, ROOTS, rest, entry)
+                _execute(puppet, asm.sfence_vma(operand, 0), WINDOW * PAGE)
+                assert puppet.load(WINDOW, 0) == told, f"stale: {entry:#x}"
+                puppet.host.audit()
+
+
+def what_is_dropped_is_counted(core: Core) -> None:
+    """A table that was let go, and that nothing links to, goes with a fence."""
+    puppet = _kernel(Host(core, 512), "EMULATE", "TRACE")
+    _enter(puppet, 0)
+    assert puppet.load(WINDOW, 0) == 100
+    for at, word in (
+        (LEAVES * PAGE, NEW << 10 | FULL),
+        (ROOTS * PAGE + 4 * (WINDOW >> 10), 0),
+    ):
+        _execute(puppet, asm.sw(asm.T1, 0, asm.T0), at, word)
+    drops = puppet.counter("shadow_drops")
+    _execute(puppet, asm.sfence_vma(0, 0))
+    assert puppet.counter("shadow_drops") == drops + 1
+    puppet.host.audit()
+
+
+def a_range_is_no_more_than_that(core: Core) -> None:
+    """The call that fences some pages leaves what is cached of others."""
+    size = PAGE
+    for at, pages in ((0, 1), (4, 1), (PAGE - 4, 2), (PAGE, 2), (3 * PAGE, 3)):
+        puppet = _kernel(Host(core, 512), "PV", "LAZY")
+        for i in range(SPACES):
+            leaf = LEAVES * PAGE + 4 * i
+            puppet.write(leaf, _word(OLD + i << 10 | FULL))
+        assert puppet.call(Hypercall.SET_ROOT, 1 << 31 | ROOTS) == 0
+        told = [100 + i for i in range(SPACES)]
+        assert [puppet.load(WINDOW + i, 0) for i in range(SPACES)] == told
+        for i in range(SPACES):
+            leaf = LEAVES * PAGE + 4 * i
+            puppet.write(leaf, _word(NEW + i << 10 | FULL))
+        begin = WINDOW * PAGE + at
+        size = (pages - 1) * PAGE + (8 if at % PAGE else PAGE)
+        assert puppet.call(Hypercall.FENCE, begin, size) == 0
+        first = at // PAGE
+        last = (at + size - 1) // PAGE
+        seen = [puppet.load(WINDOW + i, 0) for i in range(SPACES)]
+        for i, word in enumerate(seen):
+            new = 200 + i if first <= i <= last else 100 + i
+            assert word == new, f"page {i} after a fence of {first} to {last}"
+
+
 CHECKS = (
+    a_range_is_no_more_than_that,
+    what_is_dropped_is_counted,
     a_long_fence_is_whole,
+    a_link_is_what_the_root_says,
     a_fence_goes_with_its_vcpu,
     what_is_current_stays,
     each_store_is_followed,

@@ -70,6 +70,31 @@ def only_equals_are_shared(core: Core) -> None:
         host.audit()
 
 
+def a_scan_is_as_long_as_asked(core: Core) -> None:
+    """It goes on where it was; and all in pieces is all at once."""
+    host = Host(core, 128)
+    pair = [Puppet(host, 16) for _ in range(2)]
+    for puppet in pair:
+        for i in range(4):
+            puppet.write((DATA + i) * PAGE, bytes([i + 1]) * PAGE)
+    host.scan(9)  # a round that begins anew begins with the first page
+    for puppet in pair:
+        puppet.write((DATA + 9) * PAGE, bytes([9]) * PAGE)
+    assert host.scan() >= 5
+    for puppet in pair:
+        for i in range(4):
+            puppet.write((DATA + i) * PAGE, bytes([i + 11]) * PAGE)
+    merged = [host.scan(1) for _ in range(32)]
+    assert max(merged) == 1, "it looks at more than it was asked to"
+    assert sum(merged) >= 4
+    assert host.scan() == 0
+    host.audit()
+
+
+def test_a_scan_is_as_long_as_asked() -> None:
+    a_scan_is_as_long_as_asked(good_core())
+
+
 def test_only_equals_are_shared() -> None:
     only_equals_are_shared(good_core())
 

@@ -22,13 +22,19 @@ from hv.fuzz import native
 from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import World
-from tests.equivalence import test_counters
+from tests.equivalence import (
+    test_charged,
+    test_counters,
+    test_ends,
+    test_lines,
+)
 from tests.equivalence.core import ROOT, CData, Core, build
 from tests.equivalence.lockstep import MOVES, SHARES, UNFENCED, Lockstep
 from tests.equivalence.test_no_assert import KINDS, Host
 from tests.guest import bugged
 from tests.harts import test_harts, test_interleave
 from tests.leaf.leaflib import CHECKS, SUBJECT, Leaf, harnesses, library
+from tests.memory import calls as pv_calls
 from tests.memory import fences, test_overcommit, test_share
 from tests.memory.model import Memories
 from tests.memory.puppet import DATA, PAGE, Puppet
@@ -184,16 +190,18 @@ def counts(core: Core, host: CData, vm: int) -> int:
 def harts(core: Core) -> None:
     """Let several harts race, count and wait; and go to limits."""
     for check in (
-        *test_counters.CHECKS,
+        *(*test_counters.CHECKS, *test_charged.CHECKS),
+        *(*test_ends.CHECKS, *test_lines.CHECKS),
         test_limits.as_many_as_there_are_numbers,
         test_reasons.the_place_is_said,
         test_share.only_equals_are_shared,
+        test_share.a_scan_is_as_long_as_asked,
         cuts.a_long_call_is_cut,
         cuts.in_pieces_as_at_once,
         limits.all_is_as_specified,
         limits.lists_are_as_specified,
         limits.harts_are_as_specified,
-        *fences.CHECKS,
+        *(*fences.CHECKS, *pv_calls.CHECKS),
         test_overcommit.the_fair_share_is_asked_for,
         test_overcommit.who_waits_for_long_goes_on,
         test_overcommit.one_is_killed_at_a_time,

@@ -1,0 +1,76 @@
+"""How a guest ended is told apart: off, or a reboot; and with which code."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.equivalence.core import Core, good_core
+from tests.equivalence.test_counters import Kernel
+from tests.machine import asm
+
+TEST_DEVICE = 0x10_0000
+SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, 14
+POWEROFF, REBOOT, CRASH = 0, 1, 2
+FULL = ("EMULATE", "ASSIST", "NESTED")
+
+
+def end(core: Core, style: str, words: list[int]) -> tuple[int, bool]:
+    """Execute until it is off: its code, and whether it wants to be back."""
+    kernel = Kernel(core, [*words, asm.j(0)], style)
+    info = core.ffi.new("struct hv_vm_info *")
+    for _ in range(len(words) + 1):
+        core.lib.hv_step(kernel.host, kernel.vm, 0)
+    assert core.lib.hv_vm_info(kernel.host, kernel.vm, info) == core.lib.HV_OK
+    assert info.state == core.lib.HV_VM_OFF
+    return int(info.exit_code), bool(info.rebooted)
+
+
+def by_the_test_device(core: Core) -> None:
+    """Words and what they mean are those of SiFive's, and QEMU's."""
+    for style in FULL:
+        for word, how in (
+            (0x5555, (0, False)),
+            (0x7777, (0, True)),
+            (0x2A_3333, (42, False)),
+        ):
+            words = asm.program(
+                asm.li(asm.T0, TEST_DEVICE),
+                asm.li(asm.T1, word),
+                asm.sw(asm.T1, 0, asm.T0),
+            )
+            assert end(core, style, words) == how, style
+
+
+def by_a_half_of_a_word(core: Core) -> None:
+    """A device sees the bytes that are stored, whatever else is there."""
+    for style in FULL:
+        words = asm.program(
+            asm.li(asm.T0, TEST_DEVICE),
+            asm.li(asm.T1, 0x2A_3333),
+            asm.sh(asm.T1, 0, asm.T0),
+        )
+        assert end(core, style, words) == (1, False), style
+
+
+def by_the_call(core: Core) -> None:
+    """A crash is never a success."""
+    for reason, code, how in (
+        (POWEROFF, 0, (0, False)),
+        (POWEROFF, 7, (7, False)),
+        (REBOOT, 0, (0, True)),
+        (CRASH, 9, (9, False)),
+        (CRASH, 0, (1, False)),
+    ):
+        words = asm.program(
+            *(asm.li(asm.A7, SBI_EXT_HV), asm.li(asm.A6, SHUTDOWN)),
+            *(asm.li(asm.A0, reason), asm.li(asm.A1, code), asm.ECALL),
+        )
+        assert end(core, "PV", words) == how, (reason, code)
+
+
+CHECKS = (by_the_test_device, by_a_half_of_a_word, by_the_call)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_ends(check: Callable[[Core], None]) -> None:
+    check(good_core())

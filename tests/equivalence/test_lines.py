@@ -1,0 +1,103 @@
+"""A VM's UART: its line wakes whichever vCPU asked, and bytes go out."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.equivalence.core import Core, good_core
+from tests.equivalence.test_counters import Kernel
+from tests.machine import asm
+from tests.machine.core import abi
+
+RAM, SIZE = abi.RAM_BASE, 0x1_0000
+SECOND = RAM + 0x1000
+VCPUS = 4
+UART_IRQ, PRIORITY, ENABLE = 10, 0x0, 0x2000
+HSM, START = 0x48534D, 0
+FULL = ("EMULATE", "ASSIST", "NESTED")
+
+
+def _store(address: int, value: int) -> list[int]:
+    return asm.program(
+        *(asm.li(asm.T0, address), asm.li(asm.T1, value)),
+        asm.sw(asm.T1, 0, asm.T0),
+    )
+
+
+def _starter(hart: int) -> list[int]:
+    """Start another vCPU, and wait for nothing."""
+    return asm.program(
+        *(asm.li(asm.A7, HSM), asm.li(asm.A6, START), asm.li(asm.A0, hart)),
+        *(asm.li(asm.A1, SECOND), asm.ECALL, asm.WFI, asm.j(-4)),
+    )
+
+
+def _waiter(hart: int) -> list[int]:
+    """Ask for the interrupt; when it comes, power off with a code."""
+    context = abi.PLIC_BASE + ENABLE + 0x80 * (2 * hart + 1)
+    return asm.program(
+        _store(abi.PLIC_BASE + PRIORITY + 4 * UART_IRQ, 1),
+        _store(context, 1 << UART_IRQ),
+        *(asm.li(asm.T0, abi.UART_BASE), asm.addi(asm.T1, 0, 1)),
+        asm.sb(asm.T1, 1, asm.T0),  # IER: received data
+        *(asm.li(asm.T0, abi.MIP_SEIP), asm.csrw(abi.CSR_SIE, asm.T0)),
+        asm.WFI,
+        *(_store(abi.TEST_BASE, (40 + hart) << 16 | 0x3333), asm.j(0)),
+    )
+
+
+def every_vcpu_hears_the_uart(core: Core) -> None:
+    """Not only the first."""
+    lib, ffi = core.lib, core.ffi
+    for style in FULL:
+        for hart in range(1, VCPUS):
+            out, number = ffi.new("hv_host **"), ffi.new("uint32_t *")
+            assert lib.hv_host_new(core.config(), out, ffi.NULL, 0) == 0
+            host = ffi.gc(out[0], lib.hv_host_free)
+            config = ffi.new("struct hv_vm_config *")
+            lib.hv_vm_config_default(config)
+            config.style = getattr(lib, f"HV_STYLE_{style}")
+            config.mem_size, config.vcpus = SIZE, VCPUS
+            assert not lib.hv_vm_create(host, config, number, ffi.NULL, 0)
+            vm = number[0]
+            for at, words in ((RAM, _starter(hart)), (SECOND, _waiter(hart))):
+                code = b"".join(word.to_bytes(4, "little") for word in words)
+                assert lib.hv_mem_write(host, vm, at, code, len(code)) == 0
+            assert lib.hv_vm_boot(host, vm, RAM, 0, 0) == 0
+            args = ffi.new("struct hv_run *", {"max_insns": 2_000})
+            assert lib.hv_run(host, args) == 0
+            info = ffi.new("struct hv_vm_info *")
+            assert lib.hv_vm_info(host, vm, info) == 0
+            assert info.state == lib.HV_VM_BLOCKED
+            assert lib.hv_console_give(host, vm, b"!", 1) == 1
+            args = ffi.new("struct hv_run *", {"max_insns": 2_000})
+            assert lib.hv_run(host, args) == 0
+            assert lib.hv_vm_info(host, vm, info) == 0
+            assert info.state == lib.HV_VM_OFF, f"vCPU {hart} sleeps on"
+            assert info.exit_code == 40 + hart
+
+
+def what_is_sent_is_printed(core: Core) -> None:
+    """Byte by byte, of whatever is in the register."""
+    for style in FULL:
+        sent = asm.program(
+            asm.li(asm.T0, abi.UART_BASE),
+            *(
+                asm.program(asm.li(asm.T1, word), asm.sb(asm.T1, 0, asm.T0))
+                for word in (0x141, 0xFFFF_FF42, 0x43)
+            ),
+        )
+        kernel = Kernel(core, [*sent, asm.j(0)], style)
+        for _ in sent:
+            kernel.step()
+        out = core.ffi.new("uint8_t[]", 8)
+        n = core.lib.hv_console_take(kernel.host, kernel.vm, out, 8)
+        assert bytes(out[0:n]) == b"ABC", style
+
+
+CHECKS = (every_vcpu_hears_the_uart, what_is_sent_is_printed)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_lines(check: Callable[[Core], None]) -> None:
+    check(good_core())
