@@ -73,6 +73,7 @@ void hvp_op_do_lr(struct hvp_run *run, struct hvp_act *act)
     vcpu->left = false;
 }
 
+/* marker: hvp-sc */
 /* It may fail for no reason; it may not succeed without one: P15. */
 void hvp_op_do_sc(struct hvp_run *run, struct hvp_act *act)
 {
@@ -100,6 +101,7 @@ void hvp_op_do_sc(struct hvp_run *run, struct hvp_act *act)
                  (unsigned)act->a);
     writes(run, act, &expect);
 }
+/* marker: end */
 
 void hvp_op_do_jump(struct hvp_run *run, struct hvp_act *act)
 {
