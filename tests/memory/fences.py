@@ -191,14 +191,15 @@ def a_link_is_what_the_root_says(core: Core) -> None:
     an instruction that is emulated or by one that is not.
     """
     link, rest = LEAVES << 10, 4 * (WINDOW >> 10)
-    entries = ((link | 1, 100), (link, None), (link | 0x11, None))
-    entries += ((link | FULL, None), (LEAVES + 1 << 10 | 1, 101))
+    entries: dict[int, int | None] = {link | 1: 100, link: None}
+    entries |= {link | 0x11: None, link | FULL: None}
+    entries[LEAVES + 1 << 10 | 1] = 101
     for style, policy, writer in (
         ("EMULATE", "LAZY", "store"),
         ("ASSIST", "LAZY", "store"),
         ("EMULATE", "TRACE", "amo"),
     ):
-        for entry, told in entries:
+        for entry, told in entries.items():
             for operand in (0, asm.T0):
                 puppet = _kernel(Host(core, 512), style, policy)
                 _enter(puppet, 0)
