@@ -101,10 +101,12 @@ BENCH ?=
 bench: $(TEST) ## how fast, and what each style costs; notes it
 	$(VENV)/bin/hv bench --history $(BENCH)
 
-docs: $(TEST) $(VENV)/docs.stamp ## build the book (-n -W) and run what is in it
+book: $(TEST) $(VENV)/docs.stamp
 	$(VENV)/bin/sphinx-build -q -n -W --keep-going -d build/doctrees \
 	    docs build/docs
 	$(PY) tools/check_book.py build/docs
+
+docs: book ## build the book (-n -W) and run what is in it
 	$(VENV)/bin/pytest docs
 	@echo "open build/docs/index.html"
 
@@ -256,7 +258,7 @@ format: $(VENV)/dev.stamp ## rewrite C and Python files in the house style
 clean: ## remove everything that make has made
 	rm -rf $(VENV) build dist hv/images hv/_native*.so *.egg-info
 
-.PHONY: help guests demo test test-all nightly bench docs docs-instructors \
+.PHONY: help guests demo test test-all nightly bench book docs docs-instructors \
     docs-pdf check-links sanitize coverage \
     mutation fuzzers check \
     check-python check-format check-tidy check-floors check-warnings \
