@@ -169,21 +169,6 @@ bool hvp_step(struct hvp_run *run, struct hvp_act *act)
     return true;
 }
 
-/* Nobody knows what it executes. */
-static bool told_in_code(const struct vm *vm)
-{
-    const uint32_t code = (RAM_BASE >> PAGE_SHIFT) + HVP_PAGE_CODE;
-
-    for (uint32_t i = 0; vm && i < vm->config.nr_vcpus; i++) {
-        const struct pv_state *pv = &vm->vcpu[i].pv;
-
-        if ((pv->shared_set && pv->shared.raw >> PAGE_SHIFT == code) ||
-            (pv->sta_set && pv->sta.raw >> PAGE_SHIFT == code))
-            return true;
-    }
-    return false;
-}
-
 static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
                                   uint32_t slot, const uint32_t *regs)
 {
@@ -198,7 +183,10 @@ static struct hvp_outcome attempt(struct hvp_run *run, struct hvp_act *act,
         if (hvp_step(run, act))
             break;
     }
-    if (told_in_code(hvp_live(run, act->vm)))
+    const struct vm *vm = hvp_live(run, act->vm);
+
+    /* Told in its code: nobody knows what it has executed. */
+    if (vm && hvp_told_there(vm, HVP_FIRST + HVP_PAGE_CODE))
         run->last = (struct hvp_outcome){ .done = false };
     return run->last;
 }

@@ -459,11 +459,13 @@ static bool was_preferred(const struct vm *vm, const struct vcpu *old)
 /* Its vCPUs have the machine for one slice, if that is their turn: where nobody
  * else waits, a hart that is left over would begin one turn after the other, and
  * take the rest of the machine from those that run there. */
-static void gang_begin(struct hyp_cpu *cpu, struct vm *vm, uint64_t now)
+static void gang_begin(struct hyp_cpu *cpu, struct vm *vm,
+                       const struct vcpu *old, uint64_t now)
 {
     struct hyp *hyp = cpu->hyp;
 
-    if (!vm->sched.gang || hyp->sched.gang || hyp->nr_cpus == 1)
+    if (!vm->sched.gang || hyp->sched.gang || hyp->nr_cpus == 1 ||
+        !was_preferred(vm, old))
         return;
     hyp->sched.gang = vm;
     hyp->sched.gang_until = now + hyp->config.slice;
@@ -487,8 +489,8 @@ static struct vcpu *choose(struct hyp_cpu *cpu, struct vcpu *old)
         old->sched.key = policy->requeue(old, now);
     if (old)
         old->sched.yielded = false;
-    if (next && was_preferred(next->vm, old))
-        gang_begin(cpu, next->vm, now);
+    if (next)
+        gang_begin(cpu, next->vm, old, now);
     return next;
 }
 

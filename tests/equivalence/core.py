@@ -5,6 +5,7 @@ Cores are compiled by hv/zoo/builder.py, side by side, and kept by content in
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CSRC = source_folder()  # of an installed hv, if that is what is tested
 CACHE = cache_folder()
 
+ONLY_INSNS: Mapping[str, int] = {"insn": 1}
+
 # A C value, whose type only cffi knows.
 CData: TypeAlias = Any
 
@@ -92,16 +95,19 @@ class Core:
         self.ffi.cdef(declarations())
         self.lib: CData = self.ffi.dlopen(str(library))
 
-    def config(self, **options: int) -> CData:
-        """Return a configuration in which only instructions take time.
+    def config(
+        self, costs: Mapping[str, int] = ONLY_INSNS, /, **options: int
+    ) -> CData:
+        """Return a configuration in which only some steps take time.
 
-        That makes time the same in both worlds: see lockstep.c.
+        If these are instructions, that makes time the same in both worlds: see
+        lockstep.c.
         """
         config = self.ffi.new("struct hv_config *")
         self.lib.hv_config_default(config)
         for i in range(self.lib.hv_cost_count()):
             name = self.ffi.string(self.lib.hv_cost_name(i)).decode()
-            config.cost[i] = 1 if name == "insn" else 0
+            config.cost[i] = costs.get(name, 0)
         config.ram_size = 1 << 20
         config.slice = 0xFFFFFFFF
         config.time_div = 1

@@ -13,31 +13,27 @@ EXIT = 1000
 RD = asm.T0
 
 
-def counter(kernel: Kernel, name: str) -> int:
+def counter(core: Core, kernel: Kernel, name: str) -> int:
     """Return what the hypervisor has counted of its VM."""
-    lib, ffi = kernel.lib, kernel.ffi
-    count = lib.hv_counter_count(lib.HV_COUNTERS_VM)
-    out = ffi.new("uint64_t[]", count)
-    group = lib.HV_COUNTERS_VM
-    assert lib.hv_counters(kernel.host, kernel.vm, group, out, count) == 0
-    names = [ffi.string(lib.hv_counter_name(group, i)) for i in range(count)]
-    return int(out[names.index(name.encode())])
+    names, group = core.counter_names(), core.lib.HV_COUNTERS_VM
+    out = core.ffi.new("uint64_t[]", len(names))
+    assert not core.lib.hv_counters(
+        *(kernel.host, kernel.vm, group, out, len(names))
+    )
+    return int(out[names.index(name)])
 
 
 def exits_are_the_hypervisors(core: Core) -> None:
     """Only instructions and exits take time: it is known how much of each."""
     plain = [asm.addi(RD, RD, 1)] * 5
     words = asm.program(*[[*plain, asm.csrr(RD, abi.CSR_SSCRATCH)]] * 20)
-    kernel = Kernel(core, [*words, asm.j(0)], "EMULATE", exit=EXIT)
-    before = [counter(kernel, name) for name in ("guest_cycles", "hyp_cycles")]
-    run = core.ffi.new("struct hv_run *", {"max_insns": len(words)})
-    assert core.lib.hv_run(kernel.host, run) == core.lib.HV_OK
-    guest, hyp = (
-        counter(kernel, name) - was
-        for name, was in zip(
-            ("guest_cycles", "hyp_cycles"), before, strict=True
-        )
-    )
+    costs = {"insn": 1, "exit": EXIT}
+    kernel = Kernel(core, [*words, asm.j(0)], "EMULATE", costs=costs)
+    kinds = ("guest_cycles", "hyp_cycles")
+    before = [counter(core, kernel, kind) for kind in kinds]
+    kernel.run(len(words))
+    after = [counter(core, kernel, kind) for kind in kinds]
+    guest, hyp = (a - b for a, b in zip(after, before, strict=True))
     assert guest == len(plain) * 20, f"{guest} cycles for the guest"
     assert hyp >= 20 * EXIT, f"{hyp} cycles for its exits"
 

@@ -1,10 +1,10 @@
 """A paravirtual kernel may read the clock, and no other CSR."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.equivalence.core import CData, Core, good_core
+from tests.equivalence.core import ONLY_INSNS, CData, Core, good_core
 from tests.machine import asm
 
 RAM = 0x8000_0000
@@ -17,26 +17,41 @@ class Kernel:
     """A VM that executes some words, one step at a time."""
 
     def __init__(
-        self, core: Core, words: list[int], style: str = "PV", **costs: int
+        self,
+        core: Core,
+        words: list[int],
+        style: str = "PV",
+        *,
+        vcpus: int = 1,
+        costs: Mapping[str, int] = ONLY_INSNS,
     ) -> None:
         self.lib, self.ffi = core.lib, core.ffi
-        out, config = self.ffi.new("hv_host **"), core.config()
-        for i in range(self.lib.hv_cost_count()):
-            name = self.ffi.string(self.lib.hv_cost_name(i)).decode()
-            config.cost[i] = costs.get(name, config.cost[i])
+        out, config = self.ffi.new("hv_host **"), core.config(costs)
         assert self.lib.hv_host_new(config, out, self.ffi.NULL, 0) == 0
         self.host: CData = self.ffi.gc(out[0], self.lib.hv_host_free)
         guest = self.ffi.new("struct hv_vm_config *")
         self.lib.hv_vm_config_default(guest)
         guest.style = getattr(self.lib, f"HV_STYLE_{style}")
-        guest.mem_size = 0x1_0000
+        guest.mem_size, guest.vcpus = 0x1_0000, vcpus
         vm = self.ffi.new("uint32_t *")
         status = self.lib.hv_vm_create(self.host, guest, vm, self.ffi.NULL, 0)
         assert status == self.lib.HV_OK
         self.vm = int(vm[0])
-        code = b"".join(word.to_bytes(4, "little") for word in words)
-        self.lib.hv_mem_write(self.host, self.vm, RAM, code, len(code))
+        self.write(RAM, words)
         assert self.lib.hv_vm_boot(self.host, self.vm, RAM, 0, 0) == 0
+
+    def write(self, address: int, words: list[int]) -> None:
+        """Put some words into its memory."""
+        code = b"".join(word.to_bytes(4, "little") for word in words)
+        status = self.lib.hv_mem_write(
+            *(self.host, self.vm, address, code, len(code))
+        )
+        assert status == self.lib.HV_OK
+
+    def run(self, insns: int) -> None:
+        """Let the machine run, for so many instructions at most."""
+        args = self.ffi.new("struct hv_run *", {"max_insns": insns})
+        assert self.lib.hv_run(self.host, args) == self.lib.HV_OK
 
     def step(self) -> None:
         """Execute one instruction, or take one trap."""
@@ -49,11 +64,16 @@ class Kernel:
         return int(out[0])
 
     @property
-    def killed(self) -> bool:
-        """Whether it broke a rule: it has no handler for a fault."""
+    def info(self) -> CData:
+        """What the host knows of it."""
         out = self.ffi.new("struct hv_vm_info *")
         assert self.lib.hv_vm_info(self.host, self.vm, out) == self.lib.HV_OK
-        return bool(out.state == self.lib.HV_VM_KILLED)
+        return out
+
+    @property
+    def killed(self) -> bool:
+        """Whether it broke a rule: it has no handler for a fault."""
+        return bool(self.info.state == self.lib.HV_VM_KILLED)
 
 
 def counters_are_read(core: Core) -> None:

@@ -17,10 +17,9 @@ FULL = ("EMULATE", "ASSIST", "NESTED")
 def end(core: Core, style: str, words: list[int]) -> tuple[int, bool]:
     """Execute until it is off: its code, and whether it wants to be back."""
     kernel = Kernel(core, [*words, asm.j(0)], style)
-    info = core.ffi.new("struct hv_vm_info *")
     for _ in range(len(words) + 1):
         core.lib.hv_step(kernel.host, kernel.vm, 0)
-    assert core.lib.hv_vm_info(kernel.host, kernel.vm, info) == core.lib.HV_OK
+    info = kernel.info
     assert info.state == core.lib.HV_VM_OFF
     return int(info.exit_code), bool(info.rebooted)
 

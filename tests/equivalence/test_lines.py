@@ -9,8 +9,7 @@ from tests.equivalence.test_counters import Kernel
 from tests.machine import asm
 from tests.machine.core import abi
 
-RAM, SIZE = abi.RAM_BASE, 0x1_0000
-SECOND = RAM + 0x1000
+SECOND = abi.RAM_BASE + 0x1000
 VCPUS = 4
 UART_IRQ, PRIORITY, ENABLE = 10, 0x0, 0x2000
 HSM, START = 0x48534D, 0
@@ -48,33 +47,18 @@ def _waiter(hart: int) -> list[int]:
 
 def every_vcpu_hears_the_uart(core: Core) -> None:
     """Not only the first."""
-    lib, ffi = core.lib, core.ffi
+    lib = core.lib
     for style in FULL:
         for hart in range(1, VCPUS):
-            out, number = ffi.new("hv_host **"), ffi.new("uint32_t *")
-            assert lib.hv_host_new(core.config(), out, ffi.NULL, 0) == 0
-            host = ffi.gc(out[0], lib.hv_host_free)
-            config = ffi.new("struct hv_vm_config *")
-            lib.hv_vm_config_default(config)
-            config.style = getattr(lib, f"HV_STYLE_{style}")
-            config.mem_size, config.vcpus = SIZE, VCPUS
-            assert not lib.hv_vm_create(host, config, number, ffi.NULL, 0)
-            vm = number[0]
-            for at, words in ((RAM, _starter(hart)), (SECOND, _waiter(hart))):
-                code = b"".join(word.to_bytes(4, "little") for word in words)
-                assert lib.hv_mem_write(host, vm, at, code, len(code)) == 0
-            assert lib.hv_vm_boot(host, vm, RAM, 0, 0) == 0
-            args = ffi.new("struct hv_run *", {"max_insns": 2_000})
-            assert lib.hv_run(host, args) == 0
-            info = ffi.new("struct hv_vm_info *")
-            assert lib.hv_vm_info(host, vm, info) == 0
-            assert info.state == lib.HV_VM_BLOCKED
-            assert lib.hv_console_give(host, vm, b"!", 1) == 1
-            args = ffi.new("struct hv_run *", {"max_insns": 2_000})
-            assert lib.hv_run(host, args) == 0
-            assert lib.hv_vm_info(host, vm, info) == 0
-            assert info.state == lib.HV_VM_OFF, f"vCPU {hart} sleeps on"
-            assert info.exit_code == 40 + hart
+            kernel = Kernel(core, _starter(hart), style, vcpus=VCPUS)
+            kernel.write(SECOND, _waiter(hart))
+            kernel.run(2_000)
+            assert kernel.info.state == lib.HV_VM_BLOCKED
+            assert lib.hv_console_give(kernel.host, kernel.vm, b"!", 1) == 1
+            kernel.run(2_000)
+            off = kernel.info.state == lib.HV_VM_OFF
+            assert off, f"vCPU {hart} sleeps on"
+            assert kernel.info.exit_code == 40 + hart
 
 
 def what_is_sent_is_printed(core: Core) -> None:

@@ -228,7 +228,6 @@ def what_is_dropped_is_counted(core: Core) -> None:
 
 def a_range_is_no_more_than_that(core: Core) -> None:
     """The call that fences some pages leaves what is cached of others."""
-    size = PAGE
     for at, pages in ((0, 1), (4, 1), (PAGE - 4, 2), (PAGE, 2), (3 * PAGE, 3)):
         puppet = _kernel(Host(core, 512), "PV", "LAZY")
         for i in range(SPACES):
