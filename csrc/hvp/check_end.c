@@ -10,13 +10,13 @@
 static void sweep(struct hvp_run *run, const struct hvp_vm *vm, uint32_t page)
 {
     const uint8_t *frame = hvp_frame(run, vm, page);
-    uint32_t       before = 0;
+    uint32_t       at = frame ? hvp_tag_find(run, frame) : PAGE_SIZE;
 
-    for (uint32_t at = 0; frame && at < PAGE_SIZE; at += 4) {
+    for (uint32_t before = 0; at < PAGE_SIZE; at += 4) {
         uint32_t word, owner;
 
         memcpy(&word, frame + at, 4);
-        owner = word ? hvp_tag_owner(run, word) : 0;
+        owner = hvp_tag_owner(run, word);
         if (hvp_tag_foreign(vm, owner) && owner == before) {
             hvp_fail(run, "P21", "page %u of VM %u has memory of VM %u",
                      (unsigned)page, (unsigned)vm->serial, (unsigned)owner);

@@ -260,10 +260,14 @@ bool hvp_vm_make(struct hvp_run *run, uint32_t place, uint32_t style,
 void hvp_id_note(struct hvp_run *run, uint32_t id);
 void hvp_vm_gone(struct hvp_run *run, uint32_t place);
 
-/* tag.c: the word that fills a VM's memory, and whose it is. */
+/* tag.c: the words that fill a VM's memory, and whose they are. */
+#define HVP_TAGS 256 /* different ones of each VM */
 uint32_t hvp_tag(const struct hvp_run *run, uint32_t serial, uint32_t index);
 /* Its serial, modulo 16; 0: nobody's. */
 uint32_t hvp_tag_owner(const struct hvp_run *run, uint32_t word);
+/* The offset of the first 64 bytes of a frame with somebody's tag in them;
+ * PAGE_SIZE if there are none. */
+uint32_t hvp_tag_find(const struct hvp_run *run, const uint8_t *frame);
 /* A mask for `kin`. */
 uint32_t hvp_tag_bit(uint32_t serial);
 /* Somebody's, whose words have no business in this VM. */

@@ -7,6 +7,7 @@
  * not happen again with other tags. The second run of a twin gives the first VM
  * other tags. */
 #include "hvp/run.h"
+#include <string.h>
 
 #define TAG_MAGIC   0x2d1e4u /* 19 bits of the word before it is mixed */
 #define TAG_OTHER   0x15a93u
@@ -44,7 +45,8 @@ uint32_t hvp_tag(const struct hvp_run *run, uint32_t serial, uint32_t index)
     uint32_t variant = serial == 1 && run->secret ? TAG_VARIANT : 0;
 
     return tag_mix(magic(run) << TAG_SHIFT | variant |
-                   (serial % (TAG_SERIALS + 1)) << TAG_SERIAL | (index & 0xff));
+                   (serial % (TAG_SERIALS + 1)) << TAG_SERIAL |
+                   index % HVP_TAGS);
 }
 
 uint32_t hvp_tag_bit(uint32_t serial)
@@ -64,4 +66,21 @@ uint32_t hvp_tag_owner(const struct hvp_run *run, uint32_t word)
     if (plain >> TAG_SHIFT != magic(run))
         return 0;
     return plain >> TAG_SERIAL & TAG_SERIALS;
+}
+
+/* Most memory has none: a line is looked through without a branch. */
+uint32_t hvp_tag_find(const struct hvp_run *run, const uint8_t *frame)
+{
+    uint32_t word[16], first = magic(run) << TAG_SHIFT, at = 0;
+
+    for (; at < PAGE_SIZE; at += sizeof(word)) {
+        bool some = false;
+
+        memcpy(word, frame + at, sizeof(word));
+        for (uint32_t i = 0; i < 16; i++)
+            some |= tag_unmix(word[i]) - first < 1u << TAG_SHIFT;
+        if (some)
+            break;
+    }
+    return at;
 }

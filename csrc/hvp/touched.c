@@ -56,33 +56,35 @@ bool hvp_is_zero(const uint8_t *frame)
 
 uint64_t hvp_page_hash(const uint8_t *frame)
 {
-    uint64_t a = 1, b = 2;
+    uint64_t lane[4] = { 1, 2, 3, 4 }, word[4];
 
     if (hvp_is_zero(frame))
         return 0;
-    for (uint32_t at = 0; at < PAGE_SIZE; at += 16) {
-        uint64_t word[2];
-
+    for (uint32_t at = 0; at < PAGE_SIZE; at += sizeof(word)) {
         memcpy(word, frame + at, sizeof(word));
-        a = (a ^ word[0]) * 0x9e3779b97f4a7c15u;
-        b = (b ^ word[1]) * 0xc2b2ae3d27d4eb4fu;
-        a ^= a >> 32;
-        b ^= b >> 29;
+        for (uint32_t i = 0; i < 4; i++) {
+            lane[i] = (lane[i] ^ word[i]) * 0x9e3779b97f4a7c15u;
+            lane[i] ^= lane[i] >> 32;
+        }
     }
-    return hvp_mix(a, b);
+    return hvp_mix(hvp_mix(lane[0], lane[1]), hvp_mix(lane[2], lane[3]));
 }
 
 /* But for A and D, which an access of its own may set. */
 static uint64_t hash_table(const uint8_t *frame)
 {
-    uint64_t hash = 0;
+    uint64_t hash = 0, some;
+    uint32_t word[8];
 
-    for (uint32_t at = 0; at < PAGE_SIZE; at += 4) {
-        uint32_t word;
-
-        memcpy(&word, frame + at, 4);
-        if (word)
-            hash = hvp_mix(hash + at, word & ~(uint32_t)(PTE_A | PTE_D));
+    for (uint32_t at = 0; at < PAGE_SIZE; at += sizeof(word)) {
+        memcpy(word, frame + at, sizeof(word));
+        some = 0;
+        for (uint32_t i = 0; i < 8; i++)
+            some |= word[i];
+        for (uint32_t i = 0; some && i < 8; i++)
+            if (word[i])
+                hash = hvp_mix(hash + at + 4 * i,
+                               word[i] & ~(uint32_t)(PTE_A | PTE_D));
     }
     return hash;
 }

@@ -91,11 +91,14 @@ static uint32_t contents(uint32_t page)
 
 static bool fill(struct hvp_run *run, const struct hvp_vm *vm)
 {
-    uint32_t words[PT_ENTRIES], last = vm->pages - vm->pages / 4;
+    uint32_t tags[HVP_TAGS], words[PT_ENTRIES];
+    uint32_t last = vm->pages - vm->pages / 4;
 
+    for (uint32_t i = 0; i < HVP_TAGS; i++)
+        tags[i] = hvp_tag(run, vm->serial, i);
     for (uint32_t page = HVP_PAGE_DATA; page < last; page++) {
         for (uint32_t i = 0; i < PT_ENTRIES; i++)
-            words[i] = hvp_tag(run, vm->serial, i + 11 * contents(page));
+            words[i] = tags[(i + 11 * contents(page)) % HVP_TAGS];
         if (hv_mem_write(run->host, vm->id, RAM_BASE + page * PAGE_SIZE, words,
                          PAGE_SIZE) != HV_OK)
             return false;
