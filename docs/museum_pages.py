@@ -2,9 +2,12 @@
 
 Everything on a page comes from the record: the story, the mistake as a diff of
 today's sources, the smallest program that shows it, and a drawing of that.
+Which properties saw it was measured (data/generator.json).
 """
 
+import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,12 +63,23 @@ def section(bug: zoo.Bug) -> Iterator[str]:
     yield f"{bug.story}\n"
     yield f"Made before by\n: {bug.precedent} ({BASIS[bug.basis]})\n"
     yield f"Hurts\n: {violates(bug)}\n"
-    yield f"Seen by\n: {bug.property}; also {bug.also}\n"
+    yield f"Breaks\n: {bug.property}; perhaps {bug.also}\n"
+    yield f"Seen by\n: {' and '.join(witnesses(bug))}. {bug.alone}\n"
     yield f"The mistake:\n\n```diff\n{diff(bug)}```\n"
     if bug.trigger:
         yield from attack(bug)
     else:
         yield "No program is known yet that shows it: it is on probation.\n"
+
+
+def witnesses(bug: zoo.Bug) -> list[str]:
+    """Return the properties that saw a bug, those that most often did first."""
+    seen = Counter[str]()
+    report = json.loads((HERE / "data" / "generator.json").read_text())
+    for hunt in report["hunts"]:
+        if hunt["id"] == bug.id:
+            seen.update(filter(None, (hunt["property"], hunt["second"])))
+    return [name for name, _ in seen.most_common()]
 
 
 def attack(bug: zoo.Bug) -> Iterator[str]:

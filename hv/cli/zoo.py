@@ -71,6 +71,8 @@ def show(*, name: str) -> None:
     print(f"precedent  {bug.precedent} ({BASIS[bug.basis]})")
     print(f"hurts      {violates(bug)}")
     print(f"seen by    {bug.property}; also {bug.also}")
+    if bug.alone:
+        print(f"{'':10} only one does: {bug.alone}")
     print(f"to find    {bug.difficulty}\n")
     print(textwrap.fill(bug.story, WIDTH) + "\n")
     print(diff(bug), end="")

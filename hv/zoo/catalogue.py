@@ -12,7 +12,11 @@ One file in ``records/`` for each class of bugs. Each ``[[bug]]`` has:
     letters: C confidentiality, I integrity, U the state of a processor,
     F fairness, A availability, X the host fails, R resources
 ``property``, ``also``
-    the property that must see it, and a second one that may
+    the property that it breaks by what it does, and a second one that may see
+    it
+``alone``
+    why only one property sees it, where a search with that one silenced found
+    no other; docs/data/generator.json has which ones were seen
 ``difficulty``
     for automatic generation, as expected or measured: easy, medium, hard
 ``story``
@@ -79,6 +83,7 @@ class Bug:
     story: str
     edits: tuple[Edit, ...]
     trigger: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +112,7 @@ def _bug(record: Mapping[str, Any]) -> Bug:
         "basis": Basis(record["basis"]),
         "difficulty": Difficulty(record["difficulty"]),
         "story": " ".join(record["story"].split()),
+        "alone": " ".join(record.get("alone", "").split()),
     }
     return Bug(**rest, edits=_edits(record))
 

@@ -27,6 +27,7 @@ SOME = ("W01", "W03")
 FIVE = (*SOME, "W05", "W06", "W11")
 VARIANTS = {"dev": SOME, "ci": FIVE, "nightly": FIVE}
 SEEDS = 1 << 40
+MEASURED = Path(__file__).parents[2] / "docs" / "data" / "generator.json"
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +169,18 @@ def test_what_crashes_the_core_is_found(good: Path) -> None:
     assert found.executions > 1
 
 
+def test_two_properties_see_a_bug_or_the_record_says_why_not() -> None:
+    witnesses: dict[str, set[str]] = {}
+    for it in json.loads(MEASURED.read_text())["hunts"]:
+        seen = {it["property"], it["second"]} - {""}
+        witnesses.setdefault(it["id"], set()).update(seen)
+    for bug in zoo.records():
+        assert (len(witnesses[bug.id]) < 2) == bool(bug.alone), bug.id
+
+
 def test_all_were_found_when_it_was_measured() -> None:
-    path = Path(__file__).parents[2] / "docs" / "data" / "generator.json"
     seconds: dict[str, list[float]] = {}
-    for it in json.loads(path.read_text())["hunts"]:
+    for it in json.loads(MEASURED.read_text())["hunts"]:
         assert it["property"], f"{it['id']} was missed"
         assert it["operations"] <= MOST_OPERATIONS
         seconds.setdefault(it["id"], []).append(it["seconds"])
