@@ -21,7 +21,7 @@ from hv.fuzz.format import decode, encode
 
 ENGINE = "fast"
 OPERATIONS = 64  # of a program
-WORLD = 64  # seeds of the generator that share one
+WORLD = 8  # seeds of the generator that share one
 MIB = 1 << 20
 
 # Guests of a few instructions, for memory that a megabyte is plenty for.
@@ -214,7 +214,7 @@ def of_length(operations: int, seed: int, *, twin: bool) -> bytes:
     """
     program = decode(native.generate("g3", seed))
     records = program.records
-    while len(records) < operations:  # seeds of 64 share a world
+    while len(records) < operations:  # WORLD seeds share one
         seed += 1
         records += decode(native.generate("g3", seed)).records
     return encode(
@@ -233,7 +233,7 @@ def programs(times: int, *, oracles: int, twin: bool = False) -> float:
     batch = [
         of_length(OPERATIONS, seed + world * WORLD, twin=twin)
         for world in range(8)
-        for seed in range(0, WORLD, WORLD // 8)
+        for seed in range(WORLD)
     ]
     with native.wheat().context(oracles=oracles) as context:
         for program in batch:
