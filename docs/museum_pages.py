@@ -64,7 +64,8 @@ def section(bug: zoo.Bug) -> Iterator[str]:
     yield f"Made before by\n: {bug.precedent} ({BASIS[bug.basis]})\n"
     yield f"Hurts\n: {violates(bug)}\n"
     yield f"Breaks\n: {bug.property}; perhaps {bug.also}\n"
-    yield f"Seen by\n: {' and '.join(witnesses(bug))}. {bug.alone}\n"
+    alone = f" alone. {bug.alone}" if bug.alone else ""
+    yield f"Seen by\n: {' and '.join(witnesses(bug))}{alone}\n"
     yield f"The mistake:\n\n```diff\n{diff(bug)}```\n"
     if bug.trigger:
         yield from attack(bug)
