@@ -227,11 +227,15 @@ void hvp_op_do_timer(struct hvp_run *run, struct hvp_act *act)
                &high);
     uint64_t when = (low | (uint64_t)high << 32) + act->a;
     uint32_t arg[4] = { (uint32_t)when, (uint32_t)(when >> 32) };
+    bool back = act->vm->pv ? hvp_call(run, act, SBI_EXT_HV, HCALL_set_timer,
+                                       arg, &error)
+                            : hvp_call(run, act, SBI_EXT_TIME, SBI_TIME_SET,
+                                       arg, &error);
+    struct vm *vm = hvp_live(run, act->vm);
 
-    if (act->vm->pv)
-        hvp_call(run, act, SBI_EXT_HV, HCALL_set_timer, arg, &error);
-    else
-        hvp_call(run, act, SBI_EXT_TIME, SBI_TIME_SET, arg, &error);
+    /* Else what time it is stays there, and what comes next may use it. */
+    for (uint32_t i = 0; vm && !back && i < 2; i++)
+        vcpu_regs(&vm->vcpu[act->vcpu])->x[REG_A0 + i] = 0;
 }
 
 /* The vCPUs that have one pending, as a mask; those that are off have none. */

@@ -66,10 +66,9 @@ void hvp_op_do_lr(struct hvp_run *run, struct hvp_act *act)
     hvp_do(run, act, HVP_SLOT_LR, act->a, 0);
     if (hvp_expect_check(run, act, &expect))
         hvp_expect_value(run, &expect, hvp_reg(run, act, 7));
-    if (!run->last.done || run->last.trapped)
+    if (run->last.trapped)
         return;
-    vcpu->linked = true;
-    vcpu->link = act->a;
+    vcpu->linked = true; /* for all we know: it may have waited for memory */
     vcpu->left = false;
 }
 

@@ -73,7 +73,6 @@ struct hvp_vcpu {
     uint8_t  owes;    /* enum hvp_owes: a fence */
     uint32_t owes_va; /* ... of this page */
     bool     linked;  /* it may have a reservation */
-    uint32_t link;    /* the word that it reserved */
     uint32_t hart;    /* where it was stepped last */
     bool     left;    /* another vCPU was there since it reserved */
 };
