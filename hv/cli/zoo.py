@@ -70,11 +70,12 @@ def show(*, name: str) -> None:
     print(f"{bug.id}  {bug.title}\n")
     print(f"precedent  {bug.precedent} ({BASIS[bug.basis]})")
     print(f"hurts      {violates(bug)}")
-    print(f"seen by    {bug.property}; also {bug.also}")
-    if bug.alone:
-        print(f"{'':10} only one does: {bug.alone}")
+    print(f"breaks     {bug.property}; perhaps {bug.also}")
     print(f"to find    {bug.difficulty}\n")
     print(textwrap.fill(bug.story, WIDTH) + "\n")
+    if bug.alone:
+        why = f"Only one property sees it. {bug.alone}"
+        print(textwrap.fill(why, WIDTH) + "\n")
     print(diff(bug), end="")
     if bug.trigger:
         print(f"\nThe smallest program known that shows it:\n\n{bug.trigger}")
