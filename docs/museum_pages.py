@@ -9,6 +9,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -73,14 +74,20 @@ def section(bug: zoo.Bug) -> Iterator[str]:
         yield "No program is known yet that shows it: it is on probation.\n"
 
 
-def witnesses(bug: zoo.Bug) -> list[str]:
-    """Return the properties that saw a bug, those that most often did first."""
-    seen = Counter[str]()
+@cache
+def measured() -> dict[str, Counter[str]]:
+    """Return how often each property saw a bug, by the bug's id."""
+    seen: dict[str, Counter[str]] = {}
     report = json.loads((HERE / "data" / "generator.json").read_text())
     for hunt in report["hunts"]:
-        if hunt["id"] == bug.id:
-            seen.update(filter(None, (hunt["property"], hunt["second"])))
-    return [name for name, _ in seen.most_common()]
+        found = filter(None, (hunt["property"], hunt["second"]))
+        seen.setdefault(hunt["id"], Counter()).update(found)
+    return seen
+
+
+def witnesses(bug: zoo.Bug) -> list[str]:
+    """Return the properties that saw a bug, those that most often did first."""
+    return [name for name, _ in measured()[bug.id].most_common()]
 
 
 def attack(bug: zoo.Bug) -> Iterator[str]:

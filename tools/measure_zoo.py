@@ -5,10 +5,9 @@
 Each bug is looked for from a cold start, in a process of its own: by the
 generator in C (generator.json), three times, of which the first looks for a
 second property as well, and a fourth time, for longer, where none was found; or
-by Hypothesis alone (hypothesis.json), once. What
-was found before is kept, and so is what was missed in as much time: so the
-measurement can be stopped, and go on. Remove the file when strategies or cores
-have changed.
+by Hypothesis alone (hypothesis.json), once. What was found before is kept, and
+so is what was missed in as much time: so the measurement can be stopped, and go
+on. Remove the file when strategies or cores have changed.
 """
 
 import argparse
