@@ -63,6 +63,9 @@ CONDITION = re.compile(r"\b(if|while) \(((?:[^()\n]|\([^()\n]*\))+)\)")
 ARGUMENTS = re.compile(r"\b(\w+)\((\w+(?:->\w+)?), (\w+(?:->\w+)?)")
 
 
+Key = tuple[str, str, str, str, str]
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One mistake: `text` at `at` in a file became `instead`."""
@@ -74,10 +77,12 @@ class Mutant:
     text: str
     instead: str
     whole: str  # the line as it was
+    above: str  # and the one above
 
-    def key(self) -> tuple[str, str, str, str]:
-        """Return what a record of equivalent.toml names it by."""
-        return (self.file, self.whole, self.text, self.instead)
+    def keys(self) -> tuple[Key, Key]:
+        """Return what a record of equivalent.toml may name it by."""
+        key = (self.file, self.whole, self.text, self.instead)
+        return ("", *key), (self.above, *key)
 
 
 NO_CODE = re.compile(
@@ -134,7 +139,8 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
     for change in (*tokens(text, begin), *pieces(text, begin)):
         line = source.count("\n", 0, change[0]) + 1
         at, kind, old, new = change
-        yield Mutant(file, at, line, kind, old, new, rows[line - 1].strip())
+        whole, above = rows[line - 1].strip(), rows[line - 2].strip()
+        yield Mutant(file, at, line, kind, old, new, whole, above)
 
 
 def drawn(
@@ -191,11 +197,12 @@ def judge(mutant: Mutant, files: dict[str, str], limit: int) -> str | None:
         return None
 
 
-def equivalent() -> dict[tuple[str, str, str, str], str]:
+def equivalent() -> dict[Key, str]:
     """Return the reasons for survivors that no test can find."""
     records = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
+    names = ("file", "line", "text", "instead")
     return {
-        (r["file"], r["line"], r["text"], r["instead"]): r["reason"]
+        (r.get("above", ""), *(r[name] for name in names)): r["reason"]
         for r in records
     }
 
@@ -233,7 +240,7 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         out.write(json.dumps(header) + "\n")
         for mutant in drawn(files, args.file, args.seed):
             by = was.get((mutant.file, mutant.at, mutant.instead))
-            if mutant.key() in reasons:
+            if not reasons.keys().isdisjoint(mutant.keys()):
                 by = "argued"
             elif by is None or (by == "" and args.again):
                 by = judge(mutant, files, limit)

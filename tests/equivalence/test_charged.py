@@ -8,9 +8,12 @@ from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import Kernel
 from tests.machine import asm
 from tests.machine.core import abi
+from tests.memory.puppet import DATA, FIRST, PAGE, Host, Puppet
 
 EXIT = 1000
 RD = asm.T0
+SATP = 0x180
+FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
 
 
 def counter(core: Core, kernel: Kernel, name: str) -> int:
@@ -38,7 +41,56 @@ def exits_are_the_hypervisors(core: Core) -> None:
     assert hyp >= 20 * EXIT, f"{hyp} cycles for its exits"
 
 
-CHECKS = (exits_are_the_hypervisors,)
+def host(core: Core, **costs: int) -> Host:
+    """Return a host where nothing else takes time."""
+    return Host(core, 512, cost=list(core.config(costs).cost))
+
+
+def the_way_out_is_the_hypervisors(core: Core) -> None:
+    """Whoever is next pays for the choice, not as if it had run for it."""
+    world = host(core, insn=1, exit=EXIT, pick=EXIT, world_switch=EXIT)
+    pair = [Puppet(world, 16, style) for style in ("PV", "EMULATE")]
+    for puppet in pair:
+        puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
+        puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+    before = [
+        puppet.counter("guest_cycles") - puppet.info.insns for puppet in pair
+    ]
+    world.run(10_000_000)
+    assert min(puppet.counter("switches") for puppet in pair) > 1
+    for was, puppet in zip(before, pair, strict=True):
+        more = puppet.counter("guest_cycles") - puppet.info.insns - was
+        # The last instructions may not have been charged for yet.
+        assert more <= 0, f"{more} cycles too many for a guest"
+
+
+def a_walk_costs_what_it_reads(core: Core) -> None:
+    """Two entries for a page, one for a large page."""
+    cost = 1000
+    large, small = 0x40000, 0x40400  # page numbers
+    puppet = Puppet(host(core, insn=1, guest_read=cost), 32, "EMULATE")
+    for slot, entry in (
+        (DATA * PAGE + 4 * (FIRST >> 10), FIRST << 10 | FULL),
+        (DATA * PAGE + 4 * (large >> 10), FIRST << 10 | FULL),
+        (DATA * PAGE + 4 * (small >> 10), DATA + 1 << 10 | 1),
+        ((DATA + 1) * PAGE, DATA + 2 << 10 | FULL),
+    ):
+        puppet.write(slot, entry.to_bytes(4, "little"))
+    puppet.set(puppet.lib.HV_REG_CSR + SATP, 1 << 31 | DATA)
+    puppet.load(FIRST, 0)
+    costs = []
+    for page in (large, small):
+        before = puppet.counter("hyp_cycles")
+        assert puppet.load(page, 0) is not None
+        costs.append((puppet.counter("hyp_cycles") - before) // cost)
+    assert costs == [1, 2], f"{costs} entries were read"
+
+
+CHECKS = (
+    exits_are_the_hypervisors,
+    the_way_out_is_the_hypervisors,
+    a_walk_costs_what_it_reads,
+)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -111,6 +111,25 @@ def test_who_needs_a_frame_waits_until_there_is_one() -> None:
     world.audit()
 
 
+def who_waits_takes_no_time(core: Core) -> None:
+    """A vCPU without memory sleeps; the others have the machine."""
+    costs = core.config({"insn": 1, "exit": 1000}).cost  # to look costs none
+    world = Host(core, 64, cost=list(costs), **OVERCOMMIT)
+    greedy, patient = Puppet(world, 64), Puppet(world, 64)
+    hungry(greedy, 0)
+    hungry(patient, 2)
+    fill(greedy, range(60))
+    exits = patient.counter("exits")
+    world.run(200_000)
+    assert patient.counter("starved") == 1
+    more = patient.counter("exits") - exits
+    assert more <= 2, f"it came {more} times while it waited"
+
+
+def test_who_waits_takes_no_time() -> None:
+    who_waits_takes_no_time(good_core())
+
+
 def who_waits_for_long_goes_on(core: Core) -> None:
     """It is woken for each frame that comes, and another takes each."""
     world = Host(core, 64, **OVERCOMMIT)

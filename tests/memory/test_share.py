@@ -91,6 +91,25 @@ def a_scan_is_as_long_as_asked(core: Core) -> None:
     host.audit()
 
 
+def a_scan_without_memory_says_so(core: Core) -> None:
+    """It keeps lists; where there is no room for them, nothing is merged."""
+    host = Host(core, 64)
+    for _ in range(2):
+        Puppet(host, 8).write(DATA * PAGE, b"equal" * 100)
+    out = host.ffi.new("uint32_t *", 7)
+    host.ok(host.lib.hv_fail_alloc(host.raw, 1))
+    status = host.lib.hv_share_scan(host.raw, 0, out)
+    assert status == host.lib.HV_ERR_NO_MEMORY, f"it said {status}"
+    assert out[0] == 0
+    host.ok(host.lib.hv_fail_alloc(host.raw, 0))
+    assert host.scan() > 0
+    host.audit()
+
+
+def test_a_scan_without_memory_says_so() -> None:
+    a_scan_without_memory_says_so(good_core())
+
+
 def test_a_scan_is_as_long_as_asked() -> None:
     a_scan_is_as_long_as_asked(good_core())
 

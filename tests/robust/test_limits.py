@@ -1,7 +1,8 @@
 """At the last of everything that there is a number of."""
 
 from tests.equivalence.core import Core, good_core
-from tests.memory.puppet import Host
+from tests.memory.puppet import Host, Puppet
+from tests.memory.test_overcommit import hungry
 
 MOST_VMS = 1023
 
@@ -36,5 +37,23 @@ def as_many_as_there_are_numbers(core: Core) -> None:
     host.audit()
 
 
+def the_last_may_be_killed(core: Core) -> None:
+    """Where memory has run out, all are looked at for who is to go."""
+    host = Host(core, 5 * (MOST_VMS + 1), admission=1)
+    for _ in range(MOST_VMS - 1):
+        create(host)
+    pages = int(host.info.frames_free)
+    last = Puppet(host, pages)
+    hungry(last, pages - 8)
+    host.run(1_000_000)
+    assert "machine memory ran out" in last.reason
+    assert host.info.killed == 1
+    host.audit()
+
+
 def test_as_many_vms_as_there_are_numbers() -> None:
     as_many_as_there_are_numbers(good_core())
+
+
+def test_the_last_may_be_killed() -> None:
+    the_last_may_be_killed(good_core())

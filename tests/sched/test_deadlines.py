@@ -10,16 +10,17 @@ from tests.memory.puppet import (
     PAGE,
     SBI_EXT_HV,
     SHARED,
+    TRAP,
     Host,
     Puppet,
 )
 
-SBI_TIME, SBI_LEGACY_SET_TIMER = 0x54494D45, 0
+SBI_TIME, SBI_LEGACY_SET_TIMER, SBI_HSM = 0x54494D45, 0, 0x48534D
 SIE, STIE, TIME, TIMEH = 0x104, 1 << 5, 0xC01, 0xC81
 SI_TIME = SHARED * PAGE + 40
 AT = CODE * PAGE + 128
 DEADLINES = (3 << 32 | 7, 1 << 33 | 0x8000_0000, 0x5_0000_0000)
-SOON = 10_000  # ticks
+SOON, LATE = 10_000, 1 << 24  # ticks
 STYLES = ("EMULATE", "ASSIST", "NESTED", "PV", "DIRECT")
 
 
@@ -66,6 +67,27 @@ def deadlines_have_two_words(core: Core) -> None:
                     late = time - deadline
                     assert 0 <= late < SOON, f"{style}: {late} ticks late"
                 puppet.host.audit()
+
+
+def who_stops_has_no_deadline(core: Core) -> None:
+    """It is not met after a new start, and nobody waits for it."""
+    for style in ("EMULATE", "PV"):
+        puppet = Puppet(Host(core, 256), 16, style, vcpus=2)
+        trap = CODE * PAGE + TRAP
+        assert puppet.call(0, 1, trap, 0, extension=SBI_HSM) == 0
+        puppet.vcpu = 1
+        assert puppet.call(0, LATE, 0, extension=SBI_TIME) == 0
+        puppet.call(1, extension=SBI_HSM)
+        puppet.vcpu = 0
+        puppet.call(3, 0, extension=SBI_HSM)  # suspended: nobody runs
+        run = puppet.host.run(2000)
+        assert run.reason == puppet.lib.HV_RUN_IDLE, f"{style}: {run.reason}"
+        assert puppet.host.info.cycles < LATE, "it waited for nobody"
+        puppet.host.audit()
+
+
+def test_who_stops_has_no_deadline() -> None:
+    who_stops_has_no_deadline(good_core())
 
 
 def test_deadlines_have_two_words() -> None:

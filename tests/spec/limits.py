@@ -188,6 +188,8 @@ LIFE: tuple[tuple[int, int, int, tuple[int, ...]], ...] = (
     (1, sbi.IPI, 0, (1, 0)),
     (1, sbi.HSM, START, (0, IDLE, 1)),
     (0, sbi.HSM, STATUS, (1,)),
+    (1, sbi.HSM, STOP, ()),
+    (0, sbi.HSM, START, (1, END - 4, 3)),  # its last word: enough
 )
 
 
