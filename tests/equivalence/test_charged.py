@@ -86,8 +86,34 @@ def a_walk_costs_what_it_reads(core: Core) -> None:
     assert costs == [1, 2], f"{costs} entries were read"
 
 
+def who_needs_a_root_pays_for_it(core: Core) -> None:
+    """Also if its slice ends over that, and another runs next."""
+    spaces, cost = 6, 5000
+    for ticks in (100_000, 200_000):  # a slice
+        costs = core.config({"insn": 1, "exit": 100, "shadow_write": cost}).cost
+        world = Host(core, 512, slice=ticks, cost=list(costs))
+        maker = Puppet(world, 32, "EMULATE", shadow_frames=5)
+        other = Puppet(world, 16, "EMULATE")
+        code = []
+        for root in range(DATA + 1, DATA + 1 + spaces):
+            slot = root * PAGE + 4 * (FIRST >> 10)
+            maker.write(slot, (FIRST << 10 | FULL).to_bytes(4, "little"))
+            code += [*asm.li(asm.T0, 1 << 31 | root), asm.csrw(SATP, asm.T0)]
+        loops = ((maker, [*code, asm.j(-4 * len(code))]), (other, [asm.j(0)]))
+        for puppet, words in loops:
+            data = b"".join(word.to_bytes(4, "little") for word in words)
+            puppet.write(DATA * PAGE, data)
+            puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
+        world.run(1_000_000)
+        own = cost * other.counter("shadow_tables")
+        paid = other.counter("hyp_cycles") - 100 * other.counter("exits")
+        assert maker.counter("shadow_tables") > 4 * spaces
+        assert paid <= own, f"{paid} cycles, and its own took {own}"
+
+
 CHECKS = (
     exits_are_the_hypervisors,
+    who_needs_a_root_pays_for_it,
     the_way_out_is_the_hypervisors,
     a_walk_costs_what_it_reads,
 )

@@ -12,7 +12,7 @@ from tests.machine import asm
 from tests.memory.puppet import CODE, DATA, FIRST, PAGE, Host, Puppet
 
 SPACES = 6
-SATP = 0x180
+SATP, SBI_RFNC = 0x180, 0x52464E43
 ROOTS, LEAVES = DATA, DATA + SPACES
 OLD, NEW = LEAVES + SPACES, LEAVES + 2 * SPACES
 WINDOW = 0x40000  # page number
@@ -250,7 +250,26 @@ def a_range_is_no_more_than_that(core: Core) -> None:
             assert word == new, f"page {i} after a fence of {first} to {last}"
 
 
+def a_remote_fence_is_of_all_its_pages(core: Core) -> None:
+    """However many there are; nobody has said what becomes of others."""
+    for pages in (1, 2, SPACES):
+        puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+        _enter(puppet, 0)
+        for frames in (OLD, NEW):
+            for i in range(SPACES):
+                leaf = LEAVES * PAGE + 4 * i
+                puppet.write(leaf, _word(frames + i << 10 | FULL))
+            if frames == OLD:
+                seen = [puppet.load(WINDOW + i, 0) for i in range(SPACES)]
+                assert seen == [100 + i for i in range(SPACES)]
+        fence = (1, 0, WINDOW * PAGE, pages * PAGE)  # of hart 0
+        assert puppet.call(1, *fence, extension=SBI_RFNC) == 0
+        seen = [puppet.load(WINDOW + i, 0) for i in range(pages)]
+        assert seen == [200 + i for i in range(pages)], f"of {pages} pages"
+
+
 CHECKS = (
+    a_remote_fence_is_of_all_its_pages,
     a_range_is_no_more_than_that,
     what_is_dropped_is_counted,
     a_long_fence_is_whole,
