@@ -54,6 +54,9 @@ static const char *audit_root(struct audit *a, struct vm *vm, uint32_t part,
 
     if (!audit_owned(a, hfn.raw, OWNER_HYP))
         return "P11: a second stage lives in somebody's frame";
+    const struct frame *frame = frame_of(&a->hyp->frames, hfn);
+    if (frame->type != FRAME_STAGE2 || frame->vm != vm->id)
+        return "P7: the root of a second stage is something else's";
     ++*audit_refs(a, hfn.raw);
     audit_open(a, hfn);
     for (uint32_t i = 0; (i = audit_next(a, i)) < PT_ENTRIES; i++) {

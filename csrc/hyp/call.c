@@ -38,7 +38,6 @@ enum trap_action call_dispatch(struct vcpu *vcpu)
     }
     if (ret.error == CALL_AGAIN)
         return vcpu_again(vcpu);
-    regs = vcpu_regs(vcpu);
     regs->x[REG_A0] = (uint32_t)ret.error;
     if (!legacy)
         regs->x[REG_A1] = ret.value;

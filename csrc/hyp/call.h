@@ -25,11 +25,9 @@ struct sbi_ret {
 /* Serve the ecall this vCPU's kernel just executed. */
 enum trap_action call_dispatch(struct vcpu *vcpu);
 
-/*
- * The standard extensions. False: no such extension. What comes back in a0 and
- * a1 is in *ret; the legacy extensions return in a0 alone (*legacy).
- */
-bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
+/* The standard extensions. What comes back in a0 and a1 is in *ret; the legacy
+ * extensions return in a0 alone (*legacy). */
+void sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
               struct sbi_ret *ret, bool *legacy);
 
 /* Their numbers. */

@@ -241,46 +241,44 @@ static struct sbi_ret sbi_legacy(struct vcpu *vcpu, uint32_t ext,
     return OK(0);
 }
 
-bool sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
+void sbi_call(struct vcpu *vcpu, uint32_t ext, uint32_t fn, const uint32_t *arg,
               struct sbi_ret *ret, bool *legacy)
 {
     *legacy = ext <= SBI_LEGACY_SHUTDOWN;
     *ret = ERR(SBI_ERR_NOT_SUPPORTED);
     if (*legacy) {
         *ret = sbi_legacy(vcpu, ext, arg);
-        return true;
+        return;
     }
     switch (ext) {
     case SBI_EXT_BASE:
         *ret = sbi_base(vcpu, fn, arg);
-        return true;
+        break;
     case SBI_EXT_TIME:
         if (fn == SBI_TIME_SET) {
             timer_ask(vcpu, wide(arg));
             *ret = OK(0);
         }
-        return true;
+        break;
     case SBI_EXT_IPI:
         if (fn == SBI_IPI_SEND)
             *ret = send_ipi(vcpu, arg[0], arg[1]);
-        return true;
+        break;
     case SBI_EXT_RFNC:
         *ret = remote_fence(vcpu, fn, arg);
-        return true;
+        break;
     case SBI_EXT_HSM:
         *ret = sbi_hsm(vcpu, fn, arg);
-        return true;
+        break;
     case SBI_EXT_SRST:
         *ret = sbi_srst(vcpu->vm, fn, arg);
-        return true;
+        break;
     case SBI_EXT_DBCN:
         *ret = sbi_dbcn(vcpu, fn, arg);
-        return true;
+        break;
     case SBI_EXT_STA:
         if (fn == SBI_STA_SET_SHMEM && vcpu->vm->style->hypercalls)
             *ret = steal_set(vcpu, arg);
-        return true;
-    default:
-        return false;
+        break;
     }
 }

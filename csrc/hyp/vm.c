@@ -86,12 +86,12 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, "too many VMs", why);
     if (!vm_promise(vm))
         return vm_fail(vm, "machine memory is promised to other VMs", why);
+    vm->id = slot_take(hyp); /* its frames are told whom they serve */
     if (!config->style->paging->prepare(vm, why)) {
         frames_unreserve(&hyp->frames, config->shadow_frames);
         return vm_fail(vm, *why, why);
     }
     vm->balloon.target = vm->p2m.count;
-    vm->id = slot_take(hyp);
     hyp->slot[vm->id % MAX_VMS] = vm;
     if (vm->id % MAX_VMS >= hyp->nr_slots)
         hyp->nr_slots = vm->id % MAX_VMS + 1;

@@ -63,10 +63,10 @@ class Fetch(Exception):  # noqa: N818 -- it is no error
 class World:
     """The guest, on a machine of its own beside another VM; and the twin."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, **options: int) -> None:
         self.ffi, self.lib = core.ffi, core.lib
         out = self.ffi.new("hv_host **")
-        config = core.config()
+        config = core.config(**options)
         assert self.lib.hv_host_new(config, out, self.ffi.NULL, 0) == 0
         self.host: CData = self.ffi.gc(out[0], self.lib.hv_host_free)
         self._word = self.ffi.new("uint32_t *")
@@ -123,7 +123,8 @@ class World:
             assert self.call(vcpu, Hypercall.SET_SHARED, SHARED * PAGE) == 0
             assert self.call(vcpu, Hypercall.SET_ENTRY, ENTRY, 0) == 0
             self.spec.held.append(SHARED)
-        code = entry(self.frame_of[CODE], Pte.V | Pte.R | Pte.X | Pte.U)
+        rights = Pte.V | Pte.R | Pte.X | Pte.U | Pte.A
+        code = entry(self.frame_of[CODE], rights)
         link = entry(self.frame_of[LEAF], Pte.V)
         self.poke(LEAF * PAGE + CODE % 1024 * 4, code)
         self.poke(KERNEL * PAGE + (RAM >> 22) * 4, link)

@@ -9,10 +9,19 @@ that one may remember what was so then.
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
-from tests.memory.puppet import CODE, DATA, FIRST, PAGE, Host, Puppet
+from tests.memory.puppet import (
+    CODE,
+    DATA,
+    FIRST,
+    PAGE,
+    STORE,
+    TRAP,
+    Host,
+    Puppet,
+)
 
 SPACES = 6
-SATP, SBI_RFNC = 0x180, 0x52464E43
+SATP, SBI_RFNC, SBI_HSM = 0x180, 0x52464E43, 0x48534D
 ROOTS, LEAVES = DATA, DATA + SPACES
 OLD, NEW = LEAVES + SPACES, LEAVES + 2 * SPACES
 WINDOW = 0x40000  # page number
@@ -33,10 +42,13 @@ def _slow(core: Core) -> Host:
     return Host(core, 512, cost=[5000 if cost else 0 for cost in config.cost])
 
 
-def _kernel(host: Host, style: str, policy: str = "DEFAULT") -> Puppet:
+def _kernel(
+    host: Host, style: str, policy: str = "DEFAULT", vcpus: int = 1
+) -> Puppet:
     """Return one with its address spaces."""
     sync = getattr(host.lib, f"HV_SYNC_{policy}")
-    puppet = Puppet(host, 64, style, sync=sync, shadow_frames=48)
+    options = {"sync": sync, "shadow_frames": 48, "vcpus": vcpus}
+    puppet = Puppet(host, 64, style, **options)
     for i in range(SPACES):
         root = (ROOTS + i) * PAGE
         puppet.write(root + 4 * (FIRST >> 10), _word(FIRST << 10 | FULL))
@@ -268,7 +280,58 @@ def a_remote_fence_is_of_all_its_pages(core: Core) -> None:
         assert seen == [200 + i for i in range(pages)], f"of {pages} pages"
 
 
+def _missed(puppet: Puppet) -> int:
+    """Return how often the TLB of hart 0 did not know of a page to load."""
+    lib, ffi = puppet.lib, puppet.ffi
+    group = lib.HV_COUNTERS_HART
+    count = lib.hv_counter_count(group)
+    names = [ffi.string(lib.hv_counter_name(group, i)) for i in range(count)]
+    out = ffi.new("uint64_t[]", count)
+    puppet.host.ok(lib.hv_counters(puppet.host.raw, 0, group, out, count))
+    return int(out[names.index(b"load_misses")])
+
+
+def a_fence_of_a_page_is_of_no_other(core: Core) -> None:
+    """The TLB keeps what it knows of others, where tables follow fences."""
+    puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+    puppet.write(LEAVES * PAGE + 4, _word(OLD + 1 << 10 | FULL))
+    _enter(puppet, 0)
+    for _ in range(2):
+        assert [puppet.load(WINDOW + i, 0) for i in range(2)] == [100, 101]
+    for page, misses in ((WINDOW + 1, 0), (WINDOW, 1)):
+        _execute(puppet, asm.sfence_vma(asm.T0, 0), page * PAGE)
+        before = _missed(puppet)
+        assert puppet.load(WINDOW, 0) == 100
+        more = _missed(puppet) - before
+        assert min(more, 1) == misses, f"{more} misses, not {misses}"
+
+
+def what_is_replaced_is_forgotten(core: Core) -> None:
+    """By all harts: an entry gives way to another when its page is written."""
+    puppet = _kernel(Host(core, 512, harts=2), "EMULATE", "LAZY", vcpus=2)
+    host, lib = puppet.host, puppet.lib
+    puppet.write(LEAVES * PAGE, _word(OLD << 10 | FULL & ~4))
+    idle = CODE * PAGE + TRAP
+    assert puppet.call(0, 1, idle, 0, extension=SBI_HSM) == 0
+    for vcpu in range(2):
+        none = puppet.ffi.NULL
+        host.ok(
+            lib.hv_affinity_set(host.raw, puppet.id, vcpu, 1 << vcpu, none, 0)
+        )
+        puppet.vcpu = vcpu
+        _enter(puppet, 0)
+        assert puppet.load(WINDOW, 0) == 100
+    puppet.write(LEAVES * PAGE, _word(NEW << 10 | FULL))
+    puppet.vcpu = 0
+    assert puppet.act(STORE, t0=WINDOW * PAGE, t1=7)
+    host.audit()
+    puppet.vcpu = 1
+    assert puppet.load(WINDOW, 0) == 7
+
+
 CHECKS = (
+    a_fence_of_a_page_is_of_no_other,
+    what_is_replaced_is_forgotten,
     a_remote_fence_is_of_all_its_pages,
     a_range_is_no_more_than_that,
     what_is_dropped_is_counted,
