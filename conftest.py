@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 # For `from tests.x import y`. Last, so that the installed hv is the one tested.
 sys.path.append(str(Path(__file__).parent))
@@ -25,6 +26,10 @@ settings.register_profile(
     "nightly", settings.get_profile("dev"), max_examples=20_000
 )
 settings.load_profile(os.environ.get("HV_TEST_PROFILE", "dev"))
+
+# It also draws constants that stand in any module of ours that is loaded. What
+# it draws, and so what is found, would depend on which tests are run with it.
+vars(providers).update(is_local_module_file=lambda _: False)
 
 NO_SKIP = bool(os.environ.get("HV_NO_SKIP"))
 

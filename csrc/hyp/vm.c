@@ -41,7 +41,6 @@ static struct vm *vm_fail(struct vm *vm, const char *reason, const char **why)
         p2m_fini(vm);
     if (vm->shadows.pool)
         shadows_fini(vm);
-    stage2_fini(vm);
     hal_free(hal, vm->root_tag);
     hal_free(hal, vm->vcpu);
     hal_free(hal, vm);

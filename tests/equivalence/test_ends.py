@@ -7,9 +7,11 @@ import pytest
 from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import Kernel
 from tests.machine import asm
+from tests.memory.puppet import DATA, PAGE, Host, Puppet
 
 TEST_DEVICE = 0x10_0000
 SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, 14
+SBI_HSM = 0x48534D
 POWEROFF, REBOOT, CRASH = 0, 1, 2
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
@@ -67,7 +69,45 @@ def by_the_call(core: Core) -> None:
         assert end(core, "PV", words) == how, (reason, code)
 
 
-CHECKS = (by_the_test_device, by_a_half_of_a_word, by_the_call)
+def who_is_gone_is_not_told_of(core: Core) -> None:
+    """One that has ended is told of once, and not after it is destroyed."""
+    host = Host(core, 256)
+    gone, other = Puppet(host, 16), Puppet(host, 16)
+    words = [*asm.li(asm.A7, SBI_EXT_HV), *asm.li(asm.A6, SHUTDOWN), asm.ECALL]
+    data = b"".join(word.to_bytes(4, "little") for word in words)
+    gone.write(DATA * PAGE, data)
+    gone.set(core.lib.HV_REG_PC, DATA * PAGE)
+    other.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+    other.set(core.lib.HV_REG_PC, DATA * PAGE)
+    while gone.info.state != core.lib.HV_VM_OFF:
+        gone._step()
+    gone.destroy()
+    assert host.run(1000).reason == core.lib.HV_RUN_BUDGET
+    host.audit()
+
+
+def it_begins_in_its_kernel(core: Core) -> None:
+    """Whatever its mode was said to be before."""
+    for style in (*FULL, "PV"):
+        host = Host(core, 256)
+        puppet = Puppet(host, 16, style, vcpus=2)
+        puppet.vcpu = 1
+        puppet.set(core.lib.HV_REG_PRIV, 0)
+        puppet.vcpu = 0
+        entry = DATA * PAGE
+        assert puppet.call(0, 1, entry, 0, extension=SBI_HSM) == 0
+        puppet.vcpu = 1
+        assert puppet.get(core.lib.HV_REG_PRIV) == 1
+        assert puppet.get(core.lib.HV_REG_PC) == entry
+
+
+CHECKS = (
+    it_begins_in_its_kernel,
+    who_is_gone_is_not_told_of,
+    by_the_test_device,
+    by_a_half_of_a_word,
+    by_the_call,
+)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -41,4 +41,42 @@ def a_root_is_where_memory_is(core: Core) -> None:
     assert puppet.call(Hypercall.SET_ROOT, 1 << 31 | DATA) == 0
 
 
-CHECKS = (a_return_masks_as_before, a_root_is_where_memory_is)
+def what_another_has_cannot_be_taken_back(core: Core) -> None:
+    """A balloon that finds no promise left is as full as before."""
+    host = Host(core, 64)
+    puppet = Puppet(host, 24)
+    pages = [DATA + i for i in range(8)]
+    assert puppet.balloon(Hypercall.BALLOON_GIVE, pages) == 0
+    info = host.info
+    left = int(info.frames_free - info.frames_reserved)
+    other = Puppet(host, left - 4)
+    for _ in range(2):
+        denied = puppet.balloon(Hypercall.BALLOON_TAKE, pages)
+        assert denied < 0, "frames that there are not"
+        host.audit()
+    other.destroy()
+    assert puppet.balloon(Hypercall.BALLOON_TAKE, pages) == 0
+    host.audit()
+
+
+def the_first_page_is_logged(core: Core) -> None:
+    """As any other: clean when the log begins, and named when it changes."""
+    for style in ("PV", "EMULATE", "NESTED"):
+        puppet = Puppet(Host(core, 64), 16, style)
+        bits, count = core.ffi.new("uint8_t[2]"), core.ffi.new("uint32_t *")
+        raw, vm = puppet.host.raw, puppet.id
+        assert puppet.change("store", FIRST, 2048, 1)
+        puppet.host.ok(core.lib.hv_dirty_start(raw, vm))
+        for value, names in ((None, 0), (7, 1), (None, 0), (8, 1)):
+            if value is not None:
+                assert puppet.change("store", FIRST, 2048, value)
+            puppet.host.ok(core.lib.hv_dirty_fetch(raw, vm, bits, 2, count))
+            assert bits[0] & 1 == names, f"it is {bits[0] & 1}, as {style}"
+
+
+CHECKS = (
+    the_first_page_is_logged,
+    what_another_has_cannot_be_taken_back,
+    a_return_masks_as_before,
+    a_root_is_where_memory_is,
+)

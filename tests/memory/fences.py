@@ -6,6 +6,8 @@ has to do that in pieces; and where the kernel has been on another hart before,
 that one may remember what was so then.
 """
 
+import struct
+
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
@@ -196,6 +198,25 @@ def each_store_is_followed(core: Core) -> None:
     puppet.host.audit()
 
 
+def each_byte_from_outside_is_followed(core: Core) -> None:
+    """Of entries that are written in part, by no more than one call."""
+    policy = "TRACE_STRICT"
+    for begin, end in ((0, 8), (2, 8), (3, 8), (2, 6), (1, 7)):
+        puppet = _kernel(Host(core, 512), "EMULATE", policy)
+        old = b"".join(_word(OLD + i << 10 | FULL) for i in range(2))
+        new = b"".join(_word(NEW + i << 10 | FULL) for i in range(2))
+        puppet.write(LEAVES * PAGE, old)
+        _enter(puppet, 0)
+        assert [puppet.load(WINDOW + i, 0) for i in range(2)] == [100, 101]
+        puppet.write(LEAVES * PAGE + begin, new[begin:end])
+        for i, word in enumerate(struct.unpack("<2I", old)):
+            now = puppet.read(LEAVES * PAGE + 4 * i)
+            page = int.from_bytes(now, "little") >> 10
+            told = int.from_bytes(puppet.read(page * PAGE), "little")
+            assert puppet.load(WINDOW + i, 0) == told, (begin, end, word)
+        puppet.host.audit()
+
+
 def a_link_is_what_the_root_says(core: Core) -> None:
     """No more than that: neither one that lost its V, nor one that is a leaf.
 
@@ -329,7 +350,40 @@ def what_is_replaced_is_forgotten(core: Core) -> None:
     assert puppet.load(WINDOW, 0) == 7
 
 
+def tables_that_are_shared_stay_known(core: Core) -> None:
+    """That they are kept once now changes nothing that they say."""
+    host = Host(core, 512)
+    pair = [_kernel(host, "EMULATE", "LAZY") for _ in range(2)]
+    for n, puppet in enumerate(pair):
+        for i in range(SPACES):  # only the tables are equal
+            puppet.write((OLD + i) * PAGE + 4, _word(n + 1))
+        assert _seen(puppet) == [100 + i for i in range(SPACES)]
+    host.scan()
+    for puppet in pair:
+        assert puppet.frame(LEAVES) == pair[0].frame(LEAVES)
+        _enter(puppet, 0)
+        puppet.load(CODE, 0)
+        fills = puppet.counter("shadow_fills")
+        assert puppet.load(WINDOW, 0) == 100
+        assert puppet.counter("shadow_fills") == fills
+    host.audit()
+
+
+def a_page_with_many_names_loses_the_oldest(core: Core) -> None:
+    """Which is forgotten by the TLB, too."""
+    puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+    entry = _word(OLD << 10 | FULL)
+    puppet.write(LEAVES * PAGE, entry * 200)
+    _enter(puppet, 0)
+    for page in range(WINDOW, WINDOW + 200):
+        assert puppet.load(page, 0) == 100
+        puppet.load(WINDOW, 0)  # it is not the TLB that forgets it
+        puppet.host.audit()
+
+
 CHECKS = (
+    a_page_with_many_names_loses_the_oldest,
+    tables_that_are_shared_stay_known,
     a_fence_of_a_page_is_of_no_other,
     what_is_replaced_is_forgotten,
     a_remote_fence_is_of_all_its_pages,
@@ -340,4 +394,5 @@ CHECKS = (
     a_fence_goes_with_its_vcpu,
     what_is_current_stays,
     each_store_is_followed,
+    each_byte_from_outside_is_followed,
 )

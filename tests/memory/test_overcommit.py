@@ -13,6 +13,7 @@ from tests.machine import asm
 from tests.memory.puppet import (
     CODE,
     DATA,
+    FIRST,
     LISTS,
     PAGE,
     T0,
@@ -23,6 +24,7 @@ from tests.memory.puppet import (
 )
 
 OVERCOMMIT = {"admission": 1}
+SATP = 0x180
 WAIT = 2_000_000  # cycles: 20 ms
 
 
@@ -128,6 +130,34 @@ def who_waits_takes_no_time(core: Core) -> None:
 
 def test_who_waits_takes_no_time() -> None:
     who_waits_takes_no_time(good_core())
+
+
+def a_table_that_is_shared_waits_for_a_frame(core: Core) -> None:
+    """Where A is to be set in one, it needs a copy first."""
+    world = Host(core, 96, **OVERCOMMIT)
+    pair = [Puppet(world, 64, "EMULATE", shadow_frames=8) for _ in range(2)]
+    slot, rights = DATA * PAGE + 4 * (FIRST >> 10), 0x0F  # neither A nor D
+    for puppet in pair:
+        puppet.write(slot, (FIRST << 10 | rights).to_bytes(4, "little"))
+    world.scan()
+    assert pair[0].frame(DATA) == pair[1].frame(DATA)
+    greedy = Puppet(world, 96)
+    fill(greedy, range(90))
+    assert world.info.frames_free == world.info.frames_reserved
+    patient = pair[0]
+    patient.set(patient.lib.HV_REG_CSR + SATP, 1 << 31 | DATA)
+    with pytest.raises(Starved):
+        patient.load(FIRST, 0)
+    greedy.destroy()
+    world.run(100)
+    assert patient.load(FIRST, 0) is not None
+    told = [int.from_bytes(p.read(slot), "little") & 0xFF for p in pair]
+    assert told == [rights | 0x40, rights]
+    world.audit()
+
+
+def test_a_table_that_is_shared_waits_for_a_frame() -> None:
+    a_table_that_is_shared_waits_for_a_frame(good_core())
 
 
 def who_waits_for_long_goes_on(core: Core) -> None:
