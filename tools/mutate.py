@@ -21,6 +21,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from resource import RLIMIT_CPU, RUSAGE_CHILDREN, getrusage, setrlimit
 from signal import SIGKILL, SIGXCPU
@@ -59,11 +60,12 @@ STATEMENT = re.compile(
     r"[^;{}\n]*;)[^\n]*$",
     re.MULTILINE,
 )
+FUNCTION = re.compile(r"^[a-z][^;{}=\n]*?(\w+)\([^;{}]*\)\n\{", re.MULTILINE)
 CONDITION = re.compile(r"\b(if|while) \(((?:[^()\n]|\([^()\n]*\))+)\)")
 ARGUMENTS = re.compile(r"\b(\w+)\((\w+(?:->\w+)?), (\w+(?:->\w+)?)")
 
 
-Key = tuple[str, str, str, str, str]
+Key = tuple[str, int, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class Mutant:
     text: str
     instead: str
     whole: str  # the line as it was
-    above: str  # and the one above
+    function: str  # that it is in
+    nth: int  # of these texts in the line, from 1
 
-    def keys(self) -> tuple[Key, Key]:
-        """Return what a record of equivalent.toml may name it by."""
+    def keys(self) -> Iterator[Key]:
+        """Yield what a record of equivalent.toml may name it by."""
         key = (self.file, self.whole, self.text, self.instead)
-        return ("", *key), (self.above, *key)
+        for function, nth in product(("", self.function), (0, self.nth)):
+            yield (function, nth, *key)
 
 
 NO_CODE = re.compile(
@@ -139,8 +143,13 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
     for change in (*tokens(text, begin), *pieces(text, begin)):
         line = source.count("\n", 0, change[0]) + 1
         at, kind, old, new = change
-        whole, above = rows[line - 1].strip(), rows[line - 2].strip()
-        yield Mutant(file, at, line, kind, old, new, whole, above)
+        row = rows[line - 1]
+        nth = source[source.rfind("\n", 0, at) + 1 : at].count(old) + 1
+        inside = FUNCTION.findall(source, 0, at)[-1:]
+        yield Mutant(
+            *(file, at, line, kind, old, new),
+            *(row.strip(), "".join(inside), nth),
+        )
 
 
 def drawn(
@@ -202,7 +211,9 @@ def equivalent() -> dict[Key, str]:
     records = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
     names = ("file", "line", "text", "instead")
     return {
-        (r.get("above", ""), *(r[name] for name in names)): r["reason"]
+        (r.get("function", ""), r.get("nth", 0), *(r[n] for n in names)): r[
+            "reason"
+        ]
         for r in records
     }
 

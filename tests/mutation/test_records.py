@@ -9,7 +9,7 @@ def test_each_argument_is_about_a_mutant() -> None:
     assert all(reasons.values())
     named = {
         key
-        for file in {key[1] for key in reasons}
+        for file in {key[2] for key in reasons}
         for mutant in mutate.mutants(file, sources()[file])
         for key in mutant.keys()  # noqa: SIM118 -- it is no mapping
     }
