@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from hv.abi import Hypercall
 from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import Kernel
 from tests.machine import asm
@@ -13,6 +14,7 @@ from tests.memory.puppet import DATA, FIRST, PAGE, Host, Puppet
 EXIT = 1000
 RD = asm.T0
 SATP = 0x180
+READABLE = 0x13  # valid, to be read, and by a kernel that is one of users
 FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
 
 
@@ -111,7 +113,26 @@ def who_needs_a_root_pays_for_it(core: Core) -> None:
         assert paid <= own, f"{paid} cycles, and its own took {own}"
 
 
+def each_entry_of_a_table_costs_the_same(core: Core) -> None:
+    """The first, the last, and any other."""
+    puppet = Puppet(host(core, insn=1, guest_read=1000), 16, "DIRECT")
+    table, costs = DATA * PAGE, []
+    page = puppet.frame(DATA + 1)
+    assert page is not None
+    for index in (0, 1, 500, 1023):
+        slot = table + 4 * index
+        puppet.write(slot, (page << 10 | READABLE).to_bytes(4, "little"))
+        before = puppet.counter("hyp_cycles"), puppet.counter("pins")
+        assert puppet.call(Hypercall.PT_PIN, table, 0) == 0
+        costs.append(puppet.counter("hyp_cycles") - before[0])
+        assert puppet.counter("pins") == before[1] + 1
+        assert puppet.call(Hypercall.PT_UNPIN, table) == 0
+        puppet.write(slot, bytes(4))
+    assert len(set(costs)) == 1, costs
+
+
 CHECKS = (
+    each_entry_of_a_table_costs_the_same,
     exits_are_the_hypervisors,
     who_needs_a_root_pays_for_it,
     the_way_out_is_the_hypervisors,
