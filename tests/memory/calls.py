@@ -66,12 +66,16 @@ def the_first_page_is_logged(core: Core) -> None:
         bits, count = core.ffi.new("uint8_t[2]"), core.ffi.new("uint32_t *")
         raw, vm = puppet.host.raw, puppet.id
         assert puppet.change("store", FIRST, 2048, 1)
+        dirtied, named = puppet.counter("dirtied"), 0
         puppet.host.ok(core.lib.hv_dirty_start(raw, vm))
         for value, names in ((None, 0), (7, 1), (None, 0), (8, 1)):
             if value is not None:
                 assert puppet.change("store", FIRST, 2048, value)
             puppet.host.ok(core.lib.hv_dirty_fetch(raw, vm, bits, 2, count))
+            named += count[0]
             assert bits[0] & 1 == names, f"it is {bits[0] & 1}, as {style}"
+        more = puppet.counter("dirtied") - dirtied
+        assert (dirtied, more) == (0, named), (dirtied, more)
 
 
 CHECKS = (

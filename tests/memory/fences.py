@@ -381,7 +381,21 @@ def a_page_with_many_names_loses_the_oldest(core: Core) -> None:
         puppet.host.audit()
 
 
+def a_fence_is_of_the_last_window_too(core: Core) -> None:
+    """Of whatever a root can name."""
+    for index in (0, 31, 32, 991, 992, 1023):
+        puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+        slot = ROOTS * PAGE + 4 * index
+        _enter(puppet, 0)
+        for table, told in ((LEAVES, 100), (LEAVES + 1, 101)):
+            puppet.write(slot, _word(table << 10 | 1))
+            _execute(puppet, asm.sfence_vma(0, 0))
+            assert puppet.load(index << 10, 0) == told, f"stale: {index}"
+        puppet.host.audit()
+
+
 CHECKS = (
+    a_fence_is_of_the_last_window_too,
     a_page_with_many_names_loses_the_oldest,
     tables_that_are_shared_stay_known,
     a_fence_of_a_page_is_of_no_other,
