@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.equivalence.core import Core, good_core
-from tests.equivalence.test_counters import Kernel
+from tests.equivalence.test_counters import RAM, Kernel
 from tests.machine import asm
 from tests.memory.puppet import DATA, PAGE, Host, Puppet
 
@@ -101,7 +101,28 @@ def it_begins_in_its_kernel(core: Core) -> None:
         assert puppet.get(core.lib.HV_REG_PC) == entry
 
 
+def who_traps_and_gets_on_lives(core: Core) -> None:
+    """However often: only a handler that traps at once is the end."""
+    sepc, stvec, ebreak = 0x141, 0x105, 0x0010_0073
+    handler = [
+        *(asm.csrr(asm.T0, sepc), asm.addi(asm.T0, asm.T0, 4)),
+        *(asm.csrw(sepc, asm.T0), asm.addi(asm.S0, asm.S0, 1), asm.SRET),
+    ]
+    begin = RAM + 4 * len(handler)
+    entry = asm.li(asm.T0, RAM)
+    words = [*handler, *entry, asm.csrw(stvec, asm.T0), ebreak, asm.j(-4)]
+    for style in FULL:
+        kernel = Kernel(core, words, style)
+        kernel.lib.hv_reg_set(
+            *(kernel.host, kernel.vm, 0, kernel.lib.HV_REG_PC, begin)
+        )
+        kernel.run(50_000)
+        assert not kernel.killed, style
+        assert kernel.get(asm.S0) > 5000
+
+
 CHECKS = (
+    who_traps_and_gets_on_lives,
     it_begins_in_its_kernel,
     who_is_gone_is_not_told_of,
     by_the_test_device,

@@ -11,7 +11,7 @@ from tests.machine.core import abi
 
 SECOND = abi.RAM_BASE + 0x1000
 VCPUS = 4
-UART_IRQ, PRIORITY, ENABLE = 10, 0x0, 0x2000
+UART_IRQ, PRIORITY, ENABLE, CLAIM = 10, 0x0, 0x2000, 0x20_1004
 HSM, START = 0x48534D, 0
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
@@ -79,7 +79,35 @@ def what_is_sent_is_printed(core: Core) -> None:
         assert bytes(out[0:n]) == b"ABC", style
 
 
-CHECKS = (every_vcpu_hears_the_uart, what_is_sent_is_printed)
+def what_was_read_interrupts_no_more(core: Core) -> None:
+    """The line falls with the last byte; what is complete does not return."""
+    context, claim = abi.PLIC_BASE + ENABLE + 0x80, abi.PLIC_BASE + CLAIM
+    wait = asm.program(
+        _store(abi.PLIC_BASE + PRIORITY + 4 * UART_IRQ, 1),
+        _store(context, 1 << UART_IRQ),
+        *(asm.li(asm.T0, abi.UART_BASE), asm.addi(asm.T1, 0, 1)),
+        asm.sb(asm.T1, 1, asm.T0),  # IER: received data
+        *(asm.li(asm.T1, abi.MIP_SEIP), asm.csrw(abi.CSR_SIE, asm.T1)),
+        *(asm.WFI, asm.csrr(asm.A2, abi.CSR_SIP)),
+        *(asm.li(asm.T1, claim), asm.lw(asm.A3, 0, asm.T1)),
+        asm.lb(asm.A4, 0, asm.T0),
+        *(asm.sw(asm.A3, 0, asm.T1), asm.csrr(asm.A5, abi.CSR_SIP)),
+        asm.j(0),
+    )
+    for style in FULL:
+        kernel = Kernel(core, wait, style)
+        kernel.run(2_000)
+        assert core.lib.hv_console_give(kernel.host, kernel.vm, b"!", 1) == 1
+        kernel.run(2_000)
+        got = [kernel.get(r) for r in (asm.A2, asm.A3, asm.A4, asm.A5)]
+        assert got == [abi.MIP_SEIP, UART_IRQ, ord("!"), 0], (style, got)
+
+
+CHECKS = (
+    what_was_read_interrupts_no_more,
+    every_vcpu_hears_the_uart,
+    what_is_sent_is_printed,
+)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -3,7 +3,17 @@
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
-from tests.memory.puppet import DATA, FIRST, PAGE, SHARED, Host, Puppet
+from tests.memory.puppet import (
+    CALL,
+    CODE,
+    DATA,
+    FIRST,
+    PAGE,
+    SBI_EXT_HV,
+    SHARED,
+    Host,
+    Puppet,
+)
 
 IRQ_ENABLED, EPC, PREV = 0, 16, 20  # csrc/abi/pv.h: SI_x
 PREV_KERNEL, PREV_IRQ = 1, 2
@@ -38,7 +48,8 @@ def a_root_is_where_memory_is(core: Core) -> None:
         satp = 1 << 31 | high << 20 | DATA
         error = puppet.call(Hypercall.SET_ROOT, satp)
         assert error == -5, f"{satp:#x}: {error}"
-    assert puppet.call(Hypercall.SET_ROOT, 1 << 31 | DATA) == 0
+    assert puppet.call(Hypercall.SET_ROOT, 1 << 31 | DATA, 7) == 0
+    assert puppet.get(asm.A1) == 0  # it has no value
 
 
 def what_another_has_cannot_be_taken_back(core: Core) -> None:
@@ -78,7 +89,33 @@ def the_first_page_is_logged(core: Core) -> None:
         assert (dirtied, more) == (0, named), (dirtied, more)
 
 
+def a_list_is_done_on_the_slowest_host(core: Core) -> None:
+    """Each exit gets on, if only by one entry."""
+    config = core.ffi.new("struct hv_config *")
+    core.lib.hv_config_default(config)
+    slow = [5000 if cost else 0 for cost in config.cost]
+    puppet = Puppet(Host(core, 256, cost=slow), 128)
+    count = 64
+    for n in range(count):
+        entry = (DATA + 1 + n) * PAGE, 1000 + n
+        data = b"".join(word.to_bytes(4, "little") for word in entry)
+        puppet.write(DATA * PAGE + 8 * n, data)
+    puppet.set(asm.A0, DATA * PAGE)
+    puppet.set(asm.A1, count)
+    puppet.set(asm.A6, Hypercall.PT_UPDATE)
+    puppet.set(asm.A7, SBI_EXT_HV)
+    puppet.set(puppet.lib.HV_REG_PC, CODE * PAGE + CALL)
+    for _ in range(10 * count):
+        puppet._step()
+        if puppet.get(puppet.lib.HV_REG_PC) != CODE * PAGE + CALL:
+            break
+    assert puppet.get(asm.A0) == 0, "it never ends"
+    last = puppet.read((DATA + count) * PAGE)
+    assert int.from_bytes(last, "little") == 1000 + count - 1
+
+
 CHECKS = (
+    a_list_is_done_on_the_slowest_host,
     the_first_page_is_logged,
     what_another_has_cannot_be_taken_back,
     a_return_masks_as_before,

@@ -29,6 +29,7 @@ OLD, NEW = LEAVES + SPACES, LEAVES + 2 * SPACES
 WINDOW = 0x40000  # page number
 FENCE = CODE * PAGE + 64
 S0, S1, WINDOW_AT, FLAG_AT, T1 = 8, 9, 18, 19, asm.T1
+SSTATUS, SUM, MXR, SCAUSE = 0x100, 1 << 18, 1 << 19, 0x142
 FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
 POLICIES = ("LAZY", "TRACE", "TRACE_STRICT")
 
@@ -283,6 +284,46 @@ def a_range_is_no_more_than_that(core: Core) -> None:
             assert word == new, f"page {i} after a fence of {first} to {last}"
 
 
+def a_fence_of_everything_is_that(core: Core) -> None:
+    """By the call: of no size, of very much, and of what wraps."""
+    everything = ((0, 0), (0, 65 * PAGE), (PAGE, 0xFFFF_FFFF))
+    for begin, size in everything:
+        puppet = _kernel(Host(core, 512), "PV", "LAZY")
+        assert puppet.call(Hypercall.SET_ROOT, 1 << 31 | ROOTS) == 0
+        assert puppet.load(WINDOW, 0) == 100
+        puppet.write(LEAVES * PAGE, _word(NEW << 10 | FULL))
+        assert puppet.call(Hypercall.FENCE, begin, size) == 0
+        assert puppet.load(WINDOW, 0) == 200, f"stale after {(begin, size)}"
+
+
+def what_was_rewritten_is_looked_at(core: Core) -> None:
+    """An instruction that no hart has is not done for one that has faulted.
+
+    The kernel maps other code, without a fence; its hart knows the old. What
+    it loads is the user's, to be executed alone: by SUM and MXR it may, and
+    no entry of a shadow can say so.
+    """
+    wide = asm.lw(asm.T1, 0, asm.T0) | 3 << 12  # of 64 bits
+    puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+    leaves = [OLD << 10 | FULL, OLD + 1 << 10 | FULL & ~6 | 0x10]
+    puppet.write(LEAVES * PAGE, b"".join(map(_word, leaves)))
+    for page, insn in ((OLD, asm.lb(asm.T1, 0, asm.T0)), (NEW, wide)):
+        puppet.write(page * PAGE, _word(insn))
+    _enter(puppet, 0)
+    puppet.set(puppet.lib.HV_REG_CSR + SSTATUS, SUM | MXR)
+    for traps in (False, True):
+        puppet.set(asm.T0, (WINDOW + 1) * PAGE)
+        puppet.set(puppet.lib.HV_REG_PC, WINDOW * PAGE)
+        while puppet.get(puppet.lib.HV_REG_PC) == WINDOW * PAGE:
+            puppet._step()
+        at = puppet.get(puppet.lib.HV_REG_PC)
+        assert (at == CODE * PAGE + TRAP) == traps, f"{at:#x}"
+        puppet.write(LEAVES * PAGE, _word(NEW << 10 | FULL))
+    cause = puppet.get(puppet.lib.HV_REG_CSR + SCAUSE)
+    assert cause == 5, f"cause {cause}"  # load access fault
+    puppet.host.audit()
+
+
 def a_remote_fence_is_of_all_its_pages(core: Core) -> None:
     """However many there are; nobody has said what becomes of others."""
     for pages in (1, 2, SPACES):
@@ -395,6 +436,8 @@ def a_fence_is_of_the_last_window_too(core: Core) -> None:
 
 
 CHECKS = (
+    a_fence_of_everything_is_that,
+    what_was_rewritten_is_looked_at,
     a_fence_is_of_the_last_window_too,
     a_page_with_many_names_loses_the_oldest,
     tables_that_are_shared_stay_known,
