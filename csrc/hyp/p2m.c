@@ -77,11 +77,6 @@ bool p2m_lookup(const struct vm *vm, gfn_t gfn, hfn_t *hfn)
     return hfn->raw != NO_FRAME;
 }
 
-bool p2m_plain(const struct p2m *p2m)
-{
-    return !p2m->logging && !p2m->gone && p2m->own == p2m->populated;
-}
-
 bool p2m_may_write(const struct vm *vm, gfn_t gfn)
 {
     hfn_t hfn;

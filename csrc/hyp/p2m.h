@@ -50,8 +50,6 @@ uint32_t p2m_owed(const struct p2m *p2m);
 bool p2m_has(const struct vm *vm, gfn_t gfn);
 /* Its machine frame, if it has one already. */
 bool p2m_lookup(const struct vm *vm, gfn_t gfn, hfn_t *hfn);
-/* Is no page shared, logged or in the balloon? */
-bool p2m_plain(const struct p2m *p2m);
 /* Is it populated, and may it be written without asking? */
 bool p2m_may_write(const struct vm *vm, gfn_t gfn);
 

@@ -189,7 +189,6 @@ bool vm_set_style(struct vm *vm, const struct style *style)
         return true;
     if (vm->style->hypercalls != style->hypercalls ||
         vm->style->direct != style->direct ||
-        (!style->paging->zap && !p2m_plain(&vm->p2m)) ||
         !style->paging->prepare(vm, &why))
         return false;
     vm_deschedule(vm);

@@ -114,7 +114,24 @@ def a_list_is_done_on_the_slowest_host(core: Core) -> None:
     assert int.from_bytes(last, "little") == 1000 + count - 1
 
 
+def an_update_stores_what_it_lists(core: Core) -> None:
+    """Not what the one before it has listed, too."""
+    puppet = Puppet(Host(core, 64), 16)
+    slots = [(DATA + 1) * PAGE + 8 * n for n in range(3)]
+    for count in (3, 2, 1):
+        words = [word for slot in slots[:count] for word in (slot, count)]
+        data = b"".join(word.to_bytes(4, "little") for word in words)
+        puppet.write(DATA * PAGE, data)
+        assert puppet.call(Hypercall.PT_UPDATE, DATA * PAGE, count) == 0
+        now = [int.from_bytes(puppet.read(slot), "little") for slot in slots]
+        assert now[:count] == [count] * count
+        assert now[count:] == [0] * (3 - count), now
+        for slot in slots:
+            puppet.write(slot, bytes(4))
+
+
 CHECKS = (
+    an_update_stores_what_it_lists,
     a_list_is_done_on_the_slowest_host,
     the_first_page_is_logged,
     what_another_has_cannot_be_taken_back,

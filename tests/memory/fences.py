@@ -31,6 +31,7 @@ FENCE = CODE * PAGE + 64
 S0, S1, WINDOW_AT, FLAG_AT, T1 = 8, 9, 18, 19, asm.T1
 SSTATUS, SUM, MXR, SCAUSE = 0x100, 1 << 18, 1 << 19, 0x142
 FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
+RMAP_MAX = 128  # csrc/hyp/rmap.h
 POLICIES = ("LAZY", "TRACE", "TRACE_STRICT")
 
 
@@ -420,6 +421,11 @@ def a_page_with_many_names_loses_the_oldest(core: Core) -> None:
         assert puppet.load(page, 0) == 100
         puppet.load(WINDOW, 0)  # it is not the TLB that forgets it
         puppet.host.audit()
+    frame = core.ffi.new("struct hv_frame *")
+    hfn = puppet.frame(OLD)
+    assert hfn is not None
+    puppet.host.ok(core.lib.hv_frame_info(puppet.host.raw, hfn, frame))
+    assert 100 < frame.entries <= RMAP_MAX, f"{frame.entries} names"
 
 
 def a_fence_is_of_the_last_window_too(core: Core) -> None:

@@ -287,6 +287,34 @@ def test_one_is_killed_at_a_time() -> None:
     one_is_killed_at_a_time(good_core())
 
 
+def who_waits_for_nothing_is_left_alone(core: Core) -> None:
+    """One within its promise is killed only if it asks for more itself."""
+    world = Host(core, 64, **OVERCOMMIT)
+    content = Puppet(world, 16, min_size=16 * PAGE)
+    ended = Puppet(world, 16)
+    fill(ended, range(4))
+    ended.call(Hypercall.SHUTDOWN)
+    vms = [empty(world) for _ in range(2)]
+    left = world.info.frames_free - world.info.frames_reserved
+    Puppet(world, 64, min_size=(left - 4) * PAGE)  # all that is left
+    content.write(CODE * PAGE + 64, asm.j(0).to_bytes(4, "little"))
+    content.set(content.lib.HV_REG_PC, CODE * PAGE + 64)
+    info = core.ffi.new("struct hv_vm_info *")
+    for _ in range(10):
+        world.run(1_000_000)
+    states = []
+    for vm in vms:
+        world.ok(core.lib.hv_vm_info(world.raw, vm, info))
+        states.append(info.state == core.lib.HV_VM_KILLED)
+    assert (states, content.reason) == ([True, True], "")
+    assert (world.info.killed, ended.info.state) == (2, core.lib.HV_VM_OFF)
+    world.audit()
+
+
+def test_who_waits_for_nothing_is_left_alone() -> None:
+    who_waits_for_nothing_is_left_alone(good_core())
+
+
 def test_of_equals_the_lowest_number_dies() -> None:
     world = host(frames=64)
     puppets = [Puppet(world, 64) for _ in range(3)]

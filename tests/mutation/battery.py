@@ -19,6 +19,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from hv.fuzz import native
+from tests.direct import test_faults
 from tests.direct.logged import Logged
 from tests.direct.programs import Program
 from tests.direct.world import World
@@ -68,6 +69,7 @@ TESTS = (
     *("tests/control/test_hypervisor.py", "tests/control/test_scheduling.py"),
     "tests/sched/test_paravirtual.py",
     "tests/sched/test_guests.py::test_all_time_is_somebodys",
+    "tests/sched/test_slots.py::test_a_vm_cannot_tell_what_others_do[nested-1]",
     *(
         "-k",
         "not chunks and not pieces and not threads and not misuse and not bugs",
@@ -194,6 +196,7 @@ def harts(core: Core) -> None:
         *(*test_ends.CHECKS, *test_lines.CHECKS),
         test_limits.as_many_as_there_are_numbers,
         test_limits.the_last_may_be_killed,
+        test_faults.what_lacks_a_or_d_faults,
         test_reasons.the_place_is_said,
         test_share.only_equals_are_shared,
         test_share.a_scan_is_as_long_as_asked,
@@ -208,6 +211,7 @@ def harts(core: Core) -> None:
         test_overcommit.who_waits_for_long_goes_on,
         test_overcommit.who_waits_takes_no_time,
         test_overcommit.a_table_that_is_shared_waits_for_a_frame,
+        test_overcommit.who_waits_for_nothing_is_left_alone,
         test_overcommit.one_is_killed_at_a_time,
         test_polls.a_kick_ends_a_poll_alone,
         test_deadlines.deadlines_have_two_words,
