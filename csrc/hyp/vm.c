@@ -188,8 +188,7 @@ bool vm_set_style(struct vm *vm, const struct style *style)
     if (style == vm->style)
         return true;
     if (vm->style->hypercalls != style->hypercalls ||
-        vm->style->direct != style->direct ||
-        !style->paging->prepare(vm, &why))
+        vm->style->direct != style->direct || !style->paging->prepare(vm, &why))
         return false;
     vm_deschedule(vm);
     /* What one memory side knows of the guest's tables, the other would not be
