@@ -94,24 +94,30 @@ def a_list_is_done_on_the_slowest_host(core: Core) -> None:
     config = core.ffi.new("struct hv_config *")
     core.lib.hv_config_default(config)
     slow = [5000 if cost else 0 for cost in config.cost]
-    puppet = Puppet(Host(core, 256, cost=slow), 128)
-    count = 64
-    for n in range(count):
-        entry = (DATA + 1 + n) * PAGE, 1000 + n
-        data = b"".join(word.to_bytes(4, "little") for word in entry)
-        puppet.write(DATA * PAGE + 8 * n, data)
-    puppet.set(asm.A0, DATA * PAGE)
-    puppet.set(asm.A1, count)
-    puppet.set(asm.A6, Hypercall.PT_UPDATE)
-    puppet.set(asm.A7, SBI_EXT_HV)
-    puppet.set(puppet.lib.HV_REG_PC, CODE * PAGE + CALL)
-    for _ in range(10 * count):
-        puppet._step()
-        if puppet.get(puppet.lib.HV_REG_PC) != CODE * PAGE + CALL:
-            break
-    assert puppet.get(asm.A0) == 0, "it never ends"
-    last = puppet.read((DATA + count) * PAGE)
-    assert int.from_bytes(last, "little") == 1000 + count - 1
+    count = 32
+    stores = [((DATA + 1 + n) * PAGE, 1000 + n) for n in range(count)]
+    calls = [(Hypercall.FENCE, 9, 0, 0, 0, 0)] * count
+    for call, rows in (
+        (Hypercall.PT_UPDATE, stores),
+        (Hypercall.MULTICALL, calls),
+    ):
+        puppet = Puppet(Host(core, 256, cost=slow), 64)
+        words = [int(word) for row in rows for word in row]
+        data = b"".join(word.to_bytes(4, "little") for word in words)
+        puppet.write(DATA * PAGE, data)
+        arguments = (DATA * PAGE, count, call, SBI_EXT_HV)
+        names = (asm.A0, asm.A1, asm.A6, asm.A7)
+        for name, value in zip(names, arguments, strict=True):
+            puppet.set(name, value)
+        puppet.set(puppet.lib.HV_REG_PC, CODE * PAGE + CALL)
+        for _ in range(10 * count):
+            puppet._step()
+            if puppet.get(puppet.lib.HV_REG_PC) != CODE * PAGE + CALL:
+                break
+        assert puppet.get(asm.A0) == 0, f"{call!r} never ends"
+        if call == Hypercall.PT_UPDATE:
+            last = puppet.read((DATA + count) * PAGE)
+            assert int.from_bytes(last, "little") == 1000 + count - 1
 
 
 def an_update_stores_what_it_lists(core: Core) -> None:

@@ -219,6 +219,19 @@ def each_byte_from_outside_is_followed(core: Core) -> None:
         puppet.host.audit()
 
 
+def a_root_is_not_let_go(core: Core) -> None:
+    """Each store to it is seen; a table of leaves is free from the first on."""
+    for table, exits in ((ROOTS, 3), (LEAVES, 1)):
+        puppet = _kernel(Host(core, 512), "EMULATE", "TRACE")
+        _enter(puppet, 0)
+        assert puppet.load(WINDOW, 0) == 100
+        for _ in range(3):
+            at = table * PAGE + 4 * (WINDOW >> 10) + 4
+            _execute(puppet, asm.sw(asm.T1, 0, asm.T0), at, 0)
+        assert puppet.counter("exit_trace") == exits
+        puppet.host.audit()
+
+
 def a_link_is_what_the_root_says(core: Core) -> None:
     """No more than that: neither one that lost its V, nor one that is a leaf.
 
@@ -442,6 +455,7 @@ def a_fence_is_of_the_last_window_too(core: Core) -> None:
 
 
 CHECKS = (
+    a_root_is_not_let_go,
     a_fence_of_everything_is_that,
     what_was_rewritten_is_looked_at,
     a_fence_is_of_the_last_window_too,
