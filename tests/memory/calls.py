@@ -1,5 +1,7 @@
 """What a call of a paravirtual kernel does, to the bit."""
 
+import struct
+
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
@@ -136,7 +138,24 @@ def an_update_stores_what_it_lists(core: Core) -> None:
             puppet.write(slot, bytes(4))
 
 
+def a_map_names_each_frame(core: Core) -> None:
+    """Of one page, of some, and of all of them; and of no more."""
+    pages = 16
+    puppet = Puppet(Host(core, 64), pages, "DIRECT")
+    at = DATA * PAGE
+    for first, count in ((0, 1), (15, 1), (3, 5), (0, pages)):
+        call = (Hypercall.MEMORY_MAP, FIRST + first, count, at)
+        assert puppet.call(*call) == 0
+        told = struct.unpack(f"<{count}I", puppet.read(at, 4 * count))
+        frames = [puppet.frame(FIRST + first + n) for n in range(count)]
+        assert list(told) == frames
+    for first, count in ((0, 0), (0, pages + 1), (15, 2), (pages, 1)):
+        call = (Hypercall.MEMORY_MAP, FIRST + first, count, at)
+        assert puppet.call(*call) < 0, (first, count)
+
+
 CHECKS = (
+    a_map_names_each_frame,
     an_update_stores_what_it_lists,
     a_list_is_done_on_the_slowest_host,
     the_first_page_is_logged,
