@@ -107,6 +107,23 @@ def a_long_fence_is_whole(core: Core) -> None:
         puppet.host.audit()
 
 
+def what_is_dropped_takes_its_time(core: Core) -> None:
+    """Tables that nothing leads to any more go in pieces, too."""
+    puppet = _kernel(_slow(core), "EMULATE", "TRACE")
+    assert _seen(puppet) == [100 + i for i in range(SPACES)]
+    _change(puppet)
+    for i in range(SPACES):
+        link = ROOTS + i, 4 * (WINDOW >> 10)
+        assert puppet.change("store", *link, 0)
+    drops = puppet.counter("shadow_drops")
+    exits = _fence(puppet)
+    drops = puppet.counter("shadow_drops") - drops
+    assert drops >= SPACES
+    assert exits > SPACES // 2, f"{drops} tables in {exits} exits"
+    assert _seen(puppet) == [None] * SPACES
+    puppet.host.audit()
+
+
 def _mover() -> list[int]:
     """Look, until told to change the table; and once more, when told to."""
     looks = asm.program(asm.lw(S0, 0, WINDOW_AT), asm.lw(T1, 0, FLAG_AT))
@@ -338,6 +355,21 @@ def what_was_rewritten_is_looked_at(core: Core) -> None:
     puppet.host.audit()
 
 
+def what_is_replaced_is_forgotten_elsewhere(core: Core) -> None:
+    """Where a table is linked twice, its entries have two addresses."""
+    puppet = _kernel(Host(core, 512), "EMULATE", "LAZY")
+    puppet.write(LEAVES * PAGE, _word(OLD << 10 | FULL & ~4))
+    other = WINDOW + 1024
+    slot = ROOTS * PAGE + 4 * (other >> 10)
+    puppet.write(slot, _word(LEAVES << 10 | 1))
+    _enter(puppet, 0)
+    assert [puppet.load(page, 0) for page in (WINDOW, other)] == [100, 100]
+    puppet.write(LEAVES * PAGE, _word(NEW << 10 | FULL))
+    assert puppet.act(STORE, t0=WINDOW * PAGE, t1=7)
+    puppet.host.audit()
+    assert puppet.load(other, 0) == 7
+
+
 def a_remote_fence_is_of_all_its_pages(core: Core) -> None:
     """However many there are; nobody has said what becomes of others."""
     for pages in (1, 2, SPACES):
@@ -455,6 +487,8 @@ def a_fence_is_of_the_last_window_too(core: Core) -> None:
 
 
 CHECKS = (
+    what_is_replaced_is_forgotten_elsewhere,
+    what_is_dropped_takes_its_time,
     a_root_is_not_let_go,
     a_fence_of_everything_is_that,
     what_was_rewritten_is_looked_at,
