@@ -68,6 +68,7 @@ TESTS = (
     *(f"tests/control/test_{name}.py" for name in ("guest", "nested")),
     *("tests/control/test_hypervisor.py", "tests/control/test_scheduling.py"),
     "tests/sched/test_paravirtual.py",
+    "tests/snapshot_files/test_checks.py",
     "tests/sched/test_guests.py::test_all_time_is_somebodys",
     "tests/sched/test_slots.py::test_a_vm_cannot_tell_what_others_do[nested-1]",
     *(
