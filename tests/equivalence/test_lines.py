@@ -8,7 +8,9 @@ from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import Kernel
 from tests.machine import asm
 from tests.machine.core import abi
+from tests.memory.puppet import CODE, DATA, PAGE, TRAP, Host, Puppet
 
+SSTATUS, SIE = 0x100, 1 << 1
 SECOND = abi.RAM_BASE + 0x1000
 VCPUS = 4
 UART_IRQ, PRIORITY, ENABLE, CLAIM = 10, 0x0, 0x2000, 0x20_1004
@@ -103,7 +105,25 @@ def what_was_read_interrupts_no_more(core: Core) -> None:
         assert got == [abi.MIP_SEIP, UART_IRQ, ord("!"), 0], (style, got)
 
 
+def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
+    """By a kernel that runs, and has no reason to exit for long."""
+    for style in FULL:
+        host = Host(core, 256)
+        puppet = Puppet(host, 16, style)
+        lib = core.lib
+        puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+        puppet.set(lib.HV_REG_CSR + abi.CSR_SIE, abi.MIP_SSIP)
+        puppet.set(lib.HV_REG_CSR + SSTATUS, SIE)
+        puppet.set(lib.HV_REG_PC, DATA * PAGE)
+        host.run(100)
+        assert puppet.get(lib.HV_REG_PC) == DATA * PAGE
+        puppet.set(lib.HV_REG_CSR + abi.CSR_SIP, abi.MIP_SSIP)
+        host.run(100)
+        assert puppet.get(lib.HV_REG_PC) == CODE * PAGE + TRAP, style
+
+
 CHECKS = (
+    what_is_raised_from_outside_is_seen_at_once,
     what_was_read_interrupts_no_more,
     every_vcpu_hears_the_uart,
     what_is_sent_is_printed,
