@@ -131,7 +131,24 @@ def each_entry_of_a_table_costs_the_same(core: Core) -> None:
     assert len(set(costs)) == 1, costs
 
 
+def work_for_the_host_is_no_guests(core: Core) -> None:
+    """To look for equal pages takes time, while a guest is on its hart."""
+    world = host(core, insn=1, exit=EXIT, word_copy=EXIT)
+    puppet = Puppet(world, 16)
+    puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+    puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
+    world.run(1000)
+    before = puppet.counter("guest_cycles") - puppet.info.insns
+    cycles = world.info.cycles
+    world.scan()
+    assert world.info.cycles - cycles > 100 * EXIT
+    world.run(3_000_000)  # some slices
+    more = puppet.counter("guest_cycles") - puppet.info.insns - before
+    assert more <= 0, f"{more} cycles too many for a guest"
+
+
 CHECKS = (
+    work_for_the_host_is_no_guests,
     each_entry_of_a_table_costs_the_same,
     exits_are_the_hypervisors,
     who_needs_a_root_pays_for_it,

@@ -140,9 +140,8 @@ def an_update_stores_what_it_lists(core: Core) -> None:
 
 def a_map_names_each_frame(core: Core) -> None:
     """Of one page, of some, and of all of them; and of no more."""
-    pages = 16
+    pages, at = 16, DATA * PAGE
     puppet = Puppet(Host(core, 64), pages, "DIRECT")
-    at = DATA * PAGE
     for first, count in ((0, 1), (15, 1), (3, 5), (0, pages)):
         call = (Hypercall.MEMORY_MAP, FIRST + first, count, at)
         assert puppet.call(*call) == 0
@@ -154,7 +153,25 @@ def a_map_names_each_frame(core: Core) -> None:
         assert puppet.call(*call) < 0, (first, count)
 
 
+def what_names_frames_has_them(core: Core) -> None:
+    """From the first page on, before anybody has written to it."""
+    host = Host(core, 64)
+    config, vm = (
+        core.ffi.new("struct hv_vm_config *"),
+        core.ffi.new("uint32_t*"),
+    )
+    core.lib.hv_vm_config_default(config)
+    config.style, config.mem_size = core.lib.HV_STYLE_DIRECT, 4 * PAGE
+    config.shadow_frames = 4
+    host.ok(core.lib.hv_vm_create(host.raw, config, vm, core.ffi.NULL, 0))
+    frame = core.ffi.new("uint32_t *")
+    for gfn in range(FIRST, FIRST + 4):
+        host.ok(core.lib.hv_p2m(host.raw, vm[0], gfn, frame))
+        assert frame[0] != 0xFFFF_FFFF, hex(gfn)
+
+
 CHECKS = (
+    what_names_frames_has_them,
     a_map_names_each_frame,
     an_update_stores_what_it_lists,
     a_list_is_done_on_the_slowest_host,

@@ -153,6 +153,7 @@ def a_table_that_is_shared_waits_for_a_frame(core: Core) -> None:
     assert patient.load(FIRST, 0) is not None
     told = [int.from_bytes(p.read(slot), "little") & 0xFF for p in pair]
     assert told == [rights | 0x40, rights]
+    assert [p.counter("ad_updates") for p in pair] == [1, 0]
     world.audit()
 
 
