@@ -153,25 +153,27 @@ def a_map_names_each_frame(core: Core) -> None:
         assert puppet.call(*call) < 0, (first, count)
 
 
-def what_names_frames_has_them(core: Core) -> None:
-    """From the first page on, before anybody has written to it."""
+def a_pinned_page_goes_with_its_vm(core: Core) -> None:
+    """Also the first one."""
     host = Host(core, 64)
-    config, vm = (
-        core.ffi.new("struct hv_vm_config *"),
-        core.ffi.new("uint32_t*"),
-    )
-    core.lib.hv_vm_config_default(config)
-    config.style, config.mem_size = core.lib.HV_STYLE_DIRECT, 4 * PAGE
-    config.shadow_frames = 4
-    host.ok(core.lib.hv_vm_create(host.raw, config, vm, core.ffi.NULL, 0))
-    frame = core.ffi.new("uint32_t *")
-    for gfn in range(FIRST, FIRST + 4):
-        host.ok(core.lib.hv_p2m(host.raw, vm[0], gfn, frame))
-        assert frame[0] != 0xFFFF_FFFF, hex(gfn)
+    free = host.info.frames_free
+    puppet = Puppet(host, 16, "DIRECT")
+    puppet.write(DATA * PAGE, asm.ECALL.to_bytes(4, "little"))
+    puppet.write(FIRST * PAGE, bytes(PAGE))
+    arguments = (FIRST * PAGE, 0, Hypercall.PT_PIN, SBI_EXT_HV)
+    names = (asm.A0, asm.A1, asm.A6, asm.A7)
+    for name, value in zip(names, arguments, strict=True):
+        puppet.set(name, value)
+    puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
+    puppet._step()
+    assert puppet.get(asm.A0) == 0
+    puppet.destroy()
+    host.audit()
+    assert host.info.frames_free == free
 
 
 CHECKS = (
-    what_names_frames_has_them,
+    a_pinned_page_goes_with_its_vm,
     a_map_names_each_frame,
     an_update_stores_what_it_lists,
     a_list_is_done_on_the_slowest_host,
