@@ -41,6 +41,7 @@ def exits_are_the_hypervisors(core: Core) -> None:
     guest, hyp = (a - b for a, b in zip(after, before, strict=True))
     assert guest == len(plain) * 20, f"{guest} cycles for the guest"
     assert hyp >= 20 * EXIT, f"{hyp} cycles for its exits"
+    assert counter(core, kernel, "emulated") == 20
 
 
 def host(core: Core, **costs: int) -> Host:

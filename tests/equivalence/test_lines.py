@@ -14,7 +14,7 @@ SSTATUS, SIE = 0x100, 1 << 1
 SECOND = abi.RAM_BASE + 0x1000
 VCPUS = 4
 UART_IRQ, PRIORITY, ENABLE, CLAIM = 10, 0x0, 0x2000, 0x20_1004
-HSM, START = 0x48534D, 0
+HSM, START, IPI = 0x48534D, 0, 0x735049
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
 
@@ -122,7 +122,45 @@ def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
         assert puppet.get(lib.HV_REG_PC) == CODE * PAGE + TRAP, style
 
 
+def an_ipi_interrupts_once(core: Core) -> None:
+    """Also one that comes from another hart while its kernel runs."""
+    count, handler = 3, DATA * PAGE
+    spin = handler + 64
+    for style in FULL:
+        host = Host(core, 512, harts=2)
+        puppet = Puppet(host, 16, style, vcpus=2, shadow_frames=8)
+        clear = asm.csrrci(asm.ZERO, abi.CSR_SIP, abi.MIP_SSIP)
+        for at, words in (
+            (handler, [clear, asm.addi(asm.S0, asm.S0, 1), asm.SRET]),
+            (spin, [asm.j(0)]),
+        ):
+            data = b"".join(word.to_bytes(4, "little") for word in words)
+            puppet.write(at, data)
+        assert puppet.call(START, 1, spin, 0, extension=HSM) == 0
+        puppet.vcpu = 1
+        csr = core.lib.HV_REG_CSR
+        puppet.set(csr + abi.CSR_STVEC, handler)
+        puppet.set(csr + abi.CSR_SIE, abi.MIP_SSIP)
+        puppet.set(csr + SSTATUS, SIE)
+        puppet.vcpu = 0
+        sender = asm.program(
+            *(asm.li(asm.A7, IPI), asm.li(asm.A6, 0), asm.li(asm.A0, 2)),
+            *(asm.li(asm.A1, 0), asm.ECALL, asm.li(asm.T0, 5000)),
+            *(asm.addi(asm.T0, asm.T0, -1), asm.bne(asm.T0, asm.ZERO, -4)),
+            *(asm.addi(asm.S1, asm.S1, -1),),
+        )
+        sender += [asm.bne(asm.S1, asm.ZERO, -4 * len(sender)), asm.j(0)]
+        data = b"".join(word.to_bytes(4, "little") for word in sender)
+        puppet.write(spin + 64, data)
+        puppet.set(asm.S1, count)
+        puppet.set(core.lib.HV_REG_PC, spin + 64)
+        puppet.host.run(200_000)
+        puppet.vcpu = 1
+        assert puppet.get(asm.S0) == count, (style, puppet.get(asm.S0))
+
+
 CHECKS = (
+    an_ipi_interrupts_once,
     what_is_raised_from_outside_is_seen_at_once,
     what_was_read_interrupts_no_more,
     every_vcpu_hears_the_uart,
