@@ -87,6 +87,7 @@ struct vm *vm_create(struct hyp *hyp, const struct vm_config *config,
         return vm_fail(vm, "machine memory is promised to other VMs", why);
     vm->id = slot_take(hyp); /* its frames are told whom they serve */
     if (!config->style->paging->prepare(vm, why)) {
+        hyp->generation[vm->id % MAX_VMS]--;
         frames_unreserve(&hyp->frames, config->shadow_frames);
         return vm_fail(vm, *why, why);
     }

@@ -197,6 +197,7 @@ def harts(core: Core) -> None:
         *(*test_ends.CHECKS, *test_lines.CHECKS),
         test_limits.as_many_as_there_are_numbers,
         test_limits.the_last_may_be_killed,
+        test_limits.who_is_not_made_gets_no_number,
         test_faults.what_lacks_a_or_d_faults,
         test_reasons.the_place_is_said,
         test_share.only_equals_are_shared,

@@ -37,6 +37,23 @@ def as_many_as_there_are_numbers(core: Core) -> None:
     host.audit()
 
 
+def who_is_not_made_gets_no_number(core: Core) -> None:
+    """The next one has that which it would have had."""
+    host = Host(core, 64)
+    left = int(host.info.frames_free)
+    config = host.ffi.new("struct hv_vm_config *")
+    host.lib.hv_vm_config_default(config)
+    # So large that nothing is left for tables of a second stage.
+    config.mem_size, config.shadow_frames = 4096 * (left - 4), 4
+    config.style = host.lib.HV_STYLE_NESTED
+    vm, why = host.ffi.new("uint32_t *"), host.ffi.new("char[]", 200)
+    status = host.lib.hv_vm_create(host.raw, config, vm, why, 200)
+    assert status == host.lib.HV_ERR_NO_MEMORY
+    assert "promised to other VMs" in host.text(why)
+    host.audit()
+    assert create(host)[1] == 1
+
+
 def the_last_may_be_killed(core: Core) -> None:
     """Where memory has run out, all are looked at for who is to go."""
     host = Host(core, 5 * (MOST_VMS + 1), admission=1)
@@ -53,6 +70,10 @@ def the_last_may_be_killed(core: Core) -> None:
 
 def test_as_many_vms_as_there_are_numbers() -> None:
     as_many_as_there_are_numbers(good_core())
+
+
+def test_who_is_not_made_gets_no_number() -> None:
+    who_is_not_made_gets_no_number(good_core())
 
 
 def test_the_last_may_be_killed() -> None:
