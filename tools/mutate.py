@@ -14,13 +14,13 @@ tests/mutation/equivalent.toml says of survivors why no test can find them.
 import argparse
 import json
 import os
-import random
 import re
 import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from resource import RLIMIT_CPU, RUSAGE_CHILDREN, getrusage, setrlimit
@@ -82,11 +82,14 @@ class Mutant:
     function: str  # that it is in
     nth: int  # of these texts in the line, from 1
 
+    def named(self) -> tuple[str, str, str, str]:
+        """Return what it is, in whichever line that looks like this one."""
+        return (self.file, self.whole, self.text, self.instead)
+
     def keys(self) -> Iterator[Key]:
         """Yield what a record of equivalent.toml may name it by."""
-        key = (self.file, self.whole, self.text, self.instead)
         for function, nth in product(("", self.function), (0, self.nth)):
-            yield (function, nth, *key)
+            yield (function, nth, *self.named())
 
 
 NO_CODE = re.compile(
@@ -152,13 +155,19 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
         )
 
 
-def drawn(
-    files: dict[str, str], only: list[str], seed: int
-) -> Iterator[Mutant]:
-    """Yield all mutants in an order that the seed says.
+def drawn(files: dict[str, str], only: list[str], seed: int) -> list[Mutant]:
+    """Return all mutants in an order that the seed says.
+
+    It is one of the mutants themselves: where the code changes, those that are
+    not touched keep their places, and a sample stays what it was.
 
     The audit is left alone: it is the judge.
     """
+
+    def place(mutant: Mutant) -> bytes:
+        names = [seed, mutant.function, mutant.nth, *mutant.named()]
+        return sha256(repr(names).encode()).digest()
+
     every = [
         mutant
         for name, text in files.items()
@@ -166,8 +175,7 @@ def drawn(
         if not only or name in only
         for mutant in mutants(name, text)
     ]
-    random.Random(seed).shuffle(every)
-    yield from every
+    return sorted(every, key=place)
 
 
 def battery(files: dict[str, str], file: str, limit: int) -> str:
