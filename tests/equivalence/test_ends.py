@@ -121,7 +121,20 @@ def who_traps_and_gets_on_lives(core: Core) -> None:
         assert kernel.get(asm.S0) > 5000
 
 
+def a_handler_that_traps_at_once_is_the_end(core: Core) -> None:
+    """Also where no trap of it is the hypervisor's to see."""
+    ebreak = 0x0010_0073
+    for style in FULL:
+        puppet = Puppet(Host(core, 256), 16, style)
+        puppet.write(DATA * PAGE, ebreak.to_bytes(4, "little"))
+        puppet.set(core.lib.HV_REG_CSR + 0x105, DATA * PAGE)
+        puppet.set(core.lib.HV_REG_PC, DATA * PAGE)
+        puppet.host.run(10_000_000)
+        assert "trap loop" in puppet.reason, style
+
+
 CHECKS = (
+    a_handler_that_traps_at_once_is_the_end,
     who_traps_and_gets_on_lives,
     it_begins_in_its_kernel,
     who_is_gone_is_not_told_of,

@@ -293,7 +293,7 @@ def what_is_dropped_is_counted(core: Core) -> None:
 
 def a_range_is_no_more_than_that(core: Core) -> None:
     """The call that fences some pages leaves what is cached of others."""
-    for at, pages in ((0, 1), (4, 1), (PAGE - 4, 2), (PAGE, 2), (3 * PAGE, 3)):
+    for at, pages in ((0, 1), (4, 1), (PAGE - 1, 2), (PAGE, 2), (3 * PAGE, 3)):
         puppet = _kernel(Host(core, 512), "PV", "LAZY")
         for i in range(SPACES):
             leaf = LEAVES * PAGE + 4 * i
@@ -305,7 +305,7 @@ def a_range_is_no_more_than_that(core: Core) -> None:
             leaf = LEAVES * PAGE + 4 * i
             puppet.write(leaf, _word(NEW + i << 10 | FULL))
         begin = WINDOW * PAGE + at
-        size = (pages - 1) * PAGE + (8 if at % PAGE else PAGE)
+        size = (pages - 1) * PAGE + (1 if at % PAGE else PAGE)
         assert puppet.call(Hypercall.FENCE, begin, size) == 0
         first = at // PAGE
         last = (at + size - 1) // PAGE

@@ -232,6 +232,20 @@ def the_fair_share_is_asked_for(core: Core) -> None:
     world.audit()
 
 
+def what_was_promised_is_not_asked_for(core: Core) -> None:
+    """However little there is: the rest is, if it is more than a fair share."""
+    world = Host(core, 96, **OVERCOMMIT)
+    promised = Puppet(world, 80, min_size=60 * PAGE)
+    other = Puppet(world, 64)
+    fill(other, range(64))
+    assert asked(promised) == 80 - 60
+    world.audit()
+
+
+def test_what_was_promised_is_not_asked_for() -> None:
+    what_was_promised_is_not_asked_for(good_core())
+
+
 def test_the_fair_share_is_asked_for() -> None:
     the_fair_share_is_asked_for(good_core())
 

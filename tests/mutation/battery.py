@@ -214,6 +214,7 @@ def harts(core: Core) -> None:
         test_overcommit.who_waits_takes_no_time,
         test_overcommit.a_table_that_is_shared_waits_for_a_frame,
         test_overcommit.who_waits_for_nothing_is_left_alone,
+        test_overcommit.what_was_promised_is_not_asked_for,
         test_overcommit.one_is_killed_at_a_time,
         test_polls.a_kick_ends_a_poll_alone,
         test_deadlines.deadlines_have_two_words,

@@ -33,6 +33,8 @@ def _asked(puppet: Puppet, extension: int, deadline: int) -> list[int]:
     low, high = deadline & 0xFFFFFFFF, deadline >> 32
     # What is in the third argument is nobody's business.
     assert puppet.call(number, low, high, 9, extension=extension) == 0
+    if extension == SBI_EXT_HV:
+        assert puppet.get(asm.A1) == 0  # the call has no value
     wait = [asm.WFI]
     if puppet.pv:
         number = Hypercall.BLOCK
