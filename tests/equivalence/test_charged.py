@@ -55,7 +55,7 @@ def the_way_out_is_the_hypervisors(core: Core) -> None:
     pair = [Puppet(world, 16, style) for style in ("PV", "EMULATE")]
     for puppet in pair:
         puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
-        puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+        puppet.write_words(DATA * PAGE, [asm.j(0)])
     before = [
         puppet.counter("guest_cycles") - puppet.info.insns for puppet in pair
     ]
@@ -104,8 +104,7 @@ def who_needs_a_root_pays_for_it(core: Core) -> None:
             code += [*asm.li(asm.T0, 1 << 31 | root), asm.csrw(SATP, asm.T0)]
         loops = ((maker, [*code, asm.j(-4 * len(code))]), (other, [asm.j(0)]))
         for puppet, words in loops:
-            data = b"".join(word.to_bytes(4, "little") for word in words)
-            puppet.write(DATA * PAGE, data)
+            puppet.write_words(DATA * PAGE, words)
             puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
         world.run(1_000_000)
         own = cost * other.counter("shadow_tables")
@@ -136,7 +135,7 @@ def work_for_the_host_is_no_guests(core: Core) -> None:
     """To look for equal pages takes time, while a guest is on its hart."""
     world = host(core, insn=1, exit=EXIT, word_copy=EXIT)
     puppet = Puppet(world, 16)
-    puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+    puppet.write_words(DATA * PAGE, [asm.j(0)])
     puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
     world.run(1000)
     before = puppet.counter("guest_cycles") - puppet.info.insns

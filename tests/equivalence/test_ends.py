@@ -74,10 +74,9 @@ def who_is_gone_is_not_told_of(core: Core) -> None:
     host = Host(core, 256)
     gone, other = Puppet(host, 16), Puppet(host, 16)
     words = [*asm.li(asm.A7, SBI_EXT_HV), *asm.li(asm.A6, SHUTDOWN), asm.ECALL]
-    data = b"".join(word.to_bytes(4, "little") for word in words)
-    gone.write(DATA * PAGE, data)
+    gone.write_words(DATA * PAGE, words)
     gone.set(core.lib.HV_REG_PC, DATA * PAGE)
-    other.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+    other.write_words(DATA * PAGE, [asm.j(0)])
     other.set(core.lib.HV_REG_PC, DATA * PAGE)
     while gone.info.state != core.lib.HV_VM_OFF:
         gone._step()

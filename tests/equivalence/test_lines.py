@@ -111,7 +111,7 @@ def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
         host = Host(core, 256)
         puppet = Puppet(host, 16, style)
         lib = core.lib
-        puppet.write(DATA * PAGE, asm.j(0).to_bytes(4, "little"))
+        puppet.write_words(DATA * PAGE, [asm.j(0)])
         puppet.set(lib.HV_REG_CSR + abi.CSR_SIE, abi.MIP_SSIP)
         puppet.set(lib.HV_REG_CSR + SSTATUS, SIE)
         puppet.set(lib.HV_REG_PC, DATA * PAGE)
@@ -134,8 +134,7 @@ def an_ipi_interrupts_once(core: Core) -> None:
             (handler, [clear, asm.addi(asm.S0, asm.S0, 1), asm.SRET]),
             (spin, [asm.j(0)]),
         ):
-            data = b"".join(word.to_bytes(4, "little") for word in words)
-            puppet.write(at, data)
+            puppet.write_words(at, words)
         assert puppet.call(START, 1, spin, 0, extension=HSM) == 0
         puppet.vcpu = 1
         csr = core.lib.HV_REG_CSR
@@ -150,8 +149,7 @@ def an_ipi_interrupts_once(core: Core) -> None:
             *(asm.addi(asm.S1, asm.S1, -1),),
         )
         sender += [asm.bne(asm.S1, asm.ZERO, -4 * len(sender)), asm.j(0)]
-        data = b"".join(word.to_bytes(4, "little") for word in sender)
-        puppet.write(spin + 64, data)
+        puppet.write_words(spin + 64, sender)
         puppet.set(asm.S1, count)
         puppet.set(core.lib.HV_REG_PC, spin + 64)
         puppet.host.run(200_000)

@@ -28,7 +28,7 @@ def a_return_masks_as_before(core: Core) -> None:
         puppet = Puppet(Host(core, 64), 16)
         at = SHARED * PAGE
         there = (DATA + 1) * PAGE
-        puppet.write(there, asm.j(0).to_bytes(4, "little"))
+        puppet.write_words(there, [asm.j(0)])
         for field, word in (
             (IRQ_ENABLED, 1 - was),
             (EPC, there),
@@ -105,8 +105,7 @@ def a_list_is_done_on_the_slowest_host(core: Core) -> None:
     ):
         puppet = Puppet(Host(core, 256, cost=slow), 64)
         words = [int(word) for row in rows for word in row]
-        data = b"".join(word.to_bytes(4, "little") for word in words)
-        puppet.write(DATA * PAGE, data)
+        puppet.write_words(DATA * PAGE, words)
         arguments = (DATA * PAGE, count, call, SBI_EXT_HV)
         names = (asm.A0, asm.A1, asm.A6, asm.A7)
         for name, value in zip(names, arguments, strict=True):
@@ -128,8 +127,7 @@ def an_update_stores_what_it_lists(core: Core) -> None:
     slots = [(DATA + 1) * PAGE + 8 * n for n in range(3)]
     for count in (3, 2, 1):
         words = [word for slot in slots[:count] for word in (slot, count)]
-        data = b"".join(word.to_bytes(4, "little") for word in words)
-        puppet.write(DATA * PAGE, data)
+        puppet.write_words(DATA * PAGE, words)
         assert puppet.call(Hypercall.PT_UPDATE, DATA * PAGE, count) == 0
         now = [int.from_bytes(puppet.read(slot), "little") for slot in slots]
         assert now[:count] == [count] * count

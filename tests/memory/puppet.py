@@ -153,6 +153,11 @@ class Puppet:
             raise Starved
         self.host.ok(status)
 
+    def write_words(self, address: int, words: Sequence[int]) -> None:
+        """Write words, one after the other: code, or a list."""
+        data = b"".join(word.to_bytes(4, "little") for word in words)
+        self.write(address, data)
+
     def read(self, address: int, size: int = 4) -> bytes:
         """Read its memory."""
         out = self.ffi.new("uint8_t[]", size)

@@ -51,8 +51,7 @@ def hungry(puppet: Puppet, pages: int) -> None:
         asm.lui(asm.T2, 1), asm.add(T0, T0, asm.T2), asm.bltu(T0, T1, -12),
         asm.j(0),
     )  # fmt: skip
-    data = b"".join(word.to_bytes(4, "little") for word in code)
-    puppet.write(CODE * PAGE + 64, data)
+    puppet.write_words(CODE * PAGE + 64, code)
     puppet.set(puppet.lib.HV_REG_PC, CODE * PAGE + 64)
 
 
@@ -312,7 +311,7 @@ def who_waits_for_nothing_is_left_alone(core: Core) -> None:
     vms = [empty(world) for _ in range(2)]
     left = world.info.frames_free - world.info.frames_reserved
     Puppet(world, 64, min_size=(left - 4) * PAGE)  # all that is left
-    content.write(CODE * PAGE + 64, asm.j(0).to_bytes(4, "little"))
+    content.write_words(CODE * PAGE + 64, [asm.j(0)])
     content.set(content.lib.HV_REG_PC, CODE * PAGE + 64)
     info = core.ffi.new("struct hv_vm_info *")
     for _ in range(10):
