@@ -5,6 +5,7 @@ import struct
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
+from tests.memory.fences import slow
 from tests.memory.puppet import (
     CALL,
     CODE,
@@ -91,11 +92,17 @@ def the_first_page_is_logged(core: Core) -> None:
         assert (dirtied, more) == (0, named), (dirtied, more)
 
 
+def _ask(puppet: Puppet, pc: int, call: int, a0: int, a1: int) -> None:
+    """Let its next instruction be the ecall at `pc`, with these arguments."""
+    arguments = (a0, a1, call, SBI_EXT_HV)
+    names = (asm.A0, asm.A1, asm.A6, asm.A7)
+    for name, value in zip(names, arguments, strict=True):
+        puppet.set(name, value)
+    puppet.set(puppet.lib.HV_REG_PC, pc)
+
+
 def a_list_is_done_on_the_slowest_host(core: Core) -> None:
     """Each exit gets on, if only by one entry."""
-    config = core.ffi.new("struct hv_config *")
-    core.lib.hv_config_default(config)
-    slow = [5000 if cost else 0 for cost in config.cost]
     count = 32
     stores = [((DATA + 1 + n) * PAGE, 1000 + n) for n in range(count)]
     calls = [(Hypercall.FENCE, 9, 0, 0, 0, 0)] * count
@@ -103,14 +110,10 @@ def a_list_is_done_on_the_slowest_host(core: Core) -> None:
         (Hypercall.PT_UPDATE, stores),
         (Hypercall.MULTICALL, calls),
     ):
-        puppet = Puppet(Host(core, 256, cost=slow), 64)
+        puppet = Puppet(slow(core), 64)
         words = [int(word) for row in rows for word in row]
         puppet.write_words(DATA * PAGE, words)
-        arguments = (DATA * PAGE, count, call, SBI_EXT_HV)
-        names = (asm.A0, asm.A1, asm.A6, asm.A7)
-        for name, value in zip(names, arguments, strict=True):
-            puppet.set(name, value)
-        puppet.set(puppet.lib.HV_REG_PC, CODE * PAGE + CALL)
+        _ask(puppet, CODE * PAGE + CALL, call, DATA * PAGE, count)
         for _ in range(10 * count):
             puppet._step()
             if puppet.get(puppet.lib.HV_REG_PC) != CODE * PAGE + CALL:
@@ -158,11 +161,7 @@ def a_pinned_page_goes_with_its_vm(core: Core) -> None:
     puppet = Puppet(host, 16, "DIRECT")
     puppet.write(DATA * PAGE, asm.ECALL.to_bytes(4, "little"))
     puppet.write(FIRST * PAGE, bytes(PAGE))
-    arguments = (FIRST * PAGE, 0, Hypercall.PT_PIN, SBI_EXT_HV)
-    names = (asm.A0, asm.A1, asm.A6, asm.A7)
-    for name, value in zip(names, arguments, strict=True):
-        puppet.set(name, value)
-    puppet.set(puppet.lib.HV_REG_PC, DATA * PAGE)
+    _ask(puppet, DATA * PAGE, Hypercall.PT_PIN, FIRST * PAGE, 0)
     puppet._step()
     assert puppet.get(asm.A0) == 0
     puppet.destroy()
