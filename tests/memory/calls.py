@@ -5,7 +5,6 @@ import struct
 from hv.abi import Hypercall
 from tests.equivalence.core import Core
 from tests.machine import asm
-from tests.memory.fences import slow
 from tests.memory.puppet import (
     CALL,
     CODE,
@@ -17,6 +16,7 @@ from tests.memory.puppet import (
     Host,
     Puppet,
 )
+from tests.memory.spaces import slow
 
 IRQ_ENABLED, EPC, PREV = 0, 16, 20  # csrc/abi/pv.h: SI_x
 PREV_KERNEL, PREV_IRQ = 1, 2

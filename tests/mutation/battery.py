@@ -36,7 +36,7 @@ from tests.guest import bugged
 from tests.harts import test_harts, test_interleave
 from tests.leaf.leaflib import CHECKS, SUBJECT, Leaf, harnesses, library
 from tests.memory import calls as pv_calls
-from tests.memory import fences, test_overcommit, test_share
+from tests.memory import fences, names, test_overcommit, test_share
 from tests.memory.model import Memories
 from tests.memory.puppet import DATA, PAGE, Puppet
 from tests.memory.puppet import Host as MemoryHost
@@ -208,7 +208,7 @@ def harts(core: Core) -> None:
         limits.all_is_as_specified,
         limits.lists_are_as_specified,
         limits.harts_are_as_specified,
-        *(*fences.CHECKS, *pv_calls.CHECKS),
+        *(*fences.CHECKS, *names.CHECKS, *pv_calls.CHECKS),
         test_overcommit.the_fair_share_is_asked_for,
         test_overcommit.who_waits_for_long_goes_on,
         test_overcommit.who_waits_takes_no_time,
