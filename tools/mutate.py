@@ -18,10 +18,12 @@ import re
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
-from itertools import product
+from itertools import islice, product
+from multiprocessing import get_context
 from pathlib import Path
 from resource import RLIMIT_CPU, RUSAGE_CHILDREN, getrusage, setrlimit
 from signal import SIGKILL, SIGXCPU
@@ -226,7 +228,7 @@ def equivalent() -> dict[Key, str]:
     }
 
 
-def known(header: dict[str, object]) -> list[dict[str, object]]:
+def interrupted(header: dict[str, object]) -> list[dict[str, object]]:
     """Return the results of a run like this one that was interrupted."""
     lines = RESULT.read_text().splitlines() if RESULT.exists() else []
     rows = [json.loads(line) for line in lines]
@@ -246,7 +248,7 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Judge as many as were asked for; yield what came of each."""
     files, reasons = sources(), equivalent()
     header = {"seed": args.seed, "file": args.file}
-    before = known(header) if args.resume else []
+    before = interrupted(header) if args.resume else []
     said = battery(files, "hyp/walk.c", FOR_EVER)
     if said:
         raise SystemExit(f"the good core is found out: {said}")
@@ -254,22 +256,43 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     limit = 2 * round(used.ru_utime + used.ru_stime) + 1
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     was = {(r["file"], r["at"], r["instead"]): r["by"] for r in before}
-    judged = 0
+    known: dict[Mutant, str] = {}
+    order = drawn(files, args.file, args.seed)
+    for mutant in order:
+        by = was.get((mutant.file, mutant.at, mutant.instead))
+        if not reasons.keys().isdisjoint(mutant.keys()):
+            known[mutant] = "argued"
+        elif by is not None and not (by == "" and args.again):
+            known[mutant] = str(by)
+    ask = partial(judge, files=files, limit=limit)
     with RESULT.open("w") as out:
         out.write(json.dumps(header) + "\n")
-        for mutant in drawn(files, args.file, args.seed):
-            by = was.get((mutant.file, mutant.at, mutant.instead))
-            if not reasons.keys().isdisjoint(mutant.keys()):
-                by = "argued"
-            elif by is None or (by == "" and args.again):
-                by = judge(mutant, files, limit)
+        for mutant, by in judged(order, known, ask, args.count, args.jobs):
             row = asdict(mutant) | {"by": by}
             out.write(json.dumps(row) + "\n")
             out.flush()
             yield row
-            judged += by is not None
-            if judged == args.count:
-                break
+
+
+def judged(
+    order: list[Mutant],
+    known: dict[Mutant, str],
+    ask: Callable[[Mutant], str | None],
+    count: int,
+    jobs: int,
+) -> Iterator[tuple[Mutant, str | None]]:
+    """Yield mutants and what came of each, until `count` have a verdict.
+
+    As many are begun as are still missing, `jobs` at a time.
+    """
+    todo = iter(order)
+    with get_context("fork").Pool(jobs) as pool:
+        while batch := list(islice(todo, count)):
+            asked = pool.imap(ask, [m for m in batch if m not in known])
+            for mutant in batch:
+                by = known[mutant] if mutant in known else next(asked)
+                yield mutant, by
+                count -= by is not None
 
 
 def main() -> int:
@@ -277,6 +300,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--jobs", type=int, default=len(os.sched_getaffinity(0))
+    )
     parser.add_argument("--file", action="append", default=[])
     parser.add_argument("--check", action="store_true", help="fail below aims")
     parser.add_argument("--resume", action="store_true", help="go on")
