@@ -6,12 +6,14 @@ import pytest
 
 from hv.abi import Hypercall
 from tests.equivalence.core import Core, good_core
-from tests.equivalence.test_counters import Kernel
+from tests.equivalence.test_counters import RAM, TIME, Kernel
 from tests.machine import asm
 from tests.machine.core import abi
 from tests.memory.puppet import DATA, FIRST, PAGE, Host, Puppet
 
 EXIT = 1000
+SBI_TIME = 0x54494D45
+KERNEL = RAM + 0x1000
 RD = asm.T0
 SATP = 0x180
 READABLE = 0x13  # valid, to be read, and by a kernel that is one of users
@@ -131,6 +133,69 @@ def each_entry_of_a_table_costs_the_same(core: Core) -> None:
     assert len(set(costs)) == 1, costs
 
 
+def what_is_valid_costs_more(core: Core) -> None:
+    """Of a table that is pinned; and nothing that lies behind it."""
+    cost = 1000
+    puppet = Puppet(host(core, insn=1, guest_read=cost), 16, "DIRECT")
+    page = puppet.frame(DATA + 15 - 3)
+    assert page is not None
+    entry = (page << 10 | READABLE).to_bytes(4, "little")
+    for gfn in range(DATA, FIRST + 16):  # whatever lies behind it
+        puppet.write(gfn * PAGE, entry)
+    costs = []
+    for valid in (1, 2, 4):
+        puppet.write(DATA * PAGE, entry * valid)
+        before = puppet.counter("hyp_cycles")
+        assert puppet.call(Hypercall.PT_PIN, DATA * PAGE, 0) == 0
+        costs.append((puppet.counter("hyp_cycles") - before) // cost)
+        assert puppet.call(Hypercall.PT_UNPIN, DATA * PAGE) == 0
+    # One more is for the call itself.
+    assert costs == [1 + n for n in (1, 2, 4)], costs
+
+
+def who_is_woken_pays_for_it(core: Core) -> None:
+    """Not the one who was on the hart when somebody else's timer was due."""
+    world = host(core, insn=1, exit=EXIT)
+    busy, sleeper = (
+        Puppet(world, 16, style) for style in ("NESTED", "EMULATE")
+    )
+    busy.write_words(DATA * PAGE, [asm.j(0)])
+    words = asm.program(
+        *(asm.li(asm.A7, SBI_TIME), asm.li(asm.A6, 0), asm.li(asm.A1, 0)),
+        *(asm.csrr(asm.A0, TIME), asm.addi(asm.A0, asm.A0, 1000)),
+        *(asm.ECALL, asm.WFI),
+    )
+    sleeper.write_words(DATA * PAGE, [*words, asm.j(-4 * len(words))])
+    sleeper.set(core.lib.HV_REG_CSR + abi.CSR_SIE, abi.MIP_STIP)
+    for puppet in (busy, sleeper):
+        puppet.set(core.lib.HV_REG_PC, DATA * PAGE)
+    before = busy.counter("hyp_cycles")
+    world.run(1_000_000)
+    wakes, exits = sleeper.counter("switches"), busy.counter("exits")
+    more = busy.counter("hyp_cycles") - before
+    assert (wakes > 5, more // EXIT) == (True, exits - wakes)
+
+
+def a_run_is_of_so_many_steps(core: Core) -> None:
+    """What is emulated and what is delivered counts; whoever did it."""
+    words = asm.program(
+        *(asm.li(RD, KERNEL), asm.csrw(abi.CSR_STVEC, RD)),
+        *(0x0010_0073, asm.j(-4)),
+    )
+    handler = [
+        *(asm.csrr(RD, abi.CSR_SEPC), asm.addi(RD, RD, 4)),
+        *(asm.csrw(abi.CSR_SEPC, RD), asm.SRET),
+    ]
+    kernel = Kernel(core, words, "EMULATE")
+    kernel.write(KERNEL, handler)
+    for length in (3, 7, 50, 1000):
+        args = core.ffi.new("struct hv_run *", {"max_insns": length})
+        was = kernel.info.insns + counter(core, kernel, "injected_traps")
+        assert core.lib.hv_run(kernel.host, args) == core.lib.HV_OK
+        more = kernel.info.insns + counter(core, kernel, "injected_traps") - was
+        assert (args.insns, more) == (length, length)
+
+
 def work_for_the_host_is_no_guests(core: Core) -> None:
     """To look for equal pages takes time, while a guest is on its hart."""
     world = host(core, insn=1, exit=EXIT, word_copy=EXIT)
@@ -148,6 +213,9 @@ def work_for_the_host_is_no_guests(core: Core) -> None:
 
 
 CHECKS = (
+    what_is_valid_costs_more,
+    who_is_woken_pays_for_it,
+    a_run_is_of_so_many_steps,
     work_for_the_host_is_no_guests,
     each_entry_of_a_table_costs_the_same,
     exits_are_the_hypervisors,

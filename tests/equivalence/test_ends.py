@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from hv.abi import Hypercall
 from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import RAM, Kernel
 from tests.machine import asm
 from tests.memory.puppet import DATA, PAGE, Host, Puppet
 
 TEST_DEVICE = 0x10_0000
-SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, 14
+SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, Hypercall.SHUTDOWN
 SBI_HSM = 0x48534D
 POWEROFF, REBOOT, CRASH = 0, 1, 2
 FULL = ("EMULATE", "ASSIST", "NESTED")
@@ -120,6 +121,29 @@ def who_traps_and_gets_on_lives(core: Core) -> None:
         assert kernel.get(asm.S0) > 5000
 
 
+def what_another_traps_is_not_held_against_it(core: Core) -> None:
+    """Of two on a hart, one traps all the time, where nobody sees it."""
+    ebreak, sepc, sscratch = 0x0010_0073, 0x141, 0x140
+    handler = [
+        *(asm.csrr(asm.T0, sepc), asm.addi(asm.T0, asm.T0, 4)),
+        *(asm.csrw(sepc, asm.T0), asm.SRET),
+    ]
+    host = Host(core, 256)
+    traps, other = Puppet(host, 16, "NESTED"), Puppet(host, 16, "EMULATE")
+    traps.write_words(DATA * PAGE, handler)
+    traps.set(core.lib.HV_REG_CSR + 0x105, DATA * PAGE)
+    words = [asm.csrr(asm.T0, sscratch), *[asm.addi(asm.T0, asm.T0, 1)] * 9]
+    code = (DATA + 1) * PAGE
+    traps.write_words(code, [ebreak, asm.j(-4)])
+    other.write_words(code, [*words, asm.j(-4 * len(words))])
+    for puppet in (traps, other):
+        puppet.set(core.lib.HV_REG_PC, code)
+    for _ in range(30):
+        host.run(1_000_000)
+    assert (traps.reason, other.reason) == ("", "")
+    assert other.counter("switches") > 5
+
+
 def a_handler_that_traps_at_once_is_the_end(core: Core) -> None:
     """Also where no trap of it is the hypervisor's to see."""
     ebreak = 0x0010_0073
@@ -132,7 +156,28 @@ def a_handler_that_traps_at_once_is_the_end(core: Core) -> None:
         assert "trap loop" in puppet.reason, style
 
 
+def who_named_no_entry_cannot_trap(core: Core) -> None:
+    """Nor who named no page to say there what happened."""
+    for call in (Hypercall.SET_SHARED, Hypercall.SET_ENTRY):
+        words = [
+            *(*asm.li(asm.A7, SBI_EXT_HV), *asm.li(asm.A6, call)),
+            *(
+                *asm.li(asm.A0, RAM + PAGE),
+                asm.ECALL,
+                asm.lw(asm.T0, 0, asm.ZERO),
+            ),
+        ]
+        kernel = Kernel(core, words, "PV")
+        kernel.run(1000)
+        why = core.ffi.new("char[]", 200)
+        core.lib.hv_vm_reason(kernel.host, kernel.vm, why, 200)
+        assert b"no trap entry" in core.ffi.string(why), call
+        assert kernel.get(asm.A0) == 0  # the call was well
+
+
 CHECKS = (
+    what_another_traps_is_not_held_against_it,
+    who_named_no_entry_cannot_trap,
     a_handler_that_traps_at_once_is_the_end,
     who_traps_and_gets_on_lives,
     it_begins_in_its_kernel,

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.equivalence.core import Core, good_core
-from tests.equivalence.test_counters import Kernel
+from tests.equivalence.test_charged import counter
+from tests.equivalence.test_counters import RAM, Kernel
 from tests.machine import asm
 from tests.machine.core import abi
 from tests.memory.puppet import CODE, DATA, PAGE, TRAP, Host, Puppet
@@ -105,6 +106,39 @@ def what_was_read_interrupts_no_more(core: Core) -> None:
         assert got == [abi.MIP_SEIP, UART_IRQ, ord("!"), 0], (style, got)
 
 
+def each_byte_is_received(core: Core) -> None:
+    """Also one that is nothing."""
+    sent = b"\0\xff\0!"
+    words = asm.li(asm.T0, abi.UART_BASE)
+    registers = (asm.A2, asm.A3, asm.A4, asm.A5, asm.A6)
+    for register in registers:
+        words += [asm.lbu(asm.T1, 5, asm.T0), asm.lbu(register, 0, asm.T0)]
+    for style in FULL:
+        kernel = Kernel(core, words, style)
+        given = core.lib.hv_console_give(kernel.host, kernel.vm, sent, 4)
+        assert given == len(sent)
+        kernel.run(len(words))
+        assert bytes(kernel.get(r) for r in registers[:4]) == sent, style
+        assert kernel.get(asm.T1) & 1 == 0
+        assert counter(core, kernel, "emulated") == 2 * len(registers)
+
+
+def a_write_to_memory_is_to_nothing_else(core: Core) -> None:
+    """Least of all to what the guest has just told its hart."""
+    value = 0x1234_5678
+    words = asm.program(
+        *(asm.li(asm.T0, value), asm.csrw(abi.CSR_SSCRATCH, asm.T0)),
+        *(asm.addi(asm.T0, asm.T0, 1), asm.csrr(asm.A2, abi.CSR_SSCRATCH)),
+        asm.j(0),
+    )
+    for style in FULL:
+        kernel = Kernel(core, words, style)
+        kernel.run(4)
+        kernel.write(RAM + 0x1000, [1, 2, 3])
+        kernel.run(3)
+        assert kernel.get(asm.A2) == value, style
+
+
 def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
     """By a kernel that runs, and has no reason to exit for long."""
     for style in FULL:
@@ -158,6 +192,8 @@ def an_ipi_interrupts_once(core: Core) -> None:
 
 
 CHECKS = (
+    a_write_to_memory_is_to_nothing_else,
+    each_byte_is_received,
     an_ipi_interrupts_once,
     what_is_raised_from_outside_is_seen_at_once,
     what_was_read_interrupts_no_more,

@@ -13,6 +13,7 @@ from tests.memory.puppet import (
     PAGE,
     SBI_EXT_HV,
     SHARED,
+    TRAP,
     Host,
     Puppet,
 )
@@ -152,6 +153,9 @@ def a_map_names_each_frame(core: Core) -> None:
     for first, count in ((0, 0), (0, pages + 1), (15, 2), (pages, 1)):
         call = (Hypercall.MEMORY_MAP, FIRST + first, count, at)
         assert puppet.call(*call) < 0, (first, count)
+    for short in (1, 2, 4):  # of a word that the list needs
+        end = (FIRST + pages) * PAGE - 4 * 4 + 4 * short
+        assert puppet.call(Hypercall.MEMORY_MAP, FIRST, 4, end) < 0, short
 
 
 def a_pinned_page_goes_with_its_vm(core: Core) -> None:
@@ -169,7 +173,37 @@ def a_pinned_page_goes_with_its_vm(core: Core) -> None:
     assert host.info.frames_free == free
 
 
+def what_has_no_value_has_none(core: Core) -> None:
+    """A call that only does something says that it did, and no more."""
+    puppet = Puppet(Host(core, 64), 16)
+    for call, *arguments in (
+        (Hypercall.SET_SHARED, SHARED * PAGE),
+        (Hypercall.SET_ENTRY, CODE * PAGE + TRAP),
+        (Hypercall.SET_TIMER, 0xFFFF_FFFF, 0xFFFF_FFFF),
+        (Hypercall.FENCE,),
+        (Hypercall.SET_ROOT,),
+        (Hypercall.YIELD,),
+    ):
+        assert puppet.call(call, *arguments) == 0
+        value = puppet.get(asm.A1)
+        assert value == 0, f"{call!r} has the value {value}"
+
+
+def a_list_hands_over_all_arguments(core: Core) -> None:
+    """The third as well."""
+    puppet, at = Puppet(Host(core, 64), 16, "DIRECT"), DATA * PAGE
+    record = [Hypercall.MEMORY_MAP, 9, FIRST + 2, 3, at + 64, 0]
+    puppet.write_words(at, record)
+    assert puppet.call(Hypercall.MULTICALL, at, 1) == 0
+    error = int.from_bytes(puppet.read(at + 4), "little")
+    told = struct.unpack("<3I", puppet.read(at + 64, 12))
+    frames = tuple(puppet.frame(FIRST + 2 + n) for n in range(3))
+    assert (error, told) == (0, frames)
+
+
 CHECKS = (
+    a_list_hands_over_all_arguments,
+    what_has_no_value_has_none,
     a_pinned_page_goes_with_its_vm,
     a_map_names_each_frame,
     an_update_stores_what_it_lists,

@@ -29,7 +29,7 @@ from tests.memory.spaces import (
     slow,
 )
 
-SBI_RFNC = 0x52464E43
+SBI_RFNC, SBI_LEGACY_FENCES = 0x52464E43, (6, 7)
 S0, S1, WINDOW_AT, FLAG_AT, T1 = 8, 9, 18, 19, asm.T1
 POLICIES = ("LAZY", "TRACE", "TRACE_STRICT")
 
@@ -181,6 +181,67 @@ def each_byte_from_outside_is_followed(core: Core) -> None:
         puppet.host.audit()
 
 
+def a_store_is_to_no_other_entry(core: Core) -> None:
+    """Where it is followed, it costs the entries beside it nothing."""
+    for style, policy, writer in (
+        ("EMULATE", "TRACE_STRICT", "store"),
+        ("PV", "TRACE_STRICT", "pt_update"),
+    ):
+        puppet = kernel(Host(core, 512), style, policy)
+        for i in range(SPACES):
+            puppet.write(LEAVES * PAGE + 4 * i, le32(OLD + i << 10 | FULL))
+        enter(puppet, 0)
+        for at in range(SPACES):
+            for i in range(SPACES):
+                assert puppet.load(WINDOW + i, 0) == 100 + i
+            fills = puppet.counter("shadow_fills")
+            entry = OLD + at << 10 | FULL
+            assert puppet.change(writer, LEAVES, 4 * at, entry)
+            for i in range(SPACES):
+                assert puppet.load(WINDOW + i, 0) == 100 + i
+            fills = puppet.counter("shadow_fills") - fills
+            assert fills == 1, f"{fills} entries were lost, as {style}"
+
+
+def a_leaf_is_what_its_table_says(core: Core) -> None:
+    """No more than that: neither one without V or A, nor one of less rights."""
+    leaf = OLD << 10 | FULL
+    for style, policy in (
+        *(("EMULATE", "LAZY"), ("ASSIST", "LAZY")),
+        *(("EMULATE", "TRACE"), ("NESTED", "DEFAULT")),
+    ):
+        for entry, told in (
+            *((leaf & ~1, None), (leaf & ~3, None), (leaf | 0x10, None)),
+            *((leaf & ~0x41, None), (leaf & ~0x40, 100), (leaf & ~8, 100)),
+        ):
+            for operand in (0, asm.T0):
+                puppet = kernel(Host(core, 512), style, policy)
+                enter(puppet, 0)
+                assert puppet.load(WINDOW, 0) == 100
+                assert puppet.change("amo", LEAVES, 0, entry)
+                execute(puppet, asm.sfence_vma(operand, 0), WINDOW * PAGE)
+                assert puppet.load(WINDOW, 0) == told, f"{entry:#x}, {style}"
+                puppet.host.audit()
+
+
+def a_fence_is_of_all_styles(core: Core) -> None:
+    """What was known as one style is not known again when it comes back."""
+    for first, second in (("NESTED", "EMULATE"), ("ASSIST", "NESTED")):
+        puppet = kernel(Host(core, 512), first, "LAZY")
+        enter(puppet, 0)
+        assert puppet.load(WINDOW, 0) == 100
+        for style in (second, first):
+            number = getattr(core.lib, f"HV_STYLE_{style}")
+            puppet.host.ok(
+                core.lib.hv_vm_set_style(puppet.host.raw, puppet.id, number)
+            )
+            if style == second:  # which looks at nothing in the window
+                assert puppet.change("store", LEAVES, 0, NEW << 10 | FULL)
+                execute(puppet, asm.sfence_vma(asm.T0, 0), WINDOW * PAGE)
+        assert puppet.load(WINDOW, 0) == 200, f"stale, as {first}"
+        puppet.host.audit()
+
+
 def a_root_is_not_let_go(core: Core) -> None:
     """Each store to it is seen; a table of leaves is free from the first on."""
     for table, exits in ((ROOTS, 3), (LEAVES, 1)):
@@ -220,25 +281,37 @@ def a_link_is_what_the_root_says(core: Core) -> None:
                 puppet.host.audit()
 
 
-def what_is_dropped_is_counted(core: Core) -> None:
-    """A table that was let go, and that nothing links to, goes with a fence."""
-    puppet = kernel(Host(core, 512), "EMULATE", "TRACE")
-    enter(puppet, 0)
-    assert puppet.load(WINDOW, 0) == 100
-    for at, word in (
-        (LEAVES * PAGE, NEW << 10 | FULL),
-        (ROOTS * PAGE + 4 * (WINDOW >> 10), 0),
-    ):
-        execute(puppet, asm.sw(asm.T1, 0, asm.T0), at, word)
-    drops = puppet.counter("shadow_drops")
+def what_a_fence_does_is_counted(core: Core) -> None:
+    """Tables that it compares, and those that nothing links to, which go."""
+    for unlinks, done in ((False, (0, 1)), (True, (1, 0))):
+        puppet = kernel(Host(core, 512), "EMULATE", "TRACE")
+        enter(puppet, 0)
+        assert puppet.load(WINDOW, 0) == 100
+        entry = NEW << 10 | FULL
+        execute(puppet, asm.sw(asm.T1, 0, asm.T0), LEAVES * PAGE, entry)
+        if unlinks:
+            at = ROOTS * PAGE + 4 * (WINDOW >> 10)
+            execute(puppet, asm.sw(asm.T1, 0, asm.T0), at, 0)
+        kinds = ("shadow_drops", "shadow_syncs")
+        before = [puppet.counter(kind) for kind in kinds]
+        execute(puppet, asm.sfence_vma(0, 0))
+        after = [puppet.counter(kind) for kind in kinds]
+        more = tuple(b - a for a, b in zip(before, after, strict=True))
+        assert more == done
+        puppet.host.audit()
+    # Without traces all roots go, but for the one that is in force.
+    puppet = kernel(Host(core, 512), "EMULATE", "LAZY")
+    assert look(puppet) == [100 + i for i in range(SPACES)]
     execute(puppet, asm.sfence_vma(0, 0))
-    assert puppet.counter("shadow_drops") == drops + 1
-    puppet.host.audit()
+    assert puppet.counter("shadow_drops") == SPACES - 1
 
 
 def a_range_is_no_more_than_that(core: Core) -> None:
     """The call that fences some pages leaves what is cached of others."""
-    for at, pages in ((0, 1), (4, 1), (PAGE - 1, 2), (PAGE, 2), (3 * PAGE, 3)):
+    for at, size in (
+        *((0, PAGE), (4, 1), (PAGE - 1, 2), (PAGE - 1, PAGE + 1)),
+        *((PAGE, 2 * PAGE), (3 * PAGE, 3 * PAGE)),
+    ):
         puppet = kernel(Host(core, 512), "PV", "LAZY")
         for i in range(SPACES):
             leaf = LEAVES * PAGE + 4 * i
@@ -249,9 +322,7 @@ def a_range_is_no_more_than_that(core: Core) -> None:
         for i in range(SPACES):
             leaf = LEAVES * PAGE + 4 * i
             puppet.write(leaf, le32(NEW + i << 10 | FULL))
-        begin = WINDOW * PAGE + at
-        size = (pages - 1) * PAGE + (1 if at % PAGE else PAGE)
-        assert puppet.call(Hypercall.FENCE, begin, size) == 0
+        assert puppet.call(Hypercall.FENCE, WINDOW * PAGE + at, size) == 0
         first = at // PAGE
         last = (at + size - 1) // PAGE
         seen = [puppet.load(WINDOW + i, 0) for i in range(SPACES)]
@@ -288,6 +359,18 @@ def a_remote_fence_is_of_all_its_pages(core: Core) -> None:
         assert puppet.call(1, *fence, extension=SBI_RFNC) == 0
         seen = [puppet.load(WINDOW + i, 0) for i in range(pages)]
         assert seen == [200 + i for i in range(pages)], f"of {pages} pages"
+
+
+def a_fence_of_old_is_of_all_pages(core: Core) -> None:
+    """The legacy calls have arguments for a range, which nobody looked at."""
+    for extension in SBI_LEGACY_FENCES:
+        puppet = kernel(Host(core, 512), "EMULATE", "LAZY")
+        enter(puppet, 0)
+        for frame, told in ((OLD, 100), (NEW, 200)):
+            puppet.write(LEAVES * PAGE, le32(frame << 10 | FULL))
+            puppet.call(0, 0, 0, PAGE, extension=extension)
+            assert puppet.get(asm.A0) == 0
+            assert puppet.load(WINDOW, 0) == told, f"stale after {extension}"
 
 
 def _missed(puppet: Puppet) -> int:
@@ -330,6 +413,10 @@ def a_fence_is_of_the_last_window_too(core: Core) -> None:
 
 
 CHECKS = (
+    a_fence_of_old_is_of_all_pages,
+    a_store_is_to_no_other_entry,
+    a_leaf_is_what_its_table_says,
+    a_fence_is_of_all_styles,
     what_is_dropped_takes_its_time,
     a_root_is_not_let_go,
     a_fence_of_everything_is_that,
@@ -337,7 +424,7 @@ CHECKS = (
     a_fence_of_a_page_is_of_no_other,
     a_remote_fence_is_of_all_its_pages,
     a_range_is_no_more_than_that,
-    what_is_dropped_is_counted,
+    what_a_fence_does_is_counted,
     a_long_fence_is_whole,
     a_link_is_what_the_root_says,
     a_fence_goes_with_its_vcpu,

@@ -24,7 +24,7 @@ from tests.memory.puppet import (
 )
 
 OVERCOMMIT = {"admission": 1}
-SATP = 0x180
+SATP, SBI_HSM = 0x180, 0x48534D
 WAIT = 2_000_000  # cycles: 20 ms
 
 
@@ -323,6 +323,27 @@ def who_waits_for_nothing_is_left_alone(core: Core) -> None:
     assert (states, content.reason) == ([True, True], "")
     assert (world.info.killed, ended.info.state) == (2, core.lib.HV_VM_OFF)
     world.audit()
+
+
+def whoever_of_it_waits(core: Core) -> None:
+    """One that asks for more is a victim, also if only its last vCPU waits."""
+    world = Host(core, 64, **OVERCOMMIT)
+    pair = Puppet(world, 16, "EMULATE", vcpus=3, min_size=PAGE)
+    pair.write_words(CODE * PAGE + 64, [asm.j(0)])
+    for vcpu, page in ((1, CODE), (2, DATA)):
+        entry = page * PAGE + 64
+        assert pair.call(0, vcpu, entry, 0, extension=SBI_HSM) == 0
+    pair.set(pair.lib.HV_REG_PC, CODE * PAGE + 64)
+    left = world.info.frames_free - world.info.frames_reserved
+    Puppet(world, 64, min_size=(left - 4) * PAGE)  # all that is left
+    for _ in range(5):
+        world.run(1_000_000)
+    assert "ran out" in pair.reason
+    world.audit()
+
+
+def test_whoever_of_it_waits() -> None:
+    whoever_of_it_waits(good_core())
 
 
 def test_who_waits_for_nothing_is_left_alone() -> None:
