@@ -36,7 +36,7 @@ FOUND = 1
     default="wheat",
     show_default=True,
     metavar="wheat|ID|FILE.so",
-    help="What to attack: hv itself, a bug of the zoo, or a library.",
+    help="What to attack: hv itself, an id of the zoo, or a library.",
 )
 @click.option("--time", "seconds", type=click.FloatRange(0), metavar="S")
 @click.option("--execs", type=click.IntRange(1), metavar="N")
@@ -239,7 +239,7 @@ def _runner(workers: int | None, dask: str | None) -> Iterator["Runner"]:
 def core_path(name: str) -> str:
     """Return the library that a name of a core means.
 
-    :param name: ``wheat``, a file, or the id of a bug of the zoo.
+    :param name: ``wheat``, a file, or an id of the zoo.
     :raises UsageError: if it means none.
     """
     if name == "wheat" or exists(Path(name)):
@@ -247,13 +247,11 @@ def core_path(name: str) -> str:
     if name.endswith(".so"):
         raise UsageError(f"--core {name}: there is no such file")
     zoo = _zoo(f"--core {name}: no such file, and no zoo to look for it in")
-    known = [record.id for record in zoo.records()]
-    if name not in known:
-        raise UsageError(
-            f"--core {name}: neither a file nor a bug of the zoo: "
-            f"{', '.join(known)}"
-        )
-    return str(zoo.build(name))
+    try:
+        it = zoo.core(name)
+    except UsageError as error:
+        raise UsageError(f"--core {name}: no such file, and {error}") from None
+    return str(zoo.build(it))
 
 
 def oracles_named(names: str | None) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--core",
     metavar="wheat|ID|FILE.so",
-    help="Which core a program attacks: hv itself, one with a bug of the zoo.",
+    help="Which core a program attacks: hv itself, an id of the zoo, a file.",
 )
 @click.option("--shrink", is_flag=True, help="Make a program short first.")
 @options.as_json

@@ -35,9 +35,15 @@ def _found(it: "Finding") -> str:
 
 
 @zoo.command("list")
+@click.option(
+    "--wheats", is_flag=True, help="Those that differ and are right, instead."
+)
 @options.as_json
-def list_(*, as_json: bool) -> None:
+def list_(*, wheats: bool, as_json: bool) -> None:
     """List the bugs."""
+    if wheats:
+        _list_wheats(as_json=as_json)
+        return
     bugs = _chosen(())
     if as_json:
         rows = [asdict(bug) for bug in bugs]
@@ -59,14 +65,31 @@ def list_(*, as_json: bool) -> None:
     )
 
 
+def _list_wheats(*, as_json: bool) -> None:
+    from hv import zoo as them  # noqa: PLC0415 -- lazily
+
+    if as_json:
+        rows = [asdict(wheat) for wheat in them.wheats()]
+        print(json.dumps({"wheats": rows}))
+        return
+    named = [(wheat.id, wheat.title) for wheat in them.wheats()]
+    print(table(("ID", "WHAT IS OTHERWISE"), named, right=()))
+
+
 @zoo.command()
 @click.argument("name", metavar="ID")
 def show(*, name: str) -> None:
-    """Tell the story of a bug, and what it changes."""
+    """Tell the story of a bug or of a wheat, and what it changes."""
     from hv import zoo as them  # noqa: PLC0415 -- lazily
     from hv.zoo.show import BASIS, diff, violates  # noqa: PLC0415
 
-    bug = them.record(name)
+    bug = them.core(name)
+    if isinstance(bug, them.Wheat):
+        print(f"{bug.id}  {bug.title}\n")
+        print(textwrap.fill(bug.story, WIDTH))
+        text = diff(bug)
+        print(f"\n{text}" if text else "", end="")
+        return
     print(f"{bug.id}  {bug.title}\n")
     print(f"precedent  {bug.precedent} ({BASIS[bug.basis]})")
     print(f"hurts      {violates(bug)}")
@@ -92,22 +115,22 @@ def show(*, name: str) -> None:
     help="How many at once.",
 )
 def build(*, ids: tuple[str, ...], jobs: int) -> None:
-    """Compile a core for each of these bugs, or for all, and say where it is.
+    """Compile a core for each of these, or for all bugs, and say where it is.
 
     Only the file that a bug changes is compiled; what was built before is
     found again by its content.
     """
     from hv import zoo as them  # noqa: PLC0415 -- lazily
 
-    bugs = _chosen(ids)
+    cores = [them.core(i) for i in ids] if ids else list(them.records())
     them.sound(jobs=jobs)  # what all of them have in common
     with ThreadPoolExecutor(jobs) as pool:
-        for bug, path in zip(
-            bugs,
-            pool.map(lambda bug: them.build(bug, jobs=1), bugs),
+        for it, path in zip(
+            cores,
+            pool.map(lambda it: them.build(it, jobs=1), cores),
             strict=True,
         ):
-            print(f"{bug.id}  {path}")
+            print(f"{it.id}  {path}")
 
 
 @zoo.command()

@@ -22,6 +22,7 @@ from hv.zoo.catalogue import (
     Difficulty,
     Wheat,
     classes,
+    core,
     record,
     records,
     wheats,
@@ -39,6 +40,7 @@ __all__ = [
     "Wheat",
     "build",
     "classes",
+    "core",
     "hunts",
     "record",
     "records",
@@ -50,12 +52,12 @@ __all__ = [
 def build(what: str | Bug | Wheat, *, jobs: int = 2) -> Path:
     """Compile a core that has this bug, or is this variant.
 
-    :param what: a record, or the id of a bug.
+    :param what: a record, or an id.
     :param jobs: how many compilers run at once.
-    :raises UsageError: there is no such bug.
+    :raises UsageError: nothing has this id.
     :raises BuildError: it cannot be built.
     """
-    it = record(what) if isinstance(what, str) else what
+    it = core(what) if isinstance(what, str) else what
     files = changed(it.id, it.edits)
     if isinstance(it, Wheat):
         flags = (*FAST, *it.flags)

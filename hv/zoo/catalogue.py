@@ -163,3 +163,14 @@ def record(name: str) -> Bug:
         if bug.id == name.upper():
             return bug
     raise UsageError(f"no bug {name!r} in the zoo: see `hv zoo list`")
+
+
+def core(name: str) -> Bug | Wheat:
+    """Return the bug of this id, or the variant.
+
+    :raises UsageError: there is neither.
+    """
+    for wheat in wheats():
+        if wheat.id == name.upper():
+            return wheat
+    return record(name)

@@ -30,6 +30,26 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "-    tag_forget(vm);" in out
 
 
+def test_wheats(capsys: pytest.CaptureFixture[str]) -> None:
+    """They have ids as bugs have, and can be looked at and built by them."""
+    ids = [wheat.id for wheat in zoo.wheats()]
+    assert main(["zoo", "list", "--wheats"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ID", *ids]
+    assert main(["zoo", "list", "--wheats", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["wheats"]
+    assert [row["id"] for row in rows] == ids
+    for name in ids:
+        assert main(["zoo", "show", name.lower()]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(name)
+        assert ("+++ csrc/hyp/" in out) == bool(zoo.core(name).edits)
+    assert main(["zoo", "build", "W01"]) == 0
+    name, path = capsys.readouterr().out.split()
+    assert (name, Path(path).is_file()) == ("W01", True)
+    assert main(["zoo", "run", "W01"]) == 2  # there is nothing to be found
+
+
 def test_a_bug_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["zoo", "show", "Z99"]) == 2
     assert "hv zoo list" in capsys.readouterr().err
