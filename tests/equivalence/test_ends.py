@@ -8,11 +8,11 @@ from hv.abi import Hypercall
 from tests.equivalence.core import Core, good_core
 from tests.equivalence.test_counters import RAM, Kernel
 from tests.machine import asm
-from tests.memory.puppet import DATA, PAGE, Host, Puppet
+from tests.memory.puppet import CALL, CODE, DATA, LOAD, PAGE, Host, Puppet
 
 TEST_DEVICE = 0x10_0000
 SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, Hypercall.SHUTDOWN
-SBI_HSM = 0x48534D
+SBI_HSM, PLIC = 0x48534D, 0x0C00_0000
 POWEROFF, REBOOT, CRASH = 0, 1, 2
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
@@ -25,6 +25,23 @@ def end(core: Core, style: str, words: list[int]) -> tuple[int, bool]:
     info = kernel.info
     assert info.state == core.lib.HV_VM_OFF
     return int(info.exit_code), bool(info.rebooted)
+
+
+def a_budget_is_of_all_vcpus(core: Core) -> None:
+    """Whoever has used it up: its next exit is the last one."""
+    for acts in (0, 1, 2):
+        puppet = Puppet(Host(core, 256), 16, "EMULATE", vcpus=3, max_insns=40)
+        idle = DATA * PAGE
+        puppet.write(idle, asm.j(0).to_bytes(4, "little"))
+        for vcpu in (1, 2):
+            assert puppet.call(0, vcpu, idle, 0, extension=SBI_HSM) == 0
+        puppet.vcpu = acts
+        while puppet.info.insns < 40:
+            assert puppet.info.state == core.lib.HV_VM_RUNNABLE
+            assert puppet.act(LOAD, t0=PLIC + 4)
+        puppet.set(core.lib.HV_REG_PC, CODE * PAGE + CALL)
+        core.lib.hv_step(puppet.host.raw, puppet.id, acts)
+        assert puppet.info.state == core.lib.HV_VM_BUDGET, acts
 
 
 def by_the_test_device(core: Core) -> None:
@@ -176,6 +193,7 @@ def who_named_no_entry_cannot_trap(core: Core) -> None:
 
 
 CHECKS = (
+    a_budget_is_of_all_vcpus,
     what_another_traps_is_not_held_against_it,
     who_named_no_entry_cannot_trap,
     a_handler_that_traps_at_once_is_the_end,
