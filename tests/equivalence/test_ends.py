@@ -166,8 +166,10 @@ def a_handler_that_traps_at_once_is_the_end(core: Core) -> None:
     ebreak = 0x0010_0073
     for style in FULL:
         puppet = Puppet(Host(core, 256), 16, style)
-        puppet.write(DATA * PAGE, ebreak.to_bytes(4, "little"))
-        puppet.set(core.lib.HV_REG_CSR + 0x105, DATA * PAGE)
+        first = [asm.addi(asm.T0, asm.T0, 1)] * 5
+        puppet.write_words(DATA * PAGE, [*first, ebreak])
+        handler = DATA * PAGE + 4 * len(first)
+        puppet.set(core.lib.HV_REG_CSR + 0x105, handler)
         puppet.set(core.lib.HV_REG_PC, DATA * PAGE)
         puppet.host.run(10_000_000)
         assert "trap loop" in puppet.reason, style

@@ -1,6 +1,7 @@
 """A VM's UART: its line wakes whichever vCPU asked, and bytes go out."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -16,6 +17,7 @@ SECOND = abi.RAM_BASE + 0x1000
 VCPUS = 4
 UART_IRQ, PRIORITY, ENABLE, CLAIM = 10, 0x0, 0x2000, 0x20_1004
 HSM, START, IPI = 0x48534D, 0, 0x735049
+EVENTS = 10_000
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
 
@@ -156,6 +158,27 @@ def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
         assert puppet.get(lib.HV_REG_PC) == CODE * PAGE + TRAP, style
 
 
+def _kinds(core: Core | Host) -> list[bytes]:
+    """Return the names of events, in their order."""
+    count = core.lib.hv_event_count()
+    return [core.ffi.string(core.lib.hv_event_name(i)) for i in range(count)]
+
+
+def _watch(host: Host, kinds: list[bytes]) -> None:
+    names = _kinds(host)
+    mask = sum(1 << names.index(kind) for kind in kinds)
+    host.ok(host.lib.hv_watch(host.raw, mask, EVENTS))
+
+
+def _watched(host: Host) -> list[tuple[int, bytes, int]]:
+    """Return the hart, the kind and the argument of all events."""
+    names = _kinds(host)
+    out = host.ffi.new("struct hv_event[]", EVENTS)
+    count = host.lib.hv_watch_take(host.raw, out, EVENTS)
+    assert 0 < count < EVENTS // 2
+    return [(e.hart, names[e.kind], e.arg) for e in out[0:count]]
+
+
 def an_ipi_interrupts_once(core: Core) -> None:
     """Also one that comes from another hart while its kernel runs."""
     count, handler = 3, DATA * PAGE
@@ -186,9 +209,17 @@ def an_ipi_interrupts_once(core: Core) -> None:
         puppet.write_words(spin + 64, sender)
         puppet.set(asm.S1, count)
         puppet.set(core.lib.HV_REG_PC, spin + 64)
+        _watch(host, [b"exit", b"kicked"])
         puppet.host.run(200_000)
         puppet.vcpu = 1
         assert puppet.get(asm.S0) == count, (style, puppet.get(asm.S0))
+        told = _watched(host)
+        for hart in range(2):
+            own = [(kind, arg) for on, kind, arg in told if on == hart]
+            for (kind, arg), (after, _) in pairwise(own):
+                kicked = kind == b"exit" and arg == 1 << 31 | abi.IRQ_MSI
+                assert (after == b"kicked") == kicked, (kind, arg, after)
+        assert sum(kind == b"kicked" for _, kind, _ in told) >= count
 
 
 CHECKS = (

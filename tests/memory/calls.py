@@ -201,7 +201,21 @@ def a_list_hands_over_all_arguments(core: Core) -> None:
     assert (error, told) == (0, frames)
 
 
+def all_bytes_are_printed(core: Core) -> None:
+    """And nothing that is behind them."""
+    puppet, out = Puppet(Host(core, 64), 16), core.ffi.new("uint8_t[]", 1000)
+    text = bytes(range(1, 251))
+    puppet.write(DATA * PAGE, text)
+    for size in (1, 63, 64, 65, 100, 128, 250):
+        call = (Hypercall.CONSOLE_WRITE, DATA * PAGE, size)
+        assert puppet.call(*call) == 0
+        assert puppet.get(asm.A1) == size
+        count = core.lib.hv_console_take(puppet.host.raw, puppet.id, out, 1000)
+        assert bytes(core.ffi.buffer(out, count)) == text[:size]
+
+
 CHECKS = (
+    all_bytes_are_printed,
     a_list_hands_over_all_arguments,
     what_has_no_value_has_none,
     a_pinned_page_goes_with_its_vm,
