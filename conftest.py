@@ -1,6 +1,7 @@
 """What holds for every test, in tests/ and in docs/ alike."""
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -30,6 +31,11 @@ settings.load_profile(os.environ.get("HV_TEST_PROFILE", "dev"))
 # It also draws constants that stand in any module of ours that is loaded. What
 # it draws, and so what is found, would depend on which tests are run with it.
 vars(providers).update(is_local_module_file=lambda _: False)
+
+# A script that starts us in the background lets SIGINT be ignored, also by the
+# commands that tests start, and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NO_SKIP = bool(os.environ.get("HV_NO_SKIP"))
 

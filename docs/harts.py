@@ -7,12 +7,14 @@ interleavings; and what spinning costs a kernel whose vCPUs are not always run.
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
 import hv
 from hv.images import find
 from tests.machine import asm
+
+if TYPE_CHECKING:  # solutions are run where there is no Sphinx
+    from sphinx.application import Sphinx
 
 OUT = Path(__file__).resolve().parent / "_generated"
 BASE = 0x80000000
@@ -130,14 +132,14 @@ def locks() -> str:
     return "\n".join(lines) + "\n"
 
 
-def generate(_: Sphinx) -> None:
+def generate(_: "Sphinx") -> None:
     """Make the tables before the chapter is read."""
     OUT.mkdir(exist_ok=True)
     (OUT / "race.md").write_text(race())
     (OUT / "locks.md").write_text(locks())
 
 
-def setup(app: Sphinx) -> dict[str, object]:
+def setup(app: "Sphinx") -> dict[str, object]:
     """Tell Sphinx."""
     app.connect("builder-inited", generate)
     return {"parallel_read_safe": True}

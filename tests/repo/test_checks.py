@@ -1,6 +1,7 @@
 """The tools that judge everything else are judged here."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,16 @@ SKIPS = {
     "test.py": "import pytest\ndef test_it() -> None:\n    pytest.skip('x')\n",
     "module.py": "import pytest\npytest.importorskip('no_such_module')\n",
 }
+
+
+def test_no_block_of_the_book_needs_sphinx() -> None:
+    """They are run by `make test`, which installs none."""
+    block = re.compile(r"^from (docs\.\w+) import", re.MULTILINE)
+    pages = [page.read_text() for page in (ROOT / "docs").rglob("*.md")]
+    used = {name for page in pages for name in block.findall(page)}
+    assert used
+    code = f"import sys; sys.modules['sphinx'] = None; import {', '.join(used)}"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("name", SKIPS)
