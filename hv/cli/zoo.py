@@ -84,13 +84,12 @@ def show(*, name: str) -> None:
     from hv.zoo.show import BASIS, diff, violates  # noqa: PLC0415
 
     bug = them.core(name)
+    print(f"{bug.id}  {bug.title}\n")
     if isinstance(bug, them.Wheat):
-        print(f"{bug.id}  {bug.title}\n")
         print(textwrap.fill(bug.story, WIDTH))
         text = diff(bug)
         print(f"\n{text}" if text else "", end="")
         return
-    print(f"{bug.id}  {bug.title}\n")
     print(f"precedent  {bug.precedent} ({BASIS[bug.basis]})")
     print(f"hurts      {violates(bug)}")
     print(f"breaks     {bug.property}; perhaps {bug.also}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from hv.labs.spec import Folder
 from hv.paths import write_atomically
 from hv.sources import tree
-from hv.zoo import Bug, Wheat, record, wheats
+from hv.zoo import Bug, Wheat, core
 from hv.zoo import build as build_wheat
 from hv.zoo.builder import (
     CFLAGS,
@@ -104,11 +104,7 @@ def cores(
     wanted = folder.lab.cores
     if wanted is None:
         return {}
-    known = {wheat.id: wheat for wheat in wheats()}
-    things: dict[str, Bug | Wheat] = {
-        **{name: known[name] for name in wanted.wheats},
-        **{name: record(name) for name in wanted.bugs},
-    }
+    things = {name: core(name) for name in (*wanted.wheats, *wanted.bugs)}
     list_ = cache_folder() / f"{_key(things.values())}.cores"
     kept = _kept(list_)
     if kept is not None:

@@ -20,16 +20,6 @@ READABLE = 0x13  # valid, to be read, and by a kernel that is one of users
 FULL = 0xCF  # valid, all rights of a kernel, accessed and dirty
 
 
-def counter(core: Core, kernel: Kernel, name: str) -> int:
-    """Return what the hypervisor has counted of its VM."""
-    names, group = core.counter_names(), core.lib.HV_COUNTERS_VM
-    out = core.ffi.new("uint64_t[]", len(names))
-    assert not core.lib.hv_counters(
-        *(kernel.host, kernel.vm, group, out, len(names))
-    )
-    return int(out[names.index(name)])
-
-
 def exits_are_the_hypervisors(core: Core) -> None:
     """Only instructions and exits take time: it is known how much of each."""
     plain = [asm.addi(RD, RD, 1)] * 5
@@ -37,13 +27,13 @@ def exits_are_the_hypervisors(core: Core) -> None:
     costs = {"insn": 1, "exit": EXIT}
     kernel = Kernel(core, [*words, asm.j(0)], "EMULATE", costs=costs)
     kinds = ("guest_cycles", "hyp_cycles")
-    before = [counter(core, kernel, kind) for kind in kinds]
+    before = [kernel.counter(kind) for kind in kinds]
     kernel.run(len(words))
-    after = [counter(core, kernel, kind) for kind in kinds]
+    after = [kernel.counter(kind) for kind in kinds]
     guest, hyp = (a - b for a, b in zip(after, before, strict=True))
     assert guest == len(plain) * 20, f"{guest} cycles for the guest"
     assert hyp >= 20 * EXIT, f"{hyp} cycles for its exits"
-    assert counter(core, kernel, "emulated") == 20
+    assert kernel.counter("emulated") == 20
 
 
 def host(core: Core, **costs: int) -> Host:
@@ -137,7 +127,7 @@ def what_is_valid_costs_more(core: Core) -> None:
     """Of a table that is pinned; and nothing that lies behind it."""
     cost = 1000
     puppet = Puppet(host(core, insn=1, guest_read=cost), 16, "DIRECT")
-    page = puppet.frame(DATA + 15 - 3)
+    page = puppet.frame(FIRST + 15)
     assert page is not None
     entry = (page << 10 | READABLE).to_bytes(4, "little")
     for gfn in range(DATA, FIRST + 16):  # whatever lies behind it
@@ -190,9 +180,9 @@ def a_run_is_of_so_many_steps(core: Core) -> None:
     kernel.write(KERNEL, handler)
     for length in (3, 7, 50, 1000):
         args = core.ffi.new("struct hv_run *", {"max_insns": length})
-        was = kernel.info.insns + counter(core, kernel, "injected_traps")
+        was = kernel.info.insns + kernel.counter("injected_traps")
         assert core.lib.hv_run(kernel.host, args) == core.lib.HV_OK
-        more = kernel.info.insns + counter(core, kernel, "injected_traps") - was
+        more = kernel.info.insns + kernel.counter("injected_traps") - was
         assert (args.insns, more) == (length, length)
 
 

@@ -25,7 +25,7 @@ class Kernel:
         vcpus: int = 1,
         costs: Mapping[str, int] = ONLY_INSNS,
     ) -> None:
-        self.lib, self.ffi = core.lib, core.ffi
+        self.core, self.lib, self.ffi = core, core.lib, core.ffi
         out, config = self.ffi.new("hv_host **"), core.config(costs)
         assert self.lib.hv_host_new(config, out, self.ffi.NULL, 0) == 0
         self.host: CData = self.ffi.gc(out[0], self.lib.hv_host_free)
@@ -62,6 +62,15 @@ class Kernel:
         out = self.ffi.new("uint32_t *")
         assert self.lib.hv_reg_get(self.host, self.vm, 0, register, out) == 0
         return int(out[0])
+
+    def counter(self, name: str) -> int:
+        """Return what the hypervisor has counted of it."""
+        names, group = self.core.counter_names(), self.lib.HV_COUNTERS_VM
+        out = self.ffi.new("uint64_t[]", len(names))
+        assert not self.lib.hv_counters(
+            *(self.host, self.vm, group, out, len(names))
+        )
+        return int(out[names.index(name)])
 
     @property
     def info(self) -> CData:

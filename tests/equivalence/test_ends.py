@@ -12,7 +12,7 @@ from tests.memory.puppet import CALL, CODE, DATA, LOAD, PAGE, Host, Puppet
 
 TEST_DEVICE = 0x10_0000
 SBI_EXT_HV, SHUTDOWN = 0x0A00_4856, Hypercall.SHUTDOWN
-SBI_HSM, PLIC = 0x48534D, 0x0C00_0000
+PLIC = 0x0C00_0000
 POWEROFF, REBOOT, CRASH = 0, 1, 2
 FULL = ("EMULATE", "ASSIST", "NESTED")
 
@@ -32,9 +32,9 @@ def a_budget_is_of_all_vcpus(core: Core) -> None:
     for acts in (0, 1, 2):
         puppet = Puppet(Host(core, 256), 16, "EMULATE", vcpus=3, max_insns=40)
         idle = DATA * PAGE
-        puppet.write(idle, asm.j(0).to_bytes(4, "little"))
+        puppet.write_words(idle, [asm.j(0)])
         for vcpu in (1, 2):
-            assert puppet.call(0, vcpu, idle, 0, extension=SBI_HSM) == 0
+            puppet.start(vcpu, idle)
         puppet.vcpu = acts
         while puppet.info.insns < 40:
             assert puppet.info.state == core.lib.HV_VM_RUNNABLE
@@ -112,7 +112,7 @@ def it_begins_in_its_kernel(core: Core) -> None:
         puppet.set(core.lib.HV_REG_PRIV, 0)
         puppet.vcpu = 0
         entry = DATA * PAGE
-        assert puppet.call(0, 1, entry, 0, extension=SBI_HSM) == 0
+        puppet.start(1, entry)
         puppet.vcpu = 1
         assert puppet.get(core.lib.HV_REG_PRIV) == 1
         assert puppet.get(core.lib.HV_REG_PC) == entry
@@ -178,14 +178,11 @@ def a_handler_that_traps_at_once_is_the_end(core: Core) -> None:
 def who_named_no_entry_cannot_trap(core: Core) -> None:
     """Nor who named no page to say there what happened."""
     for call in (Hypercall.SET_SHARED, Hypercall.SET_ENTRY):
-        words = [
-            *(*asm.li(asm.A7, SBI_EXT_HV), *asm.li(asm.A6, call)),
-            *(
-                *asm.li(asm.A0, RAM + PAGE),
-                asm.ECALL,
-                asm.lw(asm.T0, 0, asm.ZERO),
-            ),
-        ]
+        words = asm.program(
+            *(asm.li(asm.A7, SBI_EXT_HV), asm.li(asm.A6, call)),
+            *(asm.li(asm.A0, RAM + PAGE), asm.ECALL),
+            asm.lw(asm.T0, 0, asm.ZERO),
+        )
         kernel = Kernel(core, words, "PV")
         kernel.run(1000)
         why = core.ffi.new("char[]", 200)

@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 
 from tests.equivalence.core import Core, good_core
-from tests.equivalence.test_charged import counter
 from tests.equivalence.test_counters import RAM, Kernel
 from tests.machine import asm
 from tests.machine.core import abi
@@ -122,7 +121,7 @@ def each_byte_is_received(core: Core) -> None:
         kernel.run(len(words))
         assert bytes(kernel.get(r) for r in registers[:4]) == sent, style
         assert kernel.get(asm.T1) & 1 == 0
-        assert counter(core, kernel, "emulated") == 2 * len(registers)
+        assert kernel.counter("emulated") == 2 * len(registers)
 
 
 def a_write_to_memory_is_to_nothing_else(core: Core) -> None:
@@ -158,10 +157,10 @@ def what_is_raised_from_outside_is_seen_at_once(core: Core) -> None:
         assert puppet.get(lib.HV_REG_PC) == CODE * PAGE + TRAP, style
 
 
-def _kinds(core: Core | Host) -> list[bytes]:
+def _kinds(host: Host) -> list[bytes]:
     """Return the names of events, in their order."""
-    count = core.lib.hv_event_count()
-    return [core.ffi.string(core.lib.hv_event_name(i)) for i in range(count)]
+    count = host.lib.hv_event_count()
+    return [host.ffi.string(host.lib.hv_event_name(i)) for i in range(count)]
 
 
 def _watch(host: Host, kinds: list[bytes]) -> None:
@@ -192,7 +191,7 @@ def an_ipi_interrupts_once(core: Core) -> None:
             (spin, [asm.j(0)]),
         ):
             puppet.write_words(at, words)
-        assert puppet.call(START, 1, spin, 0, extension=HSM) == 0
+        puppet.start(1, spin)
         puppet.vcpu = 1
         csr = core.lib.HV_REG_CSR
         puppet.set(csr + abi.CSR_STVEC, handler)

@@ -163,7 +163,7 @@ def a_pinned_page_goes_with_its_vm(core: Core) -> None:
     host = Host(core, 64)
     free = host.info.frames_free
     puppet = Puppet(host, 16, "DIRECT")
-    puppet.write(DATA * PAGE, asm.ECALL.to_bytes(4, "little"))
+    puppet.write_words(DATA * PAGE, [asm.ECALL])
     puppet.write(FIRST * PAGE, bytes(PAGE))
     _ask(puppet, DATA * PAGE, Hypercall.PT_PIN, FIRST * PAGE, 0)
     puppet._step()

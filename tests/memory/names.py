@@ -21,7 +21,6 @@ from tests.memory.spaces import (
     look,
 )
 
-SBI_HSM = 0x48534D
 SSTATUS, SUM, MXR, SCAUSE = 0x100, 1 << 18, 1 << 19, 0x142
 RMAP_MAX = 128  # csrc/hyp/rmap.h
 
@@ -74,8 +73,7 @@ def what_is_replaced_is_forgotten(core: Core) -> None:
     puppet = kernel(Host(core, 512, harts=2), "EMULATE", "LAZY", vcpus=2)
     host, lib = puppet.host, puppet.lib
     puppet.write(LEAVES * PAGE, le32(OLD << 10 | FULL & ~4))
-    idle = CODE * PAGE + TRAP
-    assert puppet.call(0, 1, idle, 0, extension=SBI_HSM) == 0
+    puppet.start(1, CODE * PAGE + TRAP)
     for vcpu in range(2):
         none = puppet.ffi.NULL
         host.ok(

@@ -18,7 +18,7 @@ FIRST = 0x80000  # frame number of the first page
 CODE, SHARED, LISTS = FIRST, FIRST + 1, FIRST + 2
 DATA = FIRST + 3  # the first page that a test may use as it likes
 SBI_EXT_HV = 0x0A004856
-DBCN = 0x4442434E
+DBCN, HSM = 0x4442434E, 0x48534D
 T0, T1, T2 = asm.T0, asm.T1, asm.T2
 STVEC = 0x105
 
@@ -249,6 +249,10 @@ class Puppet:
         self.act(CALL, a6=call, a7=extension, **given)
         error = self.get(asm.A0)
         return error - (1 << 32) if error >> 31 else 0
+
+    def start(self, vcpu: int, entry: int) -> None:
+        """Let it start another vCPU of its own, at this address."""
+        assert self.call(0, vcpu, entry, 0, extension=HSM) == 0
 
     def balloon(self, call: Hypercall, gfns: Sequence[int]) -> int:
         """Give or take pages, by a list in its own memory."""

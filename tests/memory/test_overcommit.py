@@ -24,7 +24,7 @@ from tests.memory.puppet import (
 )
 
 OVERCOMMIT = {"admission": 1}
-SATP, SBI_HSM = 0x180, 0x48534D
+SATP = 0x180
 WAIT = 2_000_000  # cycles: 20 ms
 
 
@@ -331,8 +331,7 @@ def whoever_of_it_waits(core: Core) -> None:
     pair = Puppet(world, 16, "EMULATE", vcpus=3, min_size=PAGE)
     pair.write_words(CODE * PAGE + 64, [asm.j(0)])
     for vcpu, page in ((1, CODE), (2, DATA)):
-        entry = page * PAGE + 64
-        assert pair.call(0, vcpu, entry, 0, extension=SBI_HSM) == 0
+        pair.start(vcpu, page * PAGE + 64)
     pair.set(pair.lib.HV_REG_PC, CODE * PAGE + 64)
     left = world.info.frames_free - world.info.frames_reserved
     Puppet(world, 64, min_size=(left - 4) * PAGE)  # all that is left

@@ -76,7 +76,7 @@ def who_stops_has_no_deadline(core: Core) -> None:
     for style in ("EMULATE", "PV"):
         puppet = Puppet(Host(core, 256), 16, style, vcpus=2)
         trap = CODE * PAGE + TRAP
-        assert puppet.call(0, 1, trap, 0, extension=SBI_HSM) == 0
+        puppet.start(1, trap)
         puppet.vcpu = 1
         assert puppet.call(0, LATE, 0, extension=SBI_TIME) == 0
         puppet.call(1, extension=SBI_HSM)

@@ -6,7 +6,7 @@ from hv.abi import Hypercall
 from tests.equivalence.core import Core, build, good_core, planted
 from tests.memory.puppet import CODE, PAGE, SHARED, TRAP, Host, Puppet
 
-SBI_HSM, SBI_IPI = 0x48534D, 0x735049
+SBI_IPI = 0x735049
 RUNNING, RUNNABLE, BLOCKED = range(3)
 
 
@@ -27,7 +27,7 @@ def _as(puppet: Puppet, vcpu: int, call: int, *args: int) -> int:
 def a_kick_ends_a_poll_alone(core: Core) -> None:
     puppet = Puppet(Host(core, 256), 16, vcpus=2)
     trap = CODE * PAGE + TRAP
-    assert puppet.call(0, 1, trap, 0, extension=SBI_HSM) == 0
+    puppet.start(1, trap)
     _as(puppet, 1, Hypercall.SET_SHARED, SHARED * PAGE)
     _as(puppet, 1, Hypercall.SET_ENTRY, trap, 0)
     for _ in range(2):
